@@ -1,0 +1,185 @@
+# cython: language_level=3
+"""Bytes being written and bytes being read, for the codec's kernels: varints, zigzag and bit streams, without the GIL.
+
+A Buffer owns its memory until `release`; a Reader borrows. Both remember a failure (no memory; a read past the end, an
+overlong varint), so a kernel may check once, after a whole column.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
+
+
+cdef struct Buffer:
+    uint8_t *data
+    size_t n
+    size_t room
+    bint failed
+
+
+cdef struct Bits:
+    uint64_t pending
+    int count
+
+
+cdef struct Reader:
+    const uint8_t *start
+    const uint8_t *at
+    const uint8_t *end
+    bint failed
+
+
+cdef inline bint make_room(Buffer *b, size_t more) noexcept nogil:
+    cdef size_t room
+    cdef void *moved
+    if b.room - b.n >= more:
+        return True
+    room = b.n + more + b.room // 2 + 256
+    moved = realloc(b.data, room)
+    if moved == NULL:
+        b.failed = True
+        return False
+    b.data, b.room = <uint8_t *>moved, room
+    return True
+
+
+cdef inline void release(Buffer *b) noexcept nogil:
+    free(b.data)
+    b.data, b.n, b.room = NULL, 0, 0
+
+
+cdef inline void put_byte(Buffer *b, uint8_t value) noexcept nogil:
+    if make_room(b, 1):
+        b.data[b.n] = value
+        b.n += 1
+
+
+cdef inline void put_bytes(Buffer *b, const void *data, size_t size) noexcept nogil:
+    if size and make_room(b, size):
+        memcpy(b.data + b.n, data, size)
+        b.n += size
+
+
+cdef inline void put_varint(Buffer *b, uint64_t value) noexcept nogil:
+    if not make_room(b, 10):
+        return
+    while value >= 0x80:
+        b.data[b.n] = <uint8_t>(value | 0x80)
+        b.n += 1
+        value >>= 7
+    b.data[b.n] = <uint8_t>value
+    b.n += 1
+
+
+cdef inline void put_zigzag(Buffer *b, uint64_t value) noexcept nogil:
+    """`value` is a signed number modulo 2^64."""
+    put_varint(b, (value << 1) ^ (0 - (value >> 63)))
+
+
+cdef inline int width_of(uint64_t value) noexcept nogil:
+    """The number of significant bits."""
+    cdef int width = 0
+    while value:
+        width += 1
+        value >>= 1
+    return width
+
+
+cdef inline void put_bits(Buffer *b, Bits *bits, uint64_t value, int width) noexcept nogil:
+    """Append the `width` low bits of `value`, least significant first."""
+    cdef int part
+    while width:
+        part = min(width, 8 - bits.count)
+        bits.pending |= (value & ((1 << part) - 1)) << bits.count
+        bits.count += part
+        value >>= part
+        width -= part
+        if bits.count == 8:
+            put_byte(b, <uint8_t>bits.pending)
+            bits.pending, bits.count = 0, 0
+
+
+cdef inline void end_bits(Buffer *b, Bits *bits) noexcept nogil:
+    if bits.count:
+        put_byte(b, <uint8_t>bits.pending)
+        bits.pending, bits.count = 0, 0
+
+
+cdef inline Reader reader(const uint8_t *data, size_t size) noexcept nogil:
+    return Reader(data, data, data + size, False)
+
+
+cdef inline bint finished(Reader *r) noexcept nogil:
+    """Everything was read, and nothing failed."""
+    return r.at == r.end and not r.failed
+
+
+cdef inline uint8_t get_byte(Reader *r) noexcept nogil:
+    cdef uint8_t value
+    if r.at == r.end:
+        r.failed = True
+        return 0
+    value = r.at[0]
+    r.at += 1
+    return value
+
+
+cdef inline uint64_t get_varint(Reader *r) noexcept nogil:
+    cdef uint64_t value = 0, part
+    cdef int shift = 0
+    while shift < 64:
+        if r.at == r.end:
+            break
+        part = r.at[0]
+        r.at += 1
+        if shift == 63 and part > 1:
+            break
+        value |= (part & 0x7F) << shift
+        if part < 0x80:
+            if part == 0 and shift:  # a shorter form would have done
+                break
+            return value
+        shift += 7
+    r.failed = True
+    return 0
+
+
+cdef inline uint64_t get_zigzag(Reader *r) noexcept nogil:
+    cdef uint64_t value = get_varint(r)
+    return (value >> 1) ^ (0 - (value & 1))
+
+
+cdef inline uint64_t get_bits(Reader *r, Bits *bits, int width) noexcept nogil:
+    cdef uint64_t value = 0
+    cdef int part, have = 0
+    while have < width:
+        if bits.count == 0:
+            bits.pending, bits.count = get_byte(r), 8
+        part = min(width - have, bits.count)
+        value |= (bits.pending & ((1 << part) - 1)) << have
+        bits.pending >>= part
+        bits.count -= part
+        have += part
+    return value
+
+
+cdef inline const uint8_t *get_bytes(Reader *r, size_t size) noexcept nogil:
+    """The next `size` bytes, borrowed; NULL where there are fewer."""
+    cdef const uint8_t *at = r.at
+    if <size_t>(r.end - r.at) < size:
+        r.failed = True
+        return NULL
+    r.at += size
+    return at
+
+
+cdef inline const uint8_t *get_text(Reader *r, size_t *size) noexcept nogil:
+    """The bytes up to the next NUL, borrowed; NULL where there is none."""
+    cdef const uint8_t *start = r.at
+    while r.at < r.end and r.at[0]:
+        r.at += 1
+    if r.at == r.end:
+        r.failed = True
+        return NULL
+    size[0] = r.at - start
+    r.at += 1
+    return start

@@ -1,0 +1,266 @@
+# cython: language_level=3
+"""QTN1 snapshot kernels: a range of entries to the raw columns of one chunk, and back.
+
+Column order and codings: spec/QTN1.md, section 3. Bytes only: compression, headers and checksums are codec.py's.
+
+    1 child counts   2 prefixes   3 suffixes   4 extensions   5 extension ids
+    6 modes   7 size widths   8 size bits   9 time table   10 times   11 ids
+"""
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, qsort
+from libc.string cimport memcmp, memcpy, memset
+
+from smarttree._buffer cimport (
+    Bits, Buffer, end_bits, put_bits, put_byte, put_bytes, put_varint, put_zigzag, release, width_of,
+)
+from smarttree._tree cimport Tree
+from smarttree._xxh64 cimport xxh64
+
+cdef enum:
+    COLUMNS = 11
+    EXTENSIONS_MAX = 127     # an extension id is one byte below 128
+    EXTENSION_MAX = 16
+    PREFIX_MAX = 255
+    NO_ID = 0xFFFFFFFF
+
+
+cdef struct Extension:
+    const uint8_t *text
+    uint32_t size            # 0: the slot is free
+    uint32_t count
+    uint8_t number           # its index in the table, from 1; 0: not in it
+
+
+cdef struct Chunk:           # what one chunk's encoding works on; the tree's memory is borrowed
+    const uint32_t *ids
+    size_t n
+    Extension *slots
+    size_t slot_mask
+    int64_t *times
+    Buffer[COLUMNS] columns
+
+
+cdef inline size_t extension_size(const uint8_t *name, size_t size) noexcept nogil:
+    """How many of a name's last bytes are its extension, dot included; 0 for none."""
+    cdef size_t at = 2
+    while at <= EXTENSION_MAX and at < size:
+        if name[size - at] == c'.':
+            return at
+        if at == 2 and name[size - 1] == c'.':
+            return 0
+        at += 1
+    return 0
+
+
+cdef Extension *slot_of(Chunk *chunk, const uint8_t *text, size_t size) noexcept nogil:
+    """The extension's slot, or the free one where it belongs; slots outnumber the entries two to one."""
+    cdef size_t at = xxh64(text, size, 0) & chunk.slot_mask
+    while chunk.slots[at].size and (chunk.slots[at].size != size or memcmp(chunk.slots[at].text, text, size)):
+        at = (at + 1) & chunk.slot_mask
+    return &chunk.slots[at]
+
+
+cdef int by_use(const void *a, const void *b) noexcept nogil:
+    """Most frequent first, ties by bytes; free slots last."""
+    cdef const Extension *x = (<const Extension **>a)[0]
+    cdef const Extension *y = (<const Extension **>b)[0]
+    cdef int order
+    if x.count != y.count:
+        return 1 if x.count < y.count else -1
+    order = memcmp(x.text, y.text, min(x.size, y.size))
+    return order if order else (x.size > y.size) - (x.size < y.size)
+
+
+cdef int by_time(const void *a, const void *b) noexcept nogil:
+    cdef int64_t x = (<const int64_t *>a)[0], y = (<const int64_t *>b)[0]
+    return (x > y) - (x < y)
+
+
+cdef int choose_extensions(Tree tree, Chunk *chunk) noexcept nogil:
+    """Count the chunk's extensions, number the most frequent and write the table (column 4)."""
+    cdef Extension **used = <Extension **>malloc(chunk.n * sizeof(Extension *))
+    cdef Extension *slot
+    cdef const uint8_t *name
+    cdef size_t i, size, used_n = 0
+    if used == NULL:
+        return -1
+    for i in range(chunk.n):
+        name = tree.heap + tree.name_off[chunk.ids[i]]
+        size = extension_size(name, tree.name_len[chunk.ids[i]])
+        if not size:
+            continue
+        slot = slot_of(chunk, name + tree.name_len[chunk.ids[i]] - size, size)
+        if not slot.size:
+            slot.text, slot.size = name + tree.name_len[chunk.ids[i]] - size, <uint32_t>size
+            used[used_n] = slot
+            used_n += 1
+        slot.count += 1
+    qsort(used, used_n, sizeof(Extension *), by_use)
+    for i in range(min(used_n, <size_t>EXTENSIONS_MAX)):
+        if used[i].count < 2:
+            break
+        used[i].number = <uint8_t>(i + 1)
+        put_bytes(&chunk.columns[3], used[i].text, used[i].size)
+        put_byte(&chunk.columns[3], 0)
+    free(used)
+    return 0
+
+
+cdef void put_names(Tree tree, Chunk *chunk) noexcept nogil:
+    cdef const uint8_t *previous = NULL
+    cdef const uint8_t *name
+    cdef size_t previous_size = 0, size, stem, prefix, i, cut
+    cdef uint8_t number
+    for i in range(chunk.n):
+        name, size = tree.heap + tree.name_off[chunk.ids[i]], tree.name_len[chunk.ids[i]]
+        number, stem = 0, size
+        cut = extension_size(name, size)
+        if cut:
+            number = slot_of(chunk, name + size - cut, cut).number
+            if number:
+                stem = size - cut
+        prefix = 0
+        while prefix < PREFIX_MAX and prefix < stem and prefix < previous_size and name[prefix] == previous[prefix]:
+            prefix += 1
+        put_byte(&chunk.columns[1], <uint8_t>prefix)
+        put_bytes(&chunk.columns[2], name + prefix, stem - prefix)
+        put_byte(&chunk.columns[2], 0)
+        put_byte(&chunk.columns[4], number)
+        previous, previous_size = name, size
+
+
+cdef void put_counts_and_sizes(Tree tree, Chunk *chunk) noexcept nogil:
+    cdef Bits bits = Bits(0, 0)
+    cdef uint32_t eid
+    cdef size_t i
+    cdef int width
+    for i in range(chunk.n):
+        eid = chunk.ids[i]
+        if tree.dir_[eid] != NO_ID:
+            put_varint(&chunk.columns[0], tree.dirs[tree.dir_[eid]].count)
+        width = width_of(tree.size_[eid])
+        put_byte(&chunk.columns[6], <uint8_t>width)
+        if width > 1:
+            put_bits(&chunk.columns[7], &bits, tree.size_[eid], width - 1)
+    end_bits(&chunk.columns[7], &bits)
+
+
+cdef int put_modes(Tree tree, Chunk *chunk) noexcept nogil:
+    """Column 6: the table of modes in use, then each entry's index in it."""
+    cdef uint16_t *rank = <uint16_t *>calloc(65536, sizeof(uint16_t))
+    cdef size_t i, count = 0
+    if rank == NULL:
+        return -1
+    for i in range(chunk.n):
+        count += rank[tree.mode_[chunk.ids[i]]] == 0
+        rank[tree.mode_[chunk.ids[i]]] = 1
+    put_varint(&chunk.columns[5], count)
+    count = 0
+    for i in range(65536):
+        if rank[i]:
+            put_byte(&chunk.columns[5], <uint8_t>i)
+            put_byte(&chunk.columns[5], <uint8_t>(i >> 8))
+            rank[i] = <uint16_t>count
+            count += 1
+    for i in range(chunk.n):
+        put_varint(&chunk.columns[5], rank[tree.mode_[chunk.ids[i]]])
+    free(rank)
+    return 0
+
+
+cdef size_t rank_of(const int64_t *table, size_t n, int64_t value) noexcept nogil:
+    cdef size_t low = 0, high = n, middle
+    while low < high:
+        middle = (low + high) // 2
+        if table[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef void put_times(Tree tree, Chunk *chunk) noexcept nogil:
+    """Columns 9 and 10: a table of the distinct mtimes and indices into it, or plain differences."""
+    cdef size_t i, distinct = 0, rank
+    cdef uint64_t before = 0
+    for i in range(chunk.n):
+        chunk.times[i] = tree.mtime_[chunk.ids[i]]
+    qsort(chunk.times, chunk.n, sizeof(int64_t), by_time)
+    for i in range(chunk.n):
+        if i == 0 or chunk.times[i] != chunk.times[distinct - 1]:
+            chunk.times[distinct] = chunk.times[i]
+            distinct += 1
+    if distinct * 2 > chunk.n:
+        put_varint(&chunk.columns[8], 0)
+        for i in range(chunk.n):
+            put_zigzag(&chunk.columns[9], <uint64_t>tree.mtime_[chunk.ids[i]] - before)
+            before = <uint64_t>tree.mtime_[chunk.ids[i]]
+        return
+    put_varint(&chunk.columns[8], distinct)
+    for i in range(distinct):
+        if i == 0:
+            put_zigzag(&chunk.columns[8], <uint64_t>chunk.times[0])
+        else:
+            put_varint(&chunk.columns[8], <uint64_t>chunk.times[i] - <uint64_t>chunk.times[i - 1])
+    for i in range(chunk.n):
+        rank = rank_of(chunk.times, distinct, tree.mtime_[chunk.ids[i]])
+        put_zigzag(&chunk.columns[9], <uint64_t>rank - before)
+        before = rank
+
+
+cdef void put_ids(Chunk *chunk, uint32_t last) noexcept nogil:
+    """Column 11: nothing where ids just go on from `last`, else runs."""
+    cdef size_t i = 0, run
+    if chunk.ids[0] == last + 1:
+        while i + 1 < chunk.n and chunk.ids[i + 1] == chunk.ids[i] + 1:
+            i += 1
+        if i + 1 == chunk.n:
+            return
+    i = 0
+    while i < chunk.n:
+        put_zigzag(&chunk.columns[10], <uint64_t>chunk.ids[i] - (<uint64_t>last + 1))
+        run = 1
+        while i + run < chunk.n and chunk.ids[i + run] == chunk.ids[i] + run:
+            run += 1
+        put_varint(&chunk.columns[10], run)
+        i += run
+        last = chunk.ids[i - 1]
+
+
+def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t last):
+    """The eleven raw columns (a list of bytes) of the entries `ids`, a stretch of `tree.below(...)`.
+
+    `last` is the id before the first. Runs without the GIL, about 0.15 µs an entry; the tree must not change meanwhile.
+    """
+    cdef Chunk chunk
+    cdef size_t slots = 64, i
+    cdef bint failed
+    memset(&chunk, 0, sizeof(chunk))
+    if ids.shape[0] == 0:
+        raise ValueError("a chunk has entries")
+    chunk.ids, chunk.n = &ids[0], ids.shape[0]
+    while slots < 2 * chunk.n:
+        slots *= 2
+    chunk.slot_mask = slots - 1
+    try:
+        chunk.slots = <Extension *>calloc(slots, sizeof(Extension))
+        chunk.times = <int64_t *>malloc(chunk.n * sizeof(int64_t))
+        if chunk.slots == NULL or chunk.times == NULL:
+            raise MemoryError
+        with nogil:
+            failed = choose_extensions(tree, &chunk) < 0 or put_modes(tree, &chunk) < 0
+            put_names(tree, &chunk)
+            put_counts_and_sizes(tree, &chunk)
+            put_times(tree, &chunk)
+            put_ids(&chunk, last)
+        for i in range(COLUMNS):
+            failed = failed or chunk.columns[i].failed
+        if failed:
+            raise MemoryError
+        return [PyBytes_FromStringAndSize(<char *>chunk.columns[i].data, chunk.columns[i].n) for i in range(COLUMNS)]
+    finally:
+        free(chunk.slots)
+        free(chunk.times)
+        for i in range(COLUMNS):
+            release(&chunk.columns[i])

@@ -1,0 +1,23 @@
+# cython: language_level=3
+"""What a scan hands on: a Listing's memory, owned by the Listing and frozen once `scan` has returned it."""
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+
+from smarttree._stat cimport Stat
+
+
+cdef struct Item:
+    Stat stat
+    uint64_t name_off    # into Listing.heap
+    uint32_t name_len
+    uint32_t parent      # index of the parent; the top's is its own
+    uint32_t first       # index of the first child
+    uint32_t count       # number of children; 0 for what is no directory, or could not be read
+    int32_t wd           # inotify watch descriptor, -1 for none
+
+
+cdef class Listing:
+    cdef Item *items
+    cdef uint8_t *heap
+    cdef readonly uint32_t n
+    cdef readonly list problems
+    cdef Item *at(self, index) except NULL

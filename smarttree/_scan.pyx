@@ -1,0 +1,242 @@
+# cython: language_level=3
+"""Scan: walk a directory in threads, then number what they found in directory order (spec/QTN1.md, section 2)."""
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+import os
+import threading
+
+from smarttree._stat cimport ST_STATX, AT_EMPTY_PATH, observe, row_of
+from smarttree._walk cimport Block, Entry, Progress, Trouble, Worker
+from smarttree._walk import Pool
+
+cdef enum:
+    WORKERS_MAX = 8
+    UNREAD = 0xFFFFFFFF
+
+
+cdef class Listing:
+    """What a scan found: item 0 is the directory itself, the others follow in directory order. Immutable.
+
+    `problems` lists (index of the directory, name in it or b"", errno) for what could not be read.
+    """
+
+    def __dealloc__(self):
+        free(self.items)
+        free(self.heap)
+
+    def __len__(self):
+        return self.n
+
+    cdef Item *at(self, index) except NULL:
+        if not 0 <= index < self.n:
+            raise IndexError(index)
+        return &self.items[<uint32_t>index]
+
+    def name(self, index):
+        cdef Item *item = self.at(index)
+        return PyBytes_FromStringAndSize(<char *>self.heap + item.name_off, item.name_len)
+
+    def row(self, index):
+        return row_of(&self.at(index).stat)
+
+    def parent(self, index):
+        return self.at(index).parent
+
+    def children(self, index):
+        """The indices of a directory's entries."""
+        cdef Item *item = self.at(index)
+        return range(item.first, item.first + item.count)
+
+    def watch(self, index):
+        """The watch descriptor that was placed on a directory before it was read, or -1."""
+        return self.at(index).wd
+
+    def watches(self):
+        """(index, watch descriptor) of every directory that is watched."""
+        cdef uint32_t i
+        return [(i, self.items[i].wd) for i in range(self.n) if self.items[i].wd >= 0]
+
+    def hard_linked(self):
+        """(index, inode) of every entry that is no directory and has other names."""
+        cdef uint32_t i
+        return [(i, self.items[i].stat.ino) for i in range(self.n)
+                if self.items[i].stat.nlink > 1 and self.items[i].stat.mode & 0xF000 != 0x4000]
+
+    def path(self, index):
+        """The path of an item relative to the scanned directory; b"" for the directory itself."""
+        cdef list parts = []
+        while index:
+            parts.append(self.name(index))
+            index = self.at(index).parent
+        return b"/".join(reversed(parts))
+
+
+cdef class Numbering:
+    """Joins what the workers found: entries and blocks get one number space, then directory order."""
+    cdef list workers
+    cdef uint64_t[WORKERS_MAX + 1] entry_base, block_base, heap_base
+    cdef uint32_t *block_of      # for each entry: the block that is its content, or UNREAD
+    cdef uint32_t *index_of      # for each entry: its index in the listing
+    cdef Block **blocks
+
+    def __cinit__(self, list workers):
+        cdef Worker worker
+        cdef int w = 0
+        self.workers = workers
+        self.entry_base[0] = self.block_base[0] = self.heap_base[0] = 0
+        for worker in workers:
+            self.entry_base[w + 1] = self.entry_base[w] + worker.entries_n
+            self.block_base[w + 1] = self.block_base[w] + worker.blocks_n
+            self.heap_base[w + 1] = self.heap_base[w] + worker.heap_n
+            w += 1
+        if self.entry_base[w] >= UNREAD - 1:
+            raise MemoryError("a scan finds fewer than 2^32 entries")
+        self.block_of = <uint32_t *>malloc((self.entry_base[w] + 1) * sizeof(uint32_t))
+        self.index_of = <uint32_t *>malloc((self.entry_base[w] + 1) * sizeof(uint32_t))
+        self.blocks = <Block **>malloc((self.block_base[w] + 1) * sizeof(Block *))
+        if self.block_of == NULL or self.index_of == NULL or self.blocks == NULL:
+            raise MemoryError
+        memset(self.block_of, 0xFF, (self.entry_base[w] + 1) * sizeof(uint32_t))
+
+    def __dealloc__(self):
+        free(self.block_of)
+        free(self.index_of)
+        free(self.blocks)
+
+    cdef uint32_t find_blocks(self):
+        """Fill `blocks` and `block_of`; the number of the top's block, or UNREAD."""
+        cdef Worker worker
+        cdef Block *block
+        cdef uint32_t top = UNREAD, number
+        cdef uint64_t b
+        cdef int w = 0
+        for worker in self.workers:
+            for b in range(worker.blocks_n):
+                block = &worker.blocks[b]
+                number = <uint32_t>(self.block_base[w] + b)
+                self.blocks[number] = block
+                if block.owner_worker < 0:
+                    top = number
+                else:
+                    self.block_of[self.entry_base[block.owner_worker] + block.owner] = number
+            w += 1
+        return top
+
+    cdef Listing number(self):
+        """The listing. Each block is copied once, blocks in directory order; about 50 ns an entry."""
+        cdef Listing listing = Listing.__new__(Listing)
+        cdef uint32_t top = self.find_blocks(), count = <uint32_t>len(self.workers)
+        cdef uint32_t *todo = <uint32_t *>malloc((self.block_base[count] + 1) * 2 * sizeof(uint32_t))
+        cdef uint32_t depth = 1
+        listing.items = <Item *>malloc((self.entry_base[count] + 1) * sizeof(Item))
+        listing.heap = <uint8_t *>malloc(self.heap_base[count] + 1)
+        try:
+            if todo == NULL or listing.items == NULL or listing.heap == NULL:
+                raise MemoryError
+            self.copy_names(listing)
+            memset(&listing.items[0], 0, sizeof(Item))
+            listing.items[0].stat, listing.items[0].wd = self.blocks[top].stat, self.blocks[top].wd
+            listing.n = 1
+            todo[0], todo[1] = top, 0
+            while depth:
+                depth -= 1
+                depth = self.place(listing, todo, depth)
+        finally:
+            free(todo)
+        listing.problems = self.problems()
+        return listing
+
+    cdef void copy_names(self, Listing listing):
+        cdef Worker worker
+        cdef int w = 0
+        for worker in self.workers:
+            memcpy(listing.heap + self.heap_base[w], worker.heap, worker.heap_n)
+            w += 1
+
+    cdef uint32_t place(self, Listing listing, uint32_t *todo, uint32_t depth):
+        """Append the block on top of `todo` to the listing, and put the blocks of its directories on top, first last."""
+        cdef uint32_t number = todo[2 * depth], parent = todo[2 * depth + 1], i, k
+        cdef Block *block = self.blocks[number]
+        cdef Entry *entry
+        cdef Item *item
+        cdef int w = 0
+        cdef uint64_t base
+        while number >= self.block_base[w + 1]:
+            w += 1
+        base = self.entry_base[w] + block.first
+        listing.items[parent].first, listing.items[parent].count = listing.n, block.count
+        for i in range(block.count):
+            entry = &(<Worker>self.workers[w]).entries[block.first + i]
+            item = &listing.items[listing.n + i]
+            item.stat, item.parent, item.first, item.count, item.wd = entry.stat, parent, 0, 0, -1
+            item.name_off, item.name_len = self.heap_base[w] + entry.name_off, entry.name_len
+            self.index_of[base + i] = listing.n + i
+        for i in range(block.count):
+            k = self.block_of[base + block.count - 1 - i]
+            if k != UNREAD:
+                item = &listing.items[listing.n + block.count - 1 - i]
+                item.stat, item.wd = self.blocks[k].stat, self.blocks[k].wd
+                todo[2 * depth], todo[2 * depth + 1] = k, listing.n + block.count - 1 - i
+                depth += 1
+        listing.n += block.count
+        return depth
+
+    cdef list problems(self):
+        cdef Worker worker
+        cdef Trouble *trouble
+        cdef list found = []
+        cdef size_t i
+        cdef uint32_t at
+        for worker in self.workers:
+            for i in range(worker.troubles_n):
+                trouble = &worker.troubles[i]
+                at = 0
+                if trouble.owner_worker >= 0:
+                    at = self.index_of[self.entry_base[trouble.owner_worker] + trouble.owner]
+                name = PyBytes_FromStringAndSize(<char *>worker.heap + trouble.name_off, trouble.name_len)
+                found.append((at, name, trouble.error))
+        return found
+
+
+def scan(top, *, int inotify=-1, int threads=2, Progress progress=None):
+    """A `Listing` of the directory `top` (a path, or an open descriptor) with everything below it.
+
+    `inotify`: a descriptor on which each directory is watched before it is read; -1 for no watches.
+    `threads`: 1 (in the calling thread) to 8. About 1 µs an entry when cached, on two threads.
+    Raises OSError where `top` can't be read or watched, or the kernel's limit on watches is reached;
+    InterruptedError after `progress.cancel()`.
+    """
+    cdef Worker worker
+    cdef int fd, i
+    if not 1 <= threads <= WORKERS_MAX:
+        raise ValueError(f"threads must be 1 to {WORKERS_MAX}")
+    progress = progress or Progress()
+    pool = Pool(threads)
+    workers = [Worker(i, inotify, pool, progress) for i in range(threads)]
+    fd = top if isinstance(top, int) else os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if threads == 1:
+            workers[0].start(fd, False)
+        else:
+            team = [threading.Thread(target=w.start, args=(fd if i == 0 else -1, True), name=f"scan-{i}")
+                    for i, w in enumerate(workers)]
+            for thread in team:
+                thread.start()
+            for thread in team:
+                thread.join()
+    finally:
+        if fd is not top:
+            os.close(fd)
+    for worker in workers:
+        if worker.failed:
+            raise OSError(worker.failed, os.strerror(worker.failed))
+    if progress.cancelled:
+        raise InterruptedError("the scan was cancelled")
+    top_troubles = [(<Worker>w).troubles[0].error for w in workers if (<Worker>w).blocks_n == 0 and (<Worker>w).troubles_n]
+    if not any((<Worker>w).blocks_n for w in workers):
+        error = top_troubles[0] if top_troubles else 2
+        raise OSError(error, os.strerror(error))
+    return Numbering(workers).number()

@@ -1,0 +1,14 @@
+# cython: language_level=3
+"""Tree adds no memory to Columns: these are the checks and loops behind its Python methods."""
+from libc.stdint cimport uint32_t
+
+from smarttree._columns cimport Columns
+from smarttree._scan cimport Listing
+
+
+cdef class Tree(Columns):
+    cdef uint32_t alive(self, eid) except? 0xFFFFFFFF
+    cdef uint32_t directory(self, eid) except? 0xFFFFFFFF
+    cdef int check_name(self, uint32_t parent, bytes name) except -1
+    cdef int adopt(self, Listing listing, const uint32_t[::1] ids) except -1
+    cdef void list_below(self, uint32_t top, uint32_t *out, uint32_t *stack) noexcept nogil

@@ -1,0 +1,83 @@
+# cython: language_level=3
+"""What the workers of a scan leave behind, each in memory of its own, for `_scan` to number."""
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+
+from smarttree._stat cimport Stat
+
+
+cdef struct Entry:           # one entry of a directory that was read
+    Stat stat
+    uint64_t name_off
+    uint32_t name_len
+
+
+cdef struct Block:           # one directory's entries, sorted by name, and whose content they are
+    Stat stat                # of the directory itself, after it was watched and before it was read
+    uint64_t first
+    uint64_t owner           # index of the directory's own Entry ...
+    int32_t owner_worker     # ... at this worker; -1 for the top
+    uint32_t count
+    int32_t wd
+
+
+cdef struct Trouble:
+    uint64_t owner           # the directory it happened in: as in Block
+    uint64_t name_off        # the entry in it that could not be read, in the reporter's heap
+    uint32_t name_len        # 0: the directory itself
+    int32_t owner_worker
+    int error
+
+
+cdef struct Frame:           # a directory whose subdirectories are being read
+    int fd
+    int depth
+    uint64_t block
+    uint32_t next
+
+
+cdef struct Job:             # a subdirectory given away: the descriptor of its parent is the job's own
+    uint64_t owner
+    int owner_worker
+    int fd
+    int depth
+    char name[256]
+
+
+cdef struct Key:             # a name in the directory being read
+    uint8_t *name
+    uint64_t off
+    uint32_t size
+
+
+cdef class Progress:
+    cdef volatile uint64_t entry_count
+    cdef volatile uint64_t dir_count
+    cdef volatile bint cancelled
+
+
+cdef class Worker:
+    cdef int number, inotify, failed
+    cdef bint own_directory
+    cdef object pool_owner
+    cdef void *pool
+    cdef Progress progress
+    cdef Entry *entries
+    cdef size_t entries_n, entries_room
+    cdef Block *blocks
+    cdef size_t blocks_n, blocks_room
+    cdef uint8_t *heap
+    cdef size_t heap_n, heap_room
+    cdef Key *keys
+    cdef size_t keys_room
+    cdef Trouble *troubles
+    cdef size_t troubles_n, troubles_room
+    cdef Frame *frames
+    cdef int frames_n
+    cdef uint8_t *dents
+    cdef int report(self, const Job *at, int error, const Key *key) noexcept nogil
+    cdef int fail(self, int error) noexcept nogil
+    cdef long names(self, int fd) noexcept nogil
+    cdef int read(self, int fd, const Job *at, int32_t wd) noexcept nogil
+    cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil
+    cdef int step(self) noexcept nogil
+    cdef void drive(self) noexcept nogil

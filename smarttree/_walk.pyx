@@ -1,0 +1,346 @@
+# cython: language_level=3
+"""Walk: read a directory with everything below it, several threads, no GIL, each directory watched before it is read.
+
+`openat`, `getdents64` and `statx` relative to the directory's descriptor: no path is ever built, so depth and PATH_MAX
+do not matter, and no symbolic link is followed. Each worker goes depth first and holds one descriptor a level; while
+another worker is idle it gives away the next subdirectory. Workers only append to memory of their own.
+"""
+from libc.errno cimport ENOENT, ENOMEM, ENOTDIR, EOVERFLOW, errno
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
+from libc.stdlib cimport free, malloc, qsort, realloc
+from libc.string cimport memcmp, memcpy, strlen
+from posix.unistd cimport close, dup, fchdir
+
+from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, Stat, c_openat, observe
+
+cdef extern from *:
+    """
+    #include <pthread.h>
+    #include <sched.h>
+    #include <sys/inotify.h>
+    #include <sys/syscall.h>
+    #include <unistd.h>
+    struct st_dirent64 {
+        unsigned long long ino; long long off; unsigned short reclen; unsigned char type; char name[];
+    };
+    #define st_getdents(fd, buf, n) syscall(SYS_getdents64, fd, buf, n)
+    #define ST_WATCH (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE \\
+                      | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
+    """
+    ctypedef struct dirent_t "struct st_dirent64":
+        unsigned short reclen
+        char name[1]
+    ctypedef struct pthread_mutex_t:
+        pass
+    ctypedef struct pthread_cond_t:
+        pass
+    int ST_WATCH, CLONE_FS
+    long st_getdents(int, void *, size_t) noexcept nogil
+    int inotify_add_watch(int, const char *, uint32_t) noexcept nogil
+    int unshare(int) noexcept nogil
+    int pthread_mutex_init(pthread_mutex_t *, void *) noexcept nogil
+    int pthread_mutex_lock(pthread_mutex_t *) noexcept nogil
+    int pthread_mutex_unlock(pthread_mutex_t *) noexcept nogil
+    int pthread_mutex_destroy(pthread_mutex_t *) noexcept nogil
+    int pthread_cond_init(pthread_cond_t *, void *) noexcept nogil
+    int pthread_cond_wait(pthread_cond_t *, pthread_mutex_t *) noexcept nogil
+    int pthread_cond_broadcast(pthread_cond_t *) noexcept nogil
+    int pthread_cond_destroy(pthread_cond_t *) noexcept nogil
+
+cdef enum:
+    DENTS_BYTES = 65536      # one call for all but huge directories
+    DEPTH_MAX = 512          # spec/QTN1.md; what is deeper is reported, not descended into
+    JOBS_MAX = 64
+    S_IFMT = 0xF000
+    S_IFDIR = 0x4000
+
+
+cdef struct Exchange:        # the subdirectories given away, and how many workers wait for one; all of it under `lock`
+    pthread_mutex_t lock
+    pthread_cond_t moved
+    Job jobs[JOBS_MAX]
+    int count
+    int waiting
+    int workers
+
+
+cdef int grow(void **memory, size_t *room, size_t need, size_t item) noexcept nogil:
+    cdef size_t wanted
+    cdef void *moved
+    if need <= room[0]:
+        return 0
+    wanted = max(need, room[0] + room[0] // 2, <size_t>64)
+    moved = realloc(memory[0], wanted * item)
+    if moved == NULL:
+        return -1
+    memory[0], room[0] = moved, wanted
+    return 0
+
+
+cdef int by_name(const void *a, const void *b) noexcept nogil:
+    cdef const Key *x = <const Key *>a
+    cdef const Key *y = <const Key *>b
+    cdef int order = memcmp(x.name, y.name, min(x.size, y.size))
+    if order:
+        return order
+    return (x.size > y.size) - (x.size < y.size)
+
+
+cdef int watch(int inotify, int fd, bint own_directory) noexcept nogil:
+    """Watch the directory behind `fd`; -1 and errno on failure.
+
+    Cheapest is a thread with a current directory of its own: it goes there and watches ".". Where the thread shares
+    its directory with others, /proc names the descriptor.
+    """
+    cdef char path[32]
+    if own_directory:
+        if fchdir(fd) < 0:
+            return -1
+        return inotify_add_watch(inotify, ".", ST_WATCH)
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd)
+    return inotify_add_watch(inotify, path, ST_WATCH)
+
+
+cdef bint offer(Exchange *pool, Job *job) noexcept nogil:
+    """Give a job to whoever waits; False where no one does."""
+    cdef bint taken = False
+    pthread_mutex_lock(&pool.lock)
+    if pool.waiting > pool.count and pool.count < JOBS_MAX:
+        pool.jobs[pool.count] = job[0]
+        pool.count += 1
+        taken = True
+        pthread_cond_broadcast(&pool.moved)
+    pthread_mutex_unlock(&pool.lock)
+    return taken
+
+
+cdef bint take(Exchange *pool, Job *job) noexcept nogil:
+    """Wait for a job; False when every worker waits, which is the end."""
+    cdef bint found = False
+    pthread_mutex_lock(&pool.lock)
+    pool.waiting += 1
+    while pool.count == 0 and pool.waiting < pool.workers:
+        pthread_cond_wait(&pool.moved, &pool.lock)
+    if pool.count:
+        pool.count -= 1
+        pool.waiting -= 1
+        job[0] = pool.jobs[pool.count]
+        found = True
+    else:
+        pthread_cond_broadcast(&pool.moved)
+    pthread_mutex_unlock(&pool.lock)
+    return found
+
+
+cdef class Progress:
+    """Counts that grow while a scan runs; `cancel` ends it soon. Any thread may use it."""
+
+    @property
+    def entries(self):
+        return self.entry_count
+
+    @property
+    def dirs(self):
+        return self.dir_count
+
+    def cancel(self):
+        self.cancelled = True
+
+
+cdef class Pool:
+    """Owns the exchange that `workers` workers share."""
+    cdef Exchange *exchange
+
+    def __cinit__(self, int workers):
+        self.exchange = <Exchange *>malloc(sizeof(Exchange))
+        if self.exchange == NULL:
+            raise MemoryError
+        self.exchange.count = self.exchange.waiting = 0
+        self.exchange.workers = workers
+        pthread_mutex_init(&self.exchange.lock, NULL)
+        pthread_cond_init(&self.exchange.moved, NULL)
+
+    def __dealloc__(self):
+        if self.exchange != NULL:
+            pthread_cond_destroy(&self.exchange.moved)
+            pthread_mutex_destroy(&self.exchange.lock)
+            free(self.exchange)
+
+
+cdef class Worker:
+    """One thread's share of a walk."""
+
+    def __cinit__(self, int number, int inotify, Pool pool, Progress progress):
+        self.number, self.inotify, self.progress = number, inotify, progress
+        self.pool_owner, self.pool = pool, pool.exchange
+        self.frames = <Frame *>malloc((DEPTH_MAX + 2) * sizeof(Frame))
+        self.dents = <uint8_t *>malloc(DENTS_BYTES)
+        if self.frames == NULL or self.dents == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.entries)
+        free(self.blocks)
+        free(self.heap)
+        free(self.keys)
+        free(self.troubles)
+        free(self.frames)
+        free(self.dents)
+
+    def start(self, int top_fd, bint own_thread):
+        """Walk until nothing is left anywhere. `top_fd` (kept open): the top for one worker, -1 for the others."""
+        cdef Job job
+        with nogil:
+            self.own_directory = own_thread and self.inotify >= 0 and unshare(CLONE_FS) == 0
+            if top_fd >= 0:
+                job.owner, job.owner_worker, job.depth, job.fd = 0, -1, 0, top_fd
+                job.name[0], job.name[1] = c'.', 0
+                self.enter(top_fd, job.name, &job)
+            self.drive()
+
+    @property
+    def error(self):
+        """The errno that ended the walk, or 0."""
+        return self.failed
+
+    cdef int report(self, const Job *at, int error, const Key *key) noexcept nogil:
+        cdef Trouble *trouble
+        if grow(<void **>&self.troubles, &self.troubles_room, self.troubles_n + 1, sizeof(Trouble)) < 0:
+            return self.fail(ENOMEM)
+        trouble = &self.troubles[self.troubles_n]
+        trouble.owner, trouble.owner_worker, trouble.error = at.owner, at.owner_worker, error
+        trouble.name_off = key.off if key != NULL else 0
+        trouble.name_len = key.size if key != NULL else 0
+        self.troubles_n += 1
+        return 0
+
+    cdef int fail(self, int error) noexcept nogil:
+        self.failed = error
+        self.progress.cancelled = True
+        return -1
+
+    cdef long names(self, int fd) noexcept nogil:
+        """Read all names of the directory into the heap and `keys`, sorted; their number, or -errno."""
+        cdef size_t count = 0, i, size
+        cdef long got, at
+        cdef dirent_t *entry
+        while True:
+            got = st_getdents(fd, self.dents, DENTS_BYTES)
+            if got <= 0:
+                break
+            at = 0
+            while at < got:
+                entry = <dirent_t *>(self.dents + at)
+                at += entry.reclen
+                size = strlen(entry.name)
+                if entry.name[0] == c'.' and (size == 1 or (size == 2 and entry.name[1] == c'.')):
+                    continue
+                if (grow(<void **>&self.keys, &self.keys_room, count + 1, sizeof(Key)) < 0
+                        or grow(<void **>&self.heap, &self.heap_room, self.heap_n + size + 1, 1) < 0):
+                    return -ENOMEM
+                memcpy(self.heap + self.heap_n, entry.name, size + 1)
+                self.keys[count].off, self.keys[count].size = self.heap_n, <uint32_t>size
+                self.heap_n += size + 1
+                count += 1
+        if got < 0 and count == 0:
+            return -errno
+        for i in range(count):
+            self.keys[i].name = self.heap + self.keys[i].off
+        qsort(self.keys, count, sizeof(Key), by_name)
+        return <long>count
+
+    cdef int read(self, int fd, const Job *at, int32_t wd) noexcept nogil:
+        """Read one open directory into a new block and put it on the stack; -1 ends the walk."""
+        cdef long count, i
+        cdef Block *block
+        cdef Entry *entry
+        cdef Stat itself
+        if observe(fd, b"", ST_STATX | AT_EMPTY_PATH, &itself) < 0:
+            return self.fail(errno)
+        count = self.names(fd)
+        if count < 0:
+            self.report(at, <int>-count, NULL)
+            count = 0
+        if (grow(<void **>&self.blocks, &self.blocks_room, self.blocks_n + 1, sizeof(Block)) < 0
+                or grow(<void **>&self.entries, &self.entries_room, self.entries_n + count, sizeof(Entry)) < 0):
+            return self.fail(ENOMEM)
+        block = &self.blocks[self.blocks_n]
+        block.owner, block.owner_worker, block.wd = at.owner, at.owner_worker, wd
+        block.first, block.count, block.stat = self.entries_n, 0, itself
+        for i in range(count):
+            entry = &self.entries[self.entries_n]
+            if observe(fd, <const char *>self.keys[i].name, ST_STATX, &entry.stat) < 0:
+                if errno != ENOENT:  # deleted since it was listed: there is nothing to tell
+                    self.report(at, errno, &self.keys[i])
+                continue
+            entry.name_off, entry.name_len = self.keys[i].off, self.keys[i].size
+            self.entries_n += 1
+            block.count += 1
+        self.frames[self.frames_n] = Frame(fd, at.depth, self.blocks_n, 0)
+        self.frames_n += 1
+        self.blocks_n += 1
+        self.progress.entry_count += block.count
+        self.progress.dir_count += 1
+        return 0
+
+    cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil:
+        """Open, watch and read a directory; -1 ends the walk. One that can't be opened is a trouble, not the end."""
+        cdef int fd, wd = -1
+        if at.depth > DEPTH_MAX:
+            return self.report(at, EOVERFLOW, NULL)
+        fd = c_openat(parent_fd, name, ST_OPEN)
+        if fd < 0:
+            if errno == ENOENT or errno == ENOTDIR:  # replaced since it was looked at: its parent's watch tells
+                return 0
+            return self.report(at, errno, NULL)
+        if self.inotify >= 0:
+            wd = watch(self.inotify, fd, self.own_directory)
+            if wd < 0:
+                self.fail(errno)
+        if wd < 0 <= self.inotify or self.read(fd, at, wd) < 0:
+            close(fd)
+            return -1
+        return 0
+
+    cdef int step(self) noexcept nogil:
+        """Go on with the directory on top of the stack: into its next subdirectory, or out of it."""
+        cdef Frame *frame = &self.frames[self.frames_n - 1]
+        cdef Block *block = &self.blocks[frame.block]
+        cdef Exchange *pool = <Exchange *>self.pool
+        cdef const char *name
+        cdef Entry *entry
+        cdef Job job
+        while frame.next < block.count:
+            job.owner, job.owner_worker, job.depth = block.first + frame.next, self.number, frame.depth + 1
+            entry = &self.entries[job.owner]
+            frame.next += 1
+            if entry.stat.mode & S_IFMT != S_IFDIR:
+                continue
+            name = <const char *>(self.heap + entry.name_off)
+            if pool.waiting > pool.count and entry.name_len < sizeof(job.name):
+                memcpy(job.name, name, entry.name_len + 1)
+                job.fd = dup(frame.fd)
+                if job.fd >= 0:
+                    if offer(pool, &job):
+                        continue
+                    close(job.fd)
+            return self.enter(frame.fd, name, &job)
+        close(frame.fd)
+        self.frames_n -= 1
+        return 0
+
+    cdef void drive(self) noexcept nogil:
+        cdef Exchange *pool = <Exchange *>self.pool
+        cdef Job job
+        while True:
+            while self.frames_n and not self.progress.cancelled:
+                self.step()
+            while self.frames_n:
+                self.frames_n -= 1
+                close(self.frames[self.frames_n].fd)
+            if not take(pool, &job):
+                return
+            if not self.progress.cancelled:
+                self.enter(job.fd, job.name, &job)
+            close(job.fd)

@@ -1,0 +1,51 @@
+"""The Tree's Python face: the compiled Tree with paths looked up, rows and totals by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from smarttree import _tree
+from smarttree.row import Row, Totals, kind_of
+
+__all__ = ["NO_ID", "SERVICE_ID", "Row", "Totals", "Tree", "kind_of"]
+
+SERVICE_ID: Final = 0
+NO_ID: Final = 0xFFFFFFFF
+
+
+class Tree(_tree.Tree):
+    """One service's entries under stable ids; see `_tree.Tree` for the operations, their costs and errors."""
+
+    def row(self, eid: int) -> Row:
+        """An entry's values. `nlink` is not kept and reads 1."""
+        return Row(*self.values(eid))
+
+    def totals(self, eid: int) -> Totals:
+        """What is below an entry, itself not counted. O(1)."""
+        return Totals(*self.counts(eid))
+
+    def root_of(self, eid: int) -> int:
+        """The root that an entry is below, or is."""
+        while (parent := self.parent(eid)) != SERVICE_ID:
+            eid = parent
+        return eid
+
+    def resolve(self, path: bytes) -> int:
+        """The entry with that absolute path, or NO_ID: a look-up in memory, name by name, so `..` leads nowhere."""
+        for root in self.roots():
+            top = self.name(root)
+            if path == top:
+                return root
+            prefix = top if top.endswith(b"/") else top + b"/"
+            if path.startswith(prefix):
+                return self._descend(root, path[len(prefix) :].split(b"/"))
+        return NO_ID
+
+    def _descend(self, eid: int, names: list[bytes]) -> int:
+        for name in names:
+            if not self.is_dir(eid):
+                return NO_ID
+            eid = self.child(eid, name)
+            if eid == NO_ID:
+                return NO_ID
+        return eid
