@@ -1,6 +1,7 @@
 # cython: language_level=3
 """Scan: walk a directory in threads, then number what they found in directory order (spec/QTN1.md, section 2)."""
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.errno cimport ENOENT
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -15,6 +16,7 @@ from smarttree._walk import Pool
 cdef enum:
     WORKERS_MAX = 8
     UNREAD = 0xFFFFFFFF
+    VANISHED = 0xFFFFFFFE
 
 
 cdef class Listing:
@@ -78,7 +80,7 @@ cdef class Numbering:
     """Joins what the workers found: entries and blocks get one number space, then directory order."""
     cdef list workers
     cdef uint64_t[WORKERS_MAX + 1] entry_base, block_base, heap_base
-    cdef uint32_t *block_of      # for each entry: the block that is its content, or UNREAD
+    cdef uint32_t *block_of      # for each entry: the block that is its content, or UNREAD, or VANISHED
     cdef uint32_t *index_of      # for each entry: its index in the listing
     cdef Block **blocks
 
@@ -122,8 +124,18 @@ cdef class Numbering:
                     top = number
                 else:
                     self.block_of[self.entry_base[block.owner_worker] + block.owner] = number
+            self.find_vanished(worker)
             w += 1
         return top
+
+    cdef void find_vanished(self, Worker worker):
+        """A directory that was gone when it was to be read is left out: listed as empty it would be believed to be."""
+        cdef Trouble *trouble
+        cdef size_t i
+        for i in range(worker.troubles_n):
+            trouble = &worker.troubles[i]
+            if trouble.error == ENOENT and trouble.name_len == 0 and trouble.owner_worker >= 0:
+                self.block_of[self.entry_base[trouble.owner_worker] + trouble.owner] = VANISHED
 
     cdef Listing number(self):
         """The listing. Each block is copied once, blocks in directory order; about 50 ns an entry."""
@@ -158,7 +170,7 @@ cdef class Numbering:
 
     cdef uint32_t place(self, Listing listing, uint32_t *todo, uint32_t depth):
         """Append the block on top of `todo` to the listing, and put the blocks of its directories on top, first last."""
-        cdef uint32_t number = todo[2 * depth], parent = todo[2 * depth + 1], i, k
+        cdef uint32_t number = todo[2 * depth], parent = todo[2 * depth + 1], i, k, count = 0
         cdef Block *block = self.blocks[number]
         cdef Entry *entry
         cdef Item *item
@@ -167,21 +179,24 @@ cdef class Numbering:
         while number >= self.block_base[w + 1]:
             w += 1
         base = self.entry_base[w] + block.first
-        listing.items[parent].first, listing.items[parent].count = listing.n, block.count
         for i in range(block.count):
+            if self.block_of[base + i] == VANISHED:
+                continue
             entry = &(<Worker>self.workers[w]).entries[block.first + i]
-            item = &listing.items[listing.n + i]
+            item = &listing.items[listing.n + count]
             item.stat, item.parent, item.first, item.count, item.wd = entry.stat, parent, 0, 0, -1
             item.name_off, item.name_len = self.heap_base[w] + entry.name_off, entry.name_len
-            self.index_of[base + i] = listing.n + i
-        for i in range(block.count):
-            k = self.block_of[base + block.count - 1 - i]
-            if k != UNREAD:
-                item = &listing.items[listing.n + block.count - 1 - i]
+            self.index_of[base + i] = listing.n + count
+            count += 1
+        listing.items[parent].first, listing.items[parent].count = listing.n, count
+        listing.n += count
+        for i in range(block.count, 0, -1):
+            k = self.block_of[base + i - 1]
+            if k < VANISHED:
+                item = &listing.items[self.index_of[base + i - 1]]
                 item.stat, item.wd = self.blocks[k].stat, self.blocks[k].wd
-                todo[2 * depth], todo[2 * depth + 1] = k, listing.n + block.count - 1 - i
+                todo[2 * depth], todo[2 * depth + 1] = k, self.index_of[base + i - 1]
                 depth += 1
-        listing.n += block.count
         return depth
 
     cdef list problems(self):
@@ -193,6 +208,8 @@ cdef class Numbering:
         for worker in self.workers:
             for i in range(worker.troubles_n):
                 trouble = &worker.troubles[i]
+                if trouble.error == ENOENT:
+                    continue
                 at = 0
                 if trouble.owner_worker >= 0:
                     at = self.index_of[self.entry_base[trouble.owner_worker] + trouble.owner]

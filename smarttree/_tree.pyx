@@ -186,7 +186,7 @@ cdef class Tree(Columns):
         """The id of `parent`'s child of that name, or NO_ID. O(log siblings)."""
         cdef uint32_t up = self.directory(parent), at
         if not self.find(up, <const uint8_t *>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &at):
-            return NO_ID
+            return <uint32_t>NO_ID
         return self.kids[self.dirs[self.dir_[up]].first + at]
 
     def children(self, eid):
@@ -299,6 +299,28 @@ cdef class Tree(Columns):
         if name == "mtime_ns":
             return np.asarray(<int64_t[:self.n]>self.mtime_).copy()
         raise KeyError(name)
+
+    def with_inodes(self, inodes):
+        """(inode, id) of every entry that is no directory and whose inode is in `inodes`. One pass, without the GIL."""
+        cdef uint64_t[::1] wanted = np.unique(np.fromiter(inodes, dtype=np.uint64))
+        cdef uint32_t[::1] found = np.empty(self.n, dtype=np.uint32)
+        cdef Py_ssize_t count = 0, low, high, middle
+        cdef uint32_t eid
+        with nogil:
+            for eid in range(<uint32_t>self.n):
+                if self.mode_[eid] == 0 or self.dir_[eid] != NO_ID:
+                    continue
+                low, high = 0, wanted.shape[0]
+                while low < high:
+                    middle = (low + high) // 2
+                    if wanted[middle] < self.ino_[eid]:
+                        low = middle + 1
+                    else:
+                        high = middle
+                if low < wanted.shape[0] and wanted[low] == self.ino_[eid]:
+                    found[count] = eid
+                    count += 1
+        return [(self.ino_[found[low]], found[low]) for low in range(count)]
 
     def extensions(self, ids):
         """{extension with its dot, b"" for none: (entries, bytes)} over those of `ids` that are no directory."""

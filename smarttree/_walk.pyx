@@ -285,14 +285,17 @@ cdef class Worker:
         return 0
 
     cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil:
-        """Open, watch and read a directory; -1 ends the walk. One that can't be opened is a trouble, not the end."""
+        """Open, watch and read a directory; -1 ends the walk. One that can't be opened is a trouble, not the end.
+
+        ENOENT: it was moved, deleted or replaced since it was looked at, and the watch on its parent tells of that.
+        """
         cdef int fd, wd = -1
         if at.depth > DEPTH_MAX:
             return self.report(at, EOVERFLOW, NULL)
         fd = c_openat(parent_fd, name, ST_OPEN)
         if fd < 0:
-            if errno == ENOENT or errno == ENOTDIR:  # replaced since it was looked at: its parent's watch tells
-                return 0
+            if errno == ENOTDIR:
+                return self.report(at, ENOENT, NULL)
             return self.report(at, errno, NULL)
         if self.inotify >= 0:
             wd = watch(self.inotify, fd, self.own_directory)

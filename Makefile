@@ -1,0 +1,106 @@
+# Two commands do everything on a machine that has Python 3.11 or newer and a C compiler:
+#
+#     make serve DIR=/path/to/monorepo
+#     make test
+#
+# Each step leaves a stamp, so that a step whose inputs did not change costs nothing.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PHASE := .ci/phase
+
+# Which kernels to build: fast, or what SMARTTREE_DEBUG asks for (1, asan; see setup.py).
+VARIANT := $(or $(filter-out 0,$(SMARTTREE_DEBUG)),fast)
+BUILT := build/.built-$(VARIANT)
+KERNELS := $(wildcard smarttree/*.pyx)
+STUBTEST := --ignore-disjoint-bases --allowlist .ci/stubtest-allow.txt --ignore-unused-allowlist
+KERNEL_PARTS := $(wildcard smarttree/*.pxd smarttree/*.pxi smarttree/*.h)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: serve
+serve: build ## serve a directory: make serve DIR=/path [ARGS="--port 3000"]
+	@if [[ -z "$(DIR)" ]]; then echo 'Which directory? Say: make serve DIR=/path/to/monorepo' >&2; exit 2; fi
+	@exec $(BIN)/st --serve "$(DIR)" $(ARGS)
+
+.PHONY: build
+build: $(BUILT) ## make the environment and the extensions; leaves .venv/bin/st
+
+.PHONY: test
+test: system-packages lint pytest ## everything: lint, then every test [T="pytest arguments"]
+
+.PHONY: pytest
+pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed ## the tests alone [T="-k stream"]
+	@$(PHASE) tests $(BIN)/python -m pytest $(T)
+
+.PHONY: lint
+lint: $(BUILT) $(VENV)/.test ## ruff, mypy, cython-lint, stubtest, import layers
+	@$(PHASE) "ruff check" $(BIN)/ruff check
+	@$(PHASE) "ruff format" $(BIN)/ruff format --check
+	@$(PHASE) mypy $(BIN)/python -m mypy
+	@$(PHASE) cython-lint env PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(KERNELS) $(wildcard smarttree/*.pxd)
+	@$(PHASE) stubtest $(BIN)/python -m mypy.stubtest --concise $(STUBTEST) $(KERNELS:smarttree/%.pyx=smarttree.%)
+	@$(PHASE) "import layers" $(BIN)/lint-imports --no-cache --no-logo
+	@$(PHASE) "import layers of .pyx" $(BIN)/python -m pytest -q tests/unit/test_project.py -k layers
+
+.PHONY: format
+format: $(VENV)/.test ## put the code into the one style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: system-packages
+system-packages: ## install the system packages of packages.apt that are missing, or say how
+	@$(PHASE) "system packages" .ci/system-packages
+
+.PHONY: check-clean
+check-clean: ## make test, in a fresh clone of HEAD with an empty home and environment
+	@.ci/check-clean
+
+.PHONY: lock
+lock: ## pin the newest versions that pyproject.toml and package.json allow
+	@.ci/lock "$$(.ci/find-python)"
+	@cd tests/node && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
+
+.PHONY: clean
+clean: ## remove everything that make has made
+	@rm -rf $(VENV) build dist smarttree.egg-info tests/node/node_modules
+	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find smarttree spec tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -f smarttree/*.so
+
+# ---------------------------------------------------------------- the steps
+
+$(VENV)/.made:
+	@python=$$(.ci/find-python) && $(PHASE) "virtual environment" "$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made requirements/build.txt requirements/runtime.txt
+	@$(PHASE) "runtime packages" $(PIP) install -q --no-deps -r requirements/build.txt -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.runtime requirements/test.txt
+	@$(PHASE) "test packages" $(PIP) install -q --no-deps -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.project: $(VENV)/.runtime pyproject.toml setup.py
+	@command -v "$${CC:-cc}" >/dev/null || { echo 'A C compiler is needed (Debian, Ubuntu: apt-get install gcc libc6-dev)' >&2; exit 1; }
+	@$(PHASE) "install in place" $(PIP) install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Changing the variant rebuilds by force: the extensions of both lie in the same place.
+$(BUILT): $(VENV)/.project $(KERNELS) $(KERNEL_PARTS)
+	@$(PHASE) kernels $(BIN)/python setup.py -q build_ext --inplace $(if $(filter-out $(BUILT),$(wildcard build/.built-*)),--force)
+	@rm -f build/.built-*
+	@touch $@
+
+tests/node/node_modules/.installed: tests/node/package.json tests/node/package-lock.json tests/node/.npmrc
+	@cd tests/node && ../../$(PHASE) "node packages" npm ci --ignore-scripts
+	@touch $@

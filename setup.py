@@ -1,0 +1,53 @@
+"""Builds the compiled kernels; everything else about the project is in pyproject.toml.
+
+The one switch is SMARTTREE_DEBUG: unset or 0 builds the kernels to be fast; 1 adds bounds checks and assertions;
+`asan` adds the address and undefined-behaviour sanitizers to those (run Python with libasan preloaded then).
+Generated C and objects go below build/, one directory for each variant, so that switching never mixes the two.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+KERNELS = sorted(path.stem for path in Path("smarttree").glob("_*.pyx"))
+
+VARIANT = {"": "fast", "0": "fast", "1": "debug", "asan": "asan"}[os.environ.get("SMARTTREE_DEBUG", "")]
+DEBUG = VARIANT != "fast"
+SANITIZE = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if VARIANT == "asan" else []
+# What is not asked for is what Cython's own generated code would answer with, module after module.
+QUIET = ("unused-parameter", "unused-variable", "unused-function", "missing-field-initializers")
+WARNINGS = ["-Wall", "-Wextra", *(f"-Wno-{warning}" for warning in QUIET)]
+
+
+def kernel(name: str) -> Extension:
+    """The extension `smarttree.<name>`; the headers beside its source are found although its C file lies elsewhere."""
+    return Extension(
+        f"smarttree.{name}",
+        [f"smarttree/{name}.pyx"],
+        include_dirs=["smarttree"],
+        depends=sorted(str(path) for kind in ("pxd", "pxi", "h") for path in Path("smarttree").glob(f"*.{kind}")),
+        define_macros=[] if DEBUG else [("CYTHON_WITHOUT_ASSERTIONS", "1")],
+        undef_macros=["NDEBUG"] if DEBUG else [],
+        extra_compile_args=["-std=gnu17", *WARNINGS, *(["-O1", "-g"] if DEBUG else ["-O3"]), *SANITIZE],
+        extra_link_args=SANITIZE,
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [kernel(name) for name in KERNELS],
+        build_dir=f"build/{VARIANT}/cython",
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": DEBUG,
+            "initializedcheck": DEBUG,
+            "wraparound": False,
+            "cdivision": True,
+        },
+    ),
+    options={"build": {"build_base": f"build/{VARIANT}"}, "build_ext": {"parallel": os.cpu_count()}},
+)

@@ -1,0 +1,64 @@
+"""The command `st`: settings in, exit status out. A person's own mistake is one line, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from smarttree.errors import SmarttreeError
+
+if TYPE_CHECKING:
+    from smarttree.cli.settings import Settings
+
+__all__ = ["main"]
+
+_INTERRUPTED: Final = 130  # what a shell reports for SIGINT
+_BROKEN_PIPE: Final = 141  # and for SIGPIPE: as if we had died of it, like every other tool before `| head`
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status. `--help` raises SystemExit(0), as argparse does."""
+    try:
+        # Imported here, so that an interrupt while modules load is as quiet as one later.
+        from smarttree.cli.settings import read_settings
+
+        return _run(read_settings(sys.argv[1:] if argv is None else argv, os.environ))
+    except SmarttreeError as error:
+        print(f"st: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered must not be written at exit, which would fail again, aloud.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+
+
+def _run(settings: Settings) -> int:
+    # What only one of the uses needs is imported there: aiohttp alone takes 350 ms.
+    import logging
+
+    from smarttree.cli.logs import start_logging
+
+    start_logging(settings.verbosity)
+    log = logging.getLogger(__name__)
+    for warning in settings.warnings:
+        log.warning("%s", warning)
+    if settings.show is not None:
+        from smarttree.cli.show import show
+
+        return show(settings.show)
+    if settings.serve is not None:
+        from smarttree.http.app import serve
+        from smarttree.progress import ScanProgress
+
+        service, http = settings.serve
+        if http.insecure and http.host is not None:
+            log.warning("starting insecurely: everyone who can reach %s can read the whole tree", http.host)
+        return serve(service, http, progress=ScanProgress(quiet=settings.verbosity < 0))
+    from smarttree.cli.version import version_line
+
+    print(version_line())
+    return 0

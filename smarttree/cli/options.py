@@ -1,0 +1,277 @@
+"""Every setting stands once, in `OPTIONS`: its flag, its variable, its key in a file, its reader, its help.
+
+The parser, the environment, the file and the help text are all made from this table, so they cannot drift apart.
+Defaults are not here: they are those of `smarttree.config`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from smarttree.cli import values
+
+
+class Scope(Enum):
+    """Which of the two things `st` does a setting is for. A flag for the other one is refused, not ignored."""
+
+    BOTH = "both"
+    SERVE = "serve"
+    SHOW = "show"
+
+
+class Group(Enum):
+    """The headings of the help text."""
+
+    WHAT = "what to do"
+    NETWORK = "serving: the network"
+    CHANGES = "serving: changes and streams"
+    GENERAL = "general"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One setting.
+
+    `read` turns text into a value and raises ValueError; None marks a switch, which takes no value.
+    `targets` names the fields of the configuration it sets (`service.x`, `http.x`, `show.x`); the first is where
+    its default comes from. `many` settings may be repeated, or hold commas. `in_environment` and `in_file` are
+    False where that makes no sense. `later` is set where the thing itself is not built yet, and says what will come.
+    """
+
+    name: str
+    help: str
+    group: Group = Group.GENERAL
+    scope: Scope = Scope.BOTH
+    read: Callable[[str], object] | None = None
+    metavar: str | None = None
+    short: str | None = None
+    many: bool = False
+    in_environment: bool = True
+    in_file: bool = True
+    targets: tuple[str, ...] = ()
+    later: str | None = None
+
+    @property
+    def flag(self) -> str:
+        """As in argv: `--batch-ms`."""
+        return f"--{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """As in the environment: `SMARTTREE_BATCH_MS`."""
+        return "SMARTTREE_" + self.key.upper()
+
+    @property
+    def key(self) -> str:
+        """As in a TOML file: `batch_ms`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it takes no value."""
+        return self.read is None
+
+
+_TB: Final = 1 << 40
+
+_NOW: Final = (
+    Option(
+        name="serve",
+        group=Group.WHAT,
+        help="serve each PATH and stream its changes, instead of printing it once",
+    ),
+    Option(
+        name="mode",
+        group=Group.WHAT,
+        read=values.read_text,
+        metavar="MODE",
+        targets=("http.mode", "show.mode"),
+        help="how a tree is told: quantum (the QTN1 format), json or classic; "
+        "by default quantum when serving, classic when printing",
+    ),
+    Option(
+        name="depth",
+        group=Group.WHAT,
+        scope=Scope.SHOW,
+        read=values.read_whole(0, 1_000_000),
+        metavar="N",
+        targets=("show.depth",),
+        help="print N levels below PATH, not everything; for classic and json",
+    ),
+    Option(
+        name="version",
+        group=Group.WHAT,
+        in_environment=False,
+        in_file=False,
+        help="print the version and what it runs on, then exit",
+    ),
+    Option(
+        name="port",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        read=values.read_whole(0, 65_535),
+        metavar="PORT",
+        targets=("http.port",),
+        help="the port to listen on; 0 lets the system choose one, and the log names it",
+    ),
+    Option(
+        name="host",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        read=values.read_host,
+        metavar="ADDR",
+        targets=("http.host",),
+        help="the address to listen on, instead of this machine only (127.0.0.1 and ::1); "
+        "any other needs --insecure as well",
+    ),
+    Option(
+        name="insecure",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        targets=("http.insecure",),
+        help="let anyone who can reach --host read the tree: names, sizes, times, never contents",
+    ),
+    Option(
+        name="cors",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        read=values.read_origin,
+        metavar="ORIGIN",
+        many=True,
+        targets=("http.cors",),
+        help="let web pages of this origin read the tree (https://app.example.com); "
+        "repeat it or separate by commas; '*' lets every page",
+    ),
+    Option(
+        name="max-connections",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        read=values.read_whole(1, 1_000_000),
+        metavar="N",
+        targets=("http.max_connections",),
+        help="streams open at the same time; one more is told to come back later",
+    ),
+    Option(
+        name="batch-ms",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_whole(0, 60_000),
+        metavar="MS",
+        targets=("service.batch_ms",),
+        help="gather changes for this long into one batch: longer means fewer and smaller batches in a storm, "
+        "and that much more delay; the first change after a quiet time never waits",
+    ),
+    Option(
+        name="batch-max-bytes",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_bytes(4096, 1 << 30),
+        metavar="BYTES",
+        targets=("service.batch_max_bytes",),
+        help="cut a larger batch into several",
+    ),
+    Option(
+        name="retention-bytes",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_bytes(0, _TB),
+        metavar="BYTES",
+        targets=("service.retention_bytes",),
+        help="keep this much of the past, so that a client that comes back is sent only what it missed",
+    ),
+    Option(
+        name="retention-s",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_seconds(0.0, 366 * 86_400.0),
+        metavar="SECONDS",
+        targets=("service.retention_s",),
+        help="and keep it no longer than this",
+    ),
+    Option(
+        name="heartbeat-s",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_seconds(0.1, 3600.0),
+        metavar="SECONDS",
+        targets=("http.heartbeat_s",),
+        help="send a sign of life down a quiet stream this often",
+    ),
+    Option(
+        name="stats-interval",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_seconds(0.1, 86_400.0),
+        metavar="SECONDS",
+        targets=("http.stats_interval_s",),
+        help="send the stats event this often",
+    ),
+    Option(
+        name="scan-threads",
+        read=values.read_whole(1, 8),
+        metavar="N",
+        targets=("service.scan_threads", "show.scan_threads"),
+        help="threads that read directories during the scan",
+    ),
+    Option(
+        name="config",
+        read=values.read_text,
+        metavar="FILE",
+        in_file=False,
+        help="read settings from this TOML file",
+    ),
+    Option(name="quiet", short="-q", help="log warnings and errors only"),
+    Option(name="verbose", short="-v", help="log more"),
+)
+
+_SECURITY: Final = "who may read is not settled by the server yet, so it serves this machine only (see --host)"
+_TLS: Final = "it speaks plain HTTP only; put a reverse proxy that has a certificate in front"
+_RULES: Final = "every entry below PATH is told"
+_STATE: Final = "history is kept in memory and ends with the process"
+
+
+def _later(name: str, why: str, *, switch: bool = False, many: bool = False) -> Option:
+    read = None if switch else values.read_text
+    metavar = None if switch else "VALUE"
+    return Option(name=name, help="not available yet", read=read, metavar=metavar, many=many, later=why)
+
+
+_LATER: Final = (
+    _later("auth-token", _SECURITY),
+    _later("auth-token-file", _SECURITY),
+    _later("allow", _SECURITY, many=True),
+    _later("trusted-proxy", _SECURITY, many=True),
+    _later("https", _TLS, switch=True),
+    _later("domain", _TLS),
+    _later("cert", _TLS),
+    _later("key", _TLS),
+    _later("acme-directory", _TLS),
+    _later("acme-ca-file", _TLS),
+    _later("compress", "streams and trees are sent as they are; QTN1 is compressed by itself", switch=True),
+    _later("state", _STATE),
+    _later("no-state", _STATE, switch=True),
+    _later("from", "a server reads its own disk only"),
+    _later("watcher", "changes are watched by inotify"),
+    _later("exclude", _RULES, many=True),
+    _later("include", _RULES, many=True),
+    _later("gitignore", _RULES, switch=True),
+    _later("watch-base", "what is served is settled at the start", many=True),
+    _later("content-hash", "changes are told by size, times and mode", switch=True),
+    _later("hardlink-poll-s", "a write through a link outside PATH is not seen"),
+    _later("vcs-settle-ms", "a checkout comes out as ordinary batches, cut by --batch-ms"),
+    _later("batch-max", "batches are cut by --batch-ms and --batch-max-bytes"),
+)
+
+OPTIONS: Final[tuple[Option, ...]] = _NOW + _LATER
+
+BY_KEY: Final = {option.key: option for option in OPTIONS}
+
+# Words that will be commands of their own. Refused now, so that a directory of that name does not change its meaning.
+LATER_COMMANDS: Final = {
+    "decode": "reading QTN1 back",
+    "doctor": "a report on the system's limits",
+    "state": "a look at the kept state",
+}

@@ -1,0 +1,213 @@
+"""argv over environment over file over default: the one place where settings are read.
+
+Every error names where the bad word stood, as the person wrote it: a flag, a variable, or a key in a file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from smarttree import modes
+from smarttree.cli.options import BY_KEY, LATER_COMMANDS, OPTIONS, Option, Scope
+from smarttree.cli.parser import nearest, read_argv
+from smarttree.cli.paths import open_root, open_roots
+from smarttree.cli.values import is_loopback, read_switch
+from smarttree.config import HttpConfig, ServiceConfig, ShowConfig
+from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet
+from smarttree.printable import printable
+
+_PREFIX: Final = "SMARTTREE_"
+
+# Values by key, read. The values' types are those of the fields they go into; the table pairs the two.
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What to do: exactly one of `serve` and `show` is set, or neither when the version was asked for.
+
+    `verbosity` is -1, 0 or 1. `warnings` are to be logged once logging stands.
+    """
+
+    serve: tuple[ServiceConfig, HttpConfig] | None = None
+    show: ShowConfig | None = None
+    verbosity: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """Raises a SmarttreeError whose text says what to change."""
+    given = read_argv(argv)
+    if "version" in given.texts:
+        return Settings()
+    from_argv = _read_texts(given.texts)
+    from_environment, warnings = read_environment(environ)
+    file = from_argv.get("config", from_environment.get("config"))
+    sources = [read_file(file) if file is not None else {}, from_environment, from_argv]
+    values: Values = {}
+    for source in sources:
+        values |= source
+    if given.paths[:1] and given.paths[0] in LATER_COMMANDS:
+        word = given.paths[0]
+        raise NotAvailableYet(
+            f"`st {word}` is not available yet: {LATER_COMMANDS[word]}; a directory of that name is ./{word}"
+        )
+    if "mode" in values:
+        modes.check(values["mode"])
+    serves = bool(values.get("serve"))
+    _refuse_out_of_scope(from_argv, serves)
+    common: Any = {"verbosity": _verbosity(sources), "warnings": warnings}
+    if serves:
+        return Settings(serve=_serve(values, given.paths), **common)
+    return Settings(show=_show(values, given.paths), **common)
+
+
+def read_environment(environ: Mapping[str, str]) -> tuple[Values, tuple[str, ...]]:
+    """Values from `SMARTTREE_…`, and warnings about variables that look like a misspelt one.
+
+    Others that start so are none of our business: a container platform makes such names from a service's name.
+    """
+    values: Values = {}
+    by_variable = {option.variable: option for option in OPTIONS if option.in_environment}
+    warnings = []
+    for variable, text in environ.items():
+        if not variable.startswith(_PREFIX) or not text.strip():
+            continue
+        option = by_variable.get(variable)
+        if option is not None:
+            value = _read(option, variable, text)
+            if not _is_later(option, variable, value):
+                values[option.key] = value
+        elif hint := nearest(variable, by_variable, prefix=_PREFIX):
+            warnings.append(f"the variable {printable(variable)} is not one of ours{hint}")
+    return values, tuple(warnings)
+
+
+def read_file(path: str) -> Values:
+    """Values from a TOML file of `key = value` lines. Raises ConfigError (an unknown key is one)."""
+    shown = printable(path)
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration file {shown}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{shown} is not a TOML file: {error}") from error
+    values: Values = {}
+    by_key = {option.key: option for option in OPTIONS if option.in_file}
+    for key, item in table.items():
+        option = by_key.get(key)
+        if option is None:
+            hint = nearest(key, by_key) or f": the keys are {', '.join(k for k, o in by_key.items() if not o.later)}"
+            raise ConfigError(f"{shown}: there is no key {printable(key)}{hint}")
+        try:
+            value = _read_item(option, key, item)
+        except BadParameter as error:
+            raise ConfigError(f"{shown}: {error}") from error
+        if not _is_later(option, f"{key} (in {shown})", value):
+            values[key] = value
+    return values
+
+
+def _read_texts(texts: Mapping[str, list[str] | None]) -> Values:
+    values: Values = {}
+    for key, given in texts.items():
+        option = BY_KEY[key]
+        if _is_later(option, option.flag, True):
+            continue
+        if given is None:
+            values[key] = True
+        elif given:
+            values[key] = _read(option, option.flag, ",".join(given) if option.many else given[-1])
+    return values
+
+
+def _read(option: Option, where: str, text: str) -> object:
+    if option.later:
+        return read_switch(text) if option.is_switch else text
+    try:
+        if option.read is None:
+            return read_switch(text)
+        if option.many:
+            read = option.read
+            return tuple(dict.fromkeys(read(part) for part in text.split(",") if part.strip()))
+        return option.read(text)
+    except ValueError as error:
+        raise BadParameter(f"{where}: {error}") from error
+
+
+def _read_item(option: Option, key: str, item: object) -> object:
+    """A TOML value. Only the type that belongs there: `port = true` must not become 1."""
+    if option.is_switch:
+        if isinstance(item, bool):
+            return item
+        raise BadParameter(f"{key} is true or false, without quotes")
+    if option.many and isinstance(item, list) and all(isinstance(part, str) for part in item):
+        return _read(option, key, ",".join(item))
+    if isinstance(item, bool) or not isinstance(item, (str, int, float)):
+        raise BadParameter(f"{key} is one value{' or a list of texts' if option.many else ''}, not {item!r}")
+    return _read(option, key, str(item))
+
+
+def _is_later(option: Option, where: str, value: object) -> bool:
+    """Refuses what is not built. True only for a switch that is turned off, which asks for nothing."""
+    if option.later is None:
+        return False
+    if value is False:
+        return True
+    raise NotAvailableYet(f"{where} is not available yet: {option.later}. Leave it out")
+
+
+def _refuse_out_of_scope(from_argv: Values, serves: bool) -> None:
+    # Only argv: a file or an environment may well be shared by servers and listings.
+    wrong, fix = (Scope.SHOW, "without --serve") if serves else (Scope.SERVE, "together with --serve")
+    for key in from_argv:
+        option = BY_KEY[key]
+        if option.scope is wrong:
+            raise BadParameter(f"{option.flag} only means something {fix}")
+
+
+def _verbosity(sources: Sequence[Values]) -> int:
+    """The highest source that says anything about it decides."""
+    for source in reversed(sources):
+        quiet, verbose = bool(source.get("quiet")), bool(source.get("verbose"))
+        if quiet and verbose:
+            raise BadParameter("--quiet and --verbose contradict each other: leave one out")
+        if "quiet" in source or "verbose" in source:
+            return int(verbose) - int(quiet)
+    return 0
+
+
+def _fields(values: Values, concern: str) -> dict[str, Any]:
+    chosen = {}
+    for option in OPTIONS:
+        for target in option.targets:
+            owner, _, field = target.partition(".")
+            if owner == concern and option.key in values:
+                chosen[field] = values[option.key]
+    return chosen
+
+
+def _serve(values: Values, paths: Sequence[str]) -> tuple[ServiceConfig, HttpConfig]:
+    if not paths:
+        raise BadParameter("--serve needs a directory: `st --serve .` serves this one")
+    http = HttpConfig(**_fields(values, "http"))
+    if http.host is not None and not is_loopback(http.host) and not http.insecure:
+        raise HostRefused(
+            f"--host {http.host} would let everyone who can reach this machine read the names, sizes and times of all "
+            "files below the served directories. To do that on purpose, add --insecure. To serve this machine only, "
+            "leave --host out"
+        )
+    return ServiceConfig(roots=open_roots(paths), **_fields(values, "service")), http
+
+
+def _show(values: Values, paths: Sequence[str]) -> ShowConfig:
+    if len(paths) > 1:
+        raise BadParameter("one PATH at a time is printed; only --serve takes several")
+    show = ShowConfig(path=open_root(paths[0] if paths else "."), **_fields(values, "show"))
+    if show.depth is not None and not modes.find(show.mode).CUTS:
+        raise BadParameter(f"--depth does not go with --mode {show.mode}, which always tells the whole tree")
+    return show

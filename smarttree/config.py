@@ -1,0 +1,53 @@
+"""What can be set, as small frozen values: one for each concern, units in the names. Nothing here reads argv,
+the environment or a file (`smarttree.cli` does), and nobody changes a value after the start.
+
+The defaults stand here and nowhere else; the help text and the documentation show these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smarttree.wire import DEFAULT_PORT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceConfig:
+    """What is watched, and how changes become batches.
+
+    `roots` are absolute real paths as the kernel spells them, none inside another.
+    """
+
+    roots: tuple[bytes, ...]
+    batch_ms: int = 50  # the first change after a quiet time does not wait: this is the window of those after it
+    batch_max_bytes: int = 1 << 20  # of the binary BATCH; a longer one is cut into consecutive clocks
+    retention_bytes: int = 256 << 20
+    retention_s: float = 86_400.0
+    scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
+    watch: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConfig:
+    """Where and how clients are served. `host` None is loopback: 127.0.0.1, and ::1 where the machine has it."""
+
+    host: str | None = None
+    port: int = DEFAULT_PORT  # 0 lets the system choose one
+    mode: str = "quantum"
+    cors: tuple[str, ...] = ()
+    heartbeat_s: float = 15.0
+    stats_interval_s: float = 10.0
+    retry_min_ms: int = 1000  # clients come back after a random time in between, so that they do not come all at once
+    retry_max_ms: int = 3000
+    max_connections: int = 10_000
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowConfig:
+    """What `st PATH` prints. `depth` is how many levels below `path` are told; None is all of them."""
+
+    path: bytes
+    mode: str = "classic"
+    depth: int | None = None
+    scan_threads: int = 2

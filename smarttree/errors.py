@@ -1,0 +1,157 @@
+"""Every error that a person or a client can cause, drawn as one tree; bugs are not in it.
+
+    SmarttreeError
+    ├── InputError            something asked for is malformed
+    │   ├── BadParameter
+    │   ├── UnknownMode
+    │   ├── NotAvailableYet
+    │   └── QtnError          bytes that are no QTN1 document
+    ├── PathError             a path that cannot be served
+    │   ├── NotADirectory
+    │   ├── Unreadable
+    │   ├── RootsOverlap
+    │   └── AmbiguousPath
+    ├── ConfigError           a configuration file
+    ├── PortInUse
+    ├── HostRefused
+    ├── NotReady              the first scan is still running
+    ├── SystemLimit           the system refuses what we need
+    └── UnknownClock
+
+The text of each says what to do about it. `code` is stable: clients compare it, so a code is never renamed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SmarttreeError(Exception):
+    """What can go wrong without a bug. `str()` is a whole message for a person, with the remedy in it."""
+
+    code: ClassVar[str] = "error"
+    http_status: ClassVar[int] = 500
+    exit_status: ClassVar[int] = 1
+
+
+class InputError(SmarttreeError):
+    """What was asked for is malformed: asking again, the same way, gives the same answer."""
+
+    code = "bad-request"
+    http_status = 400
+    exit_status = 2
+
+
+class BadParameter(InputError):
+    """A flag, variable or query parameter that is unknown, misspelt or out of its range."""
+
+    code = "bad-parameter"
+
+
+class UnknownMode(InputError):
+    """An output mode that does not exist; the message lists those that do."""
+
+    code = "unknown-mode"
+
+
+class NotAvailableYet(InputError):
+    """Something that is promised but not built. Refused aloud: ignoring it would be a lie."""
+
+    code = "not-available-yet"
+
+
+class QtnError(InputError):
+    """Bytes that are no valid QTN1 document. `offset` is where in them the decoder gave up."""
+
+    code = "bad-qtn"
+
+    def __init__(self, message: str, *, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is pickled as its class and args; without this the way back from a worker would lose `offset`.
+        return _qtn_error, (str(self), self.offset)
+
+
+def _qtn_error(message: str, offset: int) -> QtnError:
+    return QtnError(message, offset=offset)
+
+
+class PathError(SmarttreeError):
+    """A path that does not exist, or not below what is served."""
+
+    code = "no-such-path"
+    http_status = 404
+    exit_status = 2
+
+
+class NotADirectory(PathError):
+    """Only directories can be served or listed."""
+
+    code = "not-a-directory"
+    http_status = 400
+
+
+class Unreadable(PathError):
+    """The process may not read it."""
+
+    code = "unreadable"
+    http_status = 403
+
+
+class RootsOverlap(PathError):
+    """One root contains another, or is the same: every entry has exactly one path."""
+
+    code = "roots-overlap"
+    http_status = 400
+
+
+class AmbiguousPath(PathError):
+    """A relative path where there are several roots to relate it to."""
+
+    code = "ambiguous-path"
+    http_status = 400
+
+
+class ConfigError(SmarttreeError):
+    """The configuration file is missing, malformed, or has a key that nobody reads."""
+
+    code = "bad-config"
+    exit_status = 2
+
+
+class PortInUse(SmarttreeError):
+    """Another process listens on the port."""
+
+    code = "port-in-use"
+    exit_status = 2
+
+
+class HostRefused(SmarttreeError):
+    """Listening beyond this machine must be asked for in so many words."""
+
+    code = "host-refused"
+    exit_status = 2
+
+
+class NotReady(SmarttreeError):
+    """The first scan has not ended; the same request will be answered later."""
+
+    code = "not-ready"
+    http_status = 503
+
+
+class SystemLimit(SmarttreeError):
+    """The system refuses a resource (inotify watches, descriptors); the message says how to raise the limit."""
+
+    code = "system-limit"
+    http_status = 503
+    exit_status = 3
+
+
+class UnknownClock(SmarttreeError):
+    """A clock that was never issued here, or is older than what is kept."""
+
+    code = "unknown-clock"
+    http_status = 410

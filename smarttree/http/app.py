@@ -1,0 +1,176 @@
+"""Wires the endpoints, and runs the server from its first socket to its last client's `retry:`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from smarttree import modes
+from smarttree.config import HttpConfig, ServiceConfig
+from smarttree.errors import SmarttreeError
+from smarttree.http.clock import get_clock
+from smarttree.http.cors import Cors
+from smarttree.http.documents import event_body
+from smarttree.http.errors import OneLine, mark_begun, problems
+from smarttree.http.events import get_events
+from smarttree.http.health import get_healthz, get_readyz
+from smarttree.http.keys import CONFIG, HUB, SERVICE
+from smarttree.http.later import LATER, answer_later
+from smarttree.http.listen import BACKLOG, address_of, open_sockets
+from smarttree.http.stats import get_stats
+from smarttree.http.tree import get_tree
+from smarttree.printable import printable
+from smarttree.service import Service
+from smarttree.stream.hub import Hub
+
+_LOG = logging.getLogger("smarttree.http")
+
+# Also how long a connection may take for its first request: aiohttp's default of an hour is a gift to slow attackers.
+KEEPALIVE_S: Final = 15.0
+# For requests under way at the end, twice (aiohttp waits, cancels, and waits again): the whole must fit in a second.
+SHUTDOWN_S: Final = 0.2
+PROGRESS_S: Final = 0.1
+
+
+class ScanReporter(Protocol):
+    """Who is told about the first scan (smarttree.progress.ScanProgress)."""
+
+    def update(self, entries: int, dirs: int, seconds: float) -> None: ...
+    def finish(self, entries: int, dirs: int, seconds: float) -> None: ...
+    def close(self) -> None: ...
+
+
+def build_app(service: Service, http: HttpConfig) -> web.Application:
+    """The application over a service. It starts and closes its hub; the service's life is its owner's."""
+    cors = Cors(http.cors)
+    app = web.Application(middlewares=[problems, cors.middleware()])
+    app[SERVICE], app[CONFIG] = service, http
+    app[HUB] = Hub(
+        service,
+        event_body,
+        heartbeat_s=http.heartbeat_s,
+        stats_interval_s=http.stats_interval_s,
+        retry_ms=(http.retry_min_ms, http.retry_max_ms),
+        now_ns=time.time_ns,
+    )
+    app.cleanup_ctx.append(_hub_runs)
+    app.on_shutdown.append(_close_hub)
+    app.on_response_prepare.append(mark_begun)
+    app.on_response_prepare.append(cors.mark)
+    app.router.add_get("/events", get_events)
+    app.router.add_get("/tree", get_tree)
+    app.router.add_get("/stats", get_stats)
+    app.router.add_get("/clock", get_clock)
+    app.router.add_get("/healthz", get_healthz)
+    app.router.add_get("/readyz", get_readyz)
+    for method, path in LATER:
+        app.router.add_route(method, path, answer_later)
+    return app
+
+
+async def _hub_runs(app: web.Application) -> AsyncIterator[None]:
+    app[HUB].start()
+    yield
+    await app[HUB].close()
+
+
+async def _close_hub(app: web.Application) -> None:
+    """Before aiohttp waits for handlers: those of streams end only when told."""
+    await app[HUB].close()
+
+
+def serve(service: ServiceConfig, http: HttpConfig, *, progress: ScanReporter | None = None) -> int:
+    """Serves until SIGINT or SIGTERM; returns the exit status. A second signal ends the process at once.
+
+    Raises SmarttreeError: PortInUse or ConfigError before anything is scanned, or what made the service fail.
+    """
+    modes.check(http.mode)
+    sockets = open_sockets(http.host, http.port)
+    return asyncio.run(_serve(Service(service), http, sockets, progress))
+
+
+async def _serve(
+    service: Service, http: HttpConfig, sockets: list[socket.socket], progress: ScanReporter | None
+) -> int:
+    stopped = _on_signals()
+    logger = logging.getLogger("smarttree.http.wire")
+    logger.addFilter(OneLine())
+    runner = web.AppRunner(
+        build_app(service, http),
+        handler_cancellation=True,
+        keepalive_timeout=KEEPALIVE_S,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_S,
+        logger=logger,
+    )
+    await runner.setup()
+    try:
+        for each in sockets:
+            await web.SockSite(runner, each, backlog=BACKLOG).start()
+        roots = " ".join(printable(root) for root in service.config.roots)
+        print(f"serving {roots} on {address_of(http.host, sockets)}", flush=True)
+        service.start()
+        return await _until_end(service, runner.app[HUB], stopped, progress)
+    finally:
+        await asyncio.gather(asyncio.to_thread(service.stop), runner.cleanup())
+
+
+def _on_signals() -> asyncio.Event:
+    """An event that the first SIGINT or SIGTERM sets. The second finds the system's own handling, and is the end."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    return stopped
+
+
+async def _until_end(service: Service, hub: Hub, stopped: asyncio.Event, progress: ScanReporter | None) -> int:
+    """Reports the scan, then waits for a signal (0), the service's failure (raised) or the hub's (1)."""
+    loop, failed = asyncio.get_running_loop(), asyncio.Event()
+
+    def listen() -> None:  # in the engine's thread, at every batch too
+        if service.failure is not None:
+            loop.call_soon_threadsafe(failed.set)
+
+    service.add_listener(listen)
+    await _report_scan(service, stopped, progress)
+    waits: list[asyncio.Future[Any]] = [asyncio.create_task(stopped.wait()), asyncio.create_task(failed.wait())]
+    try:
+        if service.failure is None:
+            await asyncio.wait([*waits, hub.ended], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    if service.failure is not None:
+        raise service.failure
+    return 0 if stopped.is_set() else SmarttreeError.exit_status
+
+
+async def _report_scan(service: Service, stopped: asyncio.Event, progress: ScanReporter | None) -> None:
+    """Tells how the first scan goes, until it has ended or the server shall."""
+    while service.state == "scanning" and not stopped.is_set():
+        if progress is not None:
+            progress.update(service.progress.entries, service.progress.dirs, service.progress.seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROGRESS_S):
+                await stopped.wait()
+    if progress is None:
+        return
+    if service.state == "ready":
+        progress.finish(service.progress.entries, service.progress.dirs, service.progress.seconds)
+    else:
+        progress.close()

@@ -1,0 +1,90 @@
+"""CORS: which pages of other origins may read, decided by the endpoint and `--cors`; whoever is refused is logged once.
+
+`*` covers what is told about files, never what is in them. Without a listed origin the answer is the same, only
+without the header that lets a browser hand it to the page.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from smarttree.http.errors import problem
+from smarttree.printable import printable
+
+_LOG = logging.getLogger("smarttree.http")
+
+# Content and roots at run time will answer across origins only for origins named one by one, and with a token.
+CONTENT_PATHS: Final = frozenset({"/search", "/compress", "/watch"})
+LOGGED_ORIGINS_MAX: Final = 100  # a page can invent origins
+ALLOWED_HEADERS: Final = "Accept, Cache-Control, Last-Event-ID"
+EXPOSED_HEADERS: Final = "X-Smarttree-Clock, Retry-After"
+MAX_AGE_S: Final = 600
+
+
+def normal_origin(origin: str) -> str:
+    """As browsers send it: lower case, no slash at the end."""
+    return origin.rstrip("/").lower()
+
+
+class Cors:
+    """The decision, and the two places of aiohttp where it takes effect."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._any = "*" in origins
+        self._origins = frozenset(normal_origin(origin) for origin in origins)
+        self._logged: set[str] = set()
+
+    def allows(self, origin: str, path: str) -> str | None:
+        """The value for Access-Control-Allow-Origin, or None to refuse."""
+        if path in CONTENT_PATHS:
+            return None
+        if self._any:
+            return "*"
+        return origin if normal_origin(origin) in self._origins else None
+
+    def _refused(self, request: web.BaseRequest, origin: str) -> None:
+        same_origin = normal_origin(origin) == f"{request.scheme}://{request.host}".lower()
+        if same_origin or origin in self._logged or len(self._logged) >= LOGGED_ORIGINS_MAX:
+            return
+        self._logged.add(origin)
+        origin = printable(origin[:200])
+        if request.path in CONTENT_PATHS:
+            _LOG.warning("refused a page of origin %s: %s is not open to other origins", origin, request.path)
+        else:
+            _LOG.warning("refused a page of origin %s; to allow it, start with --cors %s", origin, origin)
+
+    async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
+        """For `on_response_prepare`: the headers go on errors and streams too."""
+        if not self._any and self._origins:
+            response.headers.add("Vary", "Origin")
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return
+        allowed = self.allows(origin, request.path)
+        if allowed is None:
+            self._refused(request, origin)
+            return
+        response.headers["Access-Control-Allow-Origin"] = allowed
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+
+    def middleware(self) -> Middleware:
+        @web.middleware
+        async def preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+            origin = request.headers.get("Origin")
+            if request.method != "OPTIONS" or origin is None or "Access-Control-Request-Method" not in request.headers:
+                return await handler(request)
+            if self.allows(origin, request.path) is None:
+                return problem(403, "origin-refused", "pages of this origin may not read here; see --cors")
+            headers = {
+                "Access-Control-Allow-Methods": "GET, HEAD",
+                "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+                "Access-Control-Max-Age": str(MAX_AGE_S),
+            }
+            return web.Response(status=204, headers=headers)
+
+        return preflight

@@ -1,0 +1,128 @@
+"""`GET /events`: the stream. This file reads the request and owns the connection; the hub does the rest.
+
+A browser's EventSource ends for good at any answer but 200. So only a request that can never be right gets another;
+a full house and a shutdown are told by `retry:` and a close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final
+
+from aiohttp import web
+
+from smarttree import modes
+from smarttree.clock import Clock
+from smarttree.errors import BadParameter, NotAvailableYet
+from smarttree.http.keys import CONFIG, HUB, SERVICE
+from smarttree.http.params import Query
+from smarttree.http.paths import locate
+from smarttree.stream import sse
+from smarttree.stream.classes import EVENTS, StreamClass
+
+KNOWN: Final = ("path", "mode", "events", "tree", "since")
+LATER: Final = ("include", "exclude", "types", "only", "ticket")
+# Without a bound the kernel grows the buffer of a stalled client to 3.8 MB; with this it holds 0.25 MB.
+SEND_BUFFER_BYTES: Final = 128 * 1024
+# A peer that acknowledges nothing, or takes nothing, for so long is gone: TCP alone gives up after 15 minutes.
+USER_TIMEOUT_MS: Final = 60_000
+WRITE_BYTES: Final = 64 * 1024
+
+
+class EventStream(web.StreamResponse):
+    """A response without length or chunks: it ends where the connection does, and the same bytes serve everyone."""
+
+    _length_check = False  # aiohttp's own switch (its WebSocketResponse uses it): no Content-Length, no chunks
+
+    def __init__(self) -> None:
+        super().__init__(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store, no-transform",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        self.force_close()
+
+
+class Connection:
+    """A client's connection, as the hub sees it."""
+
+    __slots__ = ("_response", "_transport")
+
+    def __init__(self, response: EventStream, transport: asyncio.Transport) -> None:
+        self._response = response
+        self._transport = transport
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+
+    def free(self) -> bool:
+        return not self._transport.is_closing() and self._transport.get_write_buffer_size() == 0
+
+    def send(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    async def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            await self._response.write(rest[:WRITE_BYTES])
+            rest = rest[WRITE_BYTES:]
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
+def stream_class(query: Query, default_mode: str) -> StreamClass:
+    """The class a request asks for. Raises an InputError."""
+    mode = query.text("mode") or default_mode
+    modes.check(mode)
+    events = frozenset(EVENTS)
+    if asked := query.all("events"):
+        events = frozenset(name for value in asked for name in value.split(","))
+        if unknown := sorted(events - set(EVENTS)):
+            raise BadParameter(f"there is no event {unknown[0]!r}; the events are {', '.join(EVENTS)}")
+    tree = query.text("tree") or "full"
+    if tree == "manifest":
+        raise NotAvailableYet("tree=manifest is not available yet; tree is full or none")
+    if tree not in ("full", "none"):
+        raise BadParameter(f"tree is full or none, not {tree!r}")
+    return StreamClass(mode, events, tree == "full")
+
+
+def require_whole(roots: tuple[bytes, ...], path: bytes | None) -> None:
+    """Refuses a `path` that is not all there is: a stream of a part comes later."""
+    if path is not None and (locate(roots, path),) != roots:
+        raise NotAvailableYet("a stream of one path is not available yet; leave path out for everything")
+
+
+def resume_point(request: web.Request, query: Query) -> str | None:
+    """The clock a client comes with. The header wins: a browser sends it, and keeps the `since` of the address.
+
+    A malformed header is only an unknown clock, and rebased: an EventSource that was refused would never come back.
+    """
+    since = query.text("since")
+    if since is not None and Clock.parse(since) is None:
+        raise BadParameter("since is no clock; take one from an id, a tree event or /clock")
+    return request.headers.get("Last-Event-ID") or since
+
+
+async def get_events(request: web.Request) -> web.StreamResponse:
+    query = Query(request, KNOWN, LATER)
+    config, hub = request.app[CONFIG], request.app[HUB]
+    asked = stream_class(query, config.mode)
+    require_whole(request.app[SERVICE].config.roots, query.octets("path"))
+    since = resume_point(request, query)
+    response = EventStream()
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the client left")
+    if hub.client_count >= config.max_connections:
+        await response.write(hub.retry() + sse.comment("as many streams as may be are open; come back later"))
+        return response
+    await hub.serve(Connection(response, transport), asked, since)
+    return response

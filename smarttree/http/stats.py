@@ -1,0 +1,86 @@
+"""`GET /stats`: what is below a path, by numbers, from the tree's columns."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from aiohttp import web
+
+from smarttree.http.clock import json_response
+from smarttree.http.errors import require_ready
+from smarttree.http.keys import HUB, SERVICE
+from smarttree.http.params import Query
+from smarttree.http.paths import find_directory
+from smarttree.modes import View
+from smarttree.service import Service
+from smarttree.stream.activity import Activity
+from smarttree.stream.events import path_fields, totals_field, window_fields
+from smarttree.stream.openings import service_totals
+from smarttree.tree import SERVICE_ID, Tree
+
+EXTENSIONS_MAX: Final = 50
+LARGEST: Final = 10
+
+
+def by_extension(tree: Tree, ids: npt.NDArray[np.uint32]) -> list[dict[str, object]]:
+    """Files and bytes of each extension, the one with most bytes first."""
+    rows = [(extension, *counts) for extension, counts in tree.extensions(ids).items()]
+    rows.sort(key=lambda row: (-row[2], -row[1], row[0]))
+    return [
+        {"extension": extension.decode("utf-8", "replace"), "files": count, "size": size}
+        for extension, count, size in rows[:EXTENSIONS_MAX]
+    ]
+
+
+def largest(tree: Tree, ids: npt.NDArray[np.uint32]) -> list[dict[str, object]]:
+    """The largest files. O(n) without looking at any entry from Python."""
+    sizes = tree.column("size")[ids]
+    if len(ids) > LARGEST:
+        ids = ids[np.argpartition(sizes, len(ids) - LARGEST)[-LARGEST:]]
+    files = [(tree.row(entry).size, tree.path(entry)) for entry in map(int, ids) if not tree.is_dir(entry)]
+    return [{**path_fields(path), "size": size} for size, path in sorted(files, key=lambda row: (-row[0], row[1]))]
+
+
+def windows(activity: Activity, roots: list[bytes], now_ns: int) -> list[dict[str, object]]:
+    """What happened lately below each root."""
+    return [{**path_fields(root), **window_fields(activity.summary(now_ns, root))} for root in roots]
+
+
+def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, object]:
+    """Everything `/stats` tells but the clients. O(entries below `top`): not for the event loop."""
+    tree = view.tree
+    whole = top == SERVICE_ID
+    ids = np.concatenate([tree.below(root) for root in tree.roots()]) if whole else tree.below(top)
+    roots = tree.roots() if whole else [tree.root_of(top)]
+    return {
+        **({"roots": [path_fields(tree.path(root)) for root in roots]} if whole else path_fields(tree.path(top))),
+        **totals_field(service_totals(tree) if whole else tree.totals(top)),
+        "by_extension": by_extension(tree, ids),
+        "largest": largest(tree, ids),
+        "windows": windows(service.activity, [tree.path(root) for root in roots], now_ns),
+        "problems": [
+            {**path_fields(problem.path), "errno": problem.errno, "message": problem.message}
+            for problem in service.problems
+        ],
+        "clock": str(view.clock),
+    }
+
+
+async def get_stats(request: web.Request) -> web.StreamResponse:
+    query = Query(request, ("path",), ("window",))
+    service = request.app[SERVICE]
+    require_ready(service)
+    path = query.octets("path")
+    roots = service.config.roots
+
+    def answer() -> tuple[View, dict[str, object]]:
+        view = service.view()
+        top = SERVICE_ID if path is None and len(roots) > 1 else find_directory(view.tree, roots, path)
+        return view, describe(service, view, top, time.time_ns())
+
+    view, data = await asyncio.to_thread(answer)
+    return json_response({**data, "clients": request.app[HUB].client_count}, view.clock)

@@ -1,0 +1,71 @@
+"""Hard links: which entries are names of one inode, so that a hint on one name looks at all of them.
+
+Only inodes that were ever seen with several links are kept. What is kept is checked when it is used: an entry may have
+ended, or its inode may be another file's by now. The kernel tells nothing to the directory of the *first* name when a
+second one is made, so an inode that is met with several links for the first time is searched for in the whole Tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smarttree.reconcile import Plan
+from smarttree.tree import Tree
+
+SWEEP_MIN = 1000
+
+
+class HardLinks:
+    """The names of inodes with several links. Used by the engine's thread only."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._names: dict[int, set[int]] = {}
+        self._sweep_at = SWEEP_MIN
+
+    def add(self, inode: int, eid: int) -> None:
+        """`eid` is a name of `inode`, which has several links."""
+        self._names.setdefault(inode, set()).add(eid)
+
+    def is_linked(self, eid: int) -> bool:
+        """Whether an entry was seen with several links."""
+        return eid in self._names.get(self._tree.row(eid).ino, ())
+
+    def names(self, inodes: Iterable[int]) -> set[int]:
+        """All entries that are names of any of `inodes`. One pass over the Tree if one of them is met first."""
+        found: set[int] = set()
+        unknown: set[int] = set()
+        for inode in inodes:
+            names = {eid for eid in self._names.get(inode, ()) if self._is_name(eid, inode)}
+            found |= names
+            if not names:
+                unknown.add(inode)
+        if unknown:
+            for inode, eid in self._tree.with_inodes(unknown):
+                self.add(inode, eid)
+                found.add(eid)
+        return found
+
+    def learn(self, plan: Plan) -> None:
+        """Take in what a plan is about to create or change."""
+        rows = {eid: row for eid, (_, row) in plan.creates.items()}
+        rows |= {eid: update.row for eid, update in plan.updates.items()}
+        linked = {row.ino for row in rows.values() if row.nlink > 1 and not row.is_dir}
+        for eid, row in rows.items():
+            if row.ino in linked and not row.is_dir:
+                self.add(row.ino, eid)
+        if len(self._names) > self._sweep_at:
+            self._sweep(linked)
+
+    def _is_name(self, eid: int, inode: int) -> bool:
+        return eid in self._tree and self._tree.row(eid).ino == inode
+
+    def _sweep(self, fresh: set[int]) -> None:
+        """Drop what is no longer true. The next time comes when the table has doubled: O(1) a name, amortised."""
+        for inode, names in list(self._names.items()):
+            kept = {eid for eid in names if self._is_name(eid, inode)}
+            if kept or inode in fresh:
+                self._names[inode] = names if inode in fresh else kept
+            else:
+                del self._names[inode]
+        self._sweep_at = 2 * len(self._names) + SWEEP_MIN

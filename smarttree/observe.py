@@ -1,0 +1,317 @@
+"""Observe: go where the hints point, look, and make a Plan of what is different there. The shell around `reconcile`.
+
+Every directory is opened by the path at which it should be now and is only believed if it is the same directory (inode
+and birth time). One that is not was moved or ended, and the hint that says so is here or on its way: its place is
+looked at, and what was to be seen in it waits.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from smarttree._scan import Listing, scan
+from smarttree._stat import look, look_at
+from smarttree._walk import Progress
+from smarttree.links import HardLinks
+from smarttree.reconcile import Plan, Reconciliation
+from smarttree.tree import NO_ID, SERVICE_ID, Tree
+from smarttree.watch.base import Hints, Place, Watcher
+
+PROBLEMS_MAX = 1000
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_PART_BYTES = 4000  # one open() takes a path of less than PATH_MAX (4,096) bytes
+_FORBIDDEN = {errno.EACCES, errno.EPERM}
+
+
+class Problem(NamedTuple):
+    """Something below a root that could not be read; it is not in the tree."""
+
+    path: bytes
+    errno: int
+    message: str
+
+
+def open_directory(path: bytes) -> int:
+    """A descriptor of the directory at an absolute path of any length; the last name may be no symbolic link."""
+    fd = os.open(b"/", _OPEN)
+    rest = path.lstrip(b"/")
+    while rest:
+        part, rest = rest, b""
+        if len(part) > _PART_BYTES:
+            cut = part.rfind(b"/", 0, _PART_BYTES)
+            part, rest = part[:cut], part[cut + 1 :]
+        try:
+            inner = os.open(part, _OPEN, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = inner
+    return fd
+
+
+class _Window(NamedTuple):
+    """What one call of `observe` works on.
+
+    `waiting`: names to look at, by directory; it shrinks as they are seen. `whole`: directories to read anew.
+    `ended`: names in `waiting` whose directory seems to have ended, and that were asked for other links.
+    """
+
+    found: Reconciliation
+    waiting: dict[int, set[bytes]]
+    whole: set[int]
+    ended: dict[int, set[bytes]]
+
+
+class Observer:
+    """Looks at the disk for one Tree. Used by the engine's thread only."""
+
+    def __init__(self, tree: Tree, watcher: Watcher, *, threads: int) -> None:
+        self._tree, self._watcher, self._threads = tree, watcher, threads
+        self._links = HardLinks(tree)
+        self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
+        self.problems: dict[bytes, Problem] = {}
+        self.missing: set[int] = set()  # roots that can't be opened now
+        self.later = Hints()  # what could not be looked at yet: add it to the next hints
+
+    # --- the first scan ---------------------------------------------------------------------------------------------
+
+    def add_root(self, path: bytes, progress: Progress) -> int:
+        """Scan and watch a directory and put it in the tree. Raises OSError, InterruptedError."""
+        with self._watcher.placing():
+            listing = scan(path, inotify=self._watcher.scan_handle, threads=self._threads, progress=progress)
+            root = self._tree.graft(listing, path)
+            self._watcher.bind((root + index, wd) for index, wd in listing.watches())
+        for index, ino in listing.hard_linked():
+            self._links.add(ino, root + index)
+        self._note_problems(path, listing)
+        return root
+
+    # --- hints ------------------------------------------------------------------------------------------------------
+
+    def observe(self, hints: Hints, carry_out: Callable[[Plan], None]) -> bool:
+        """Look where the hints point and have the differences carried out on the Tree.
+
+        True where directories were found that are new: hints of what happened between their watch and their id may
+        wait. Raises OSError where a directory can't be watched.
+        """
+        found = Reconciliation(self._tree, moved=hints.moved, written=hints.written, lost=hints.overflow)
+        whole = set(self._tree.roots()) if hints.overflow else {eid for eid in hints.whole if eid in self._tree}
+        waiting = {eid: set(names) for eid, names in hints.names.items() if eid in self._tree}
+        window = _Window(found, waiting | {eid: waiting.get(eid, set()) for eid in whole}, whole, {})
+        self.later = Hints()
+        with self._watcher.placing():
+            self._settle(window)
+            self._postpone(window, hints)
+            plan = found.plan()
+            self._links.learn(plan)
+            carry_out(plan)
+            self._bind(found)
+        return bool(found.watches)
+
+    def _bind(self, found: Reconciliation) -> None:
+        """Give the watches their ids.
+
+        Where one stood for another directory that still lives in the Tree, the same directory was met at two places
+        while it moved: hints may have gone to the wrong one of them, so both are read anew.
+        """
+        alive = [(eid, wd) for eid, wd in found.watches if eid in self._tree]
+        for old, new in self._watcher.bind(alive):
+            if old in self._tree:
+                for eid in (old, new):
+                    self.later.whole.add(eid)
+                    self.later.add(self._tree.parent(eid), self._tree.name(eid))
+
+    def _postpone(self, window: _Window, hints: Hints) -> None:
+        for directory, names in window.waiting.items():
+            if window.found.path_of(directory) is None:  # it has ended, and what was in it
+                continue
+            self.later.names.setdefault(directory, set()).update(names)
+            self.later.add(*window.found.place_of(directory))
+        self.later.whole |= window.whole & window.waiting.keys()
+        if self.later:
+            self.later.moved, self.later.written = hints.moved, hints.written
+
+    def _settle(self, window: _Window) -> None:
+        """Look, match and list until nothing that can be reached is left. `waiting` keeps what can't."""
+        found, waiting = window.found, window.waiting
+        while True:
+            progress = self._look_around(window)
+            found.match()
+            if progress and waiting:
+                continue
+            unlisted = list(found.unlisted())
+            for place in unlisted:
+                self._list_new(found, place)
+            found.admit()
+            self._note_ended(window)
+            if not (unlisted and waiting) and not self._linked:
+                return
+
+    def _note_ended(self, window: _Window) -> None:
+        """What was hinted at in a directory that has ended may be a file with other names elsewhere."""
+        for directory, names in window.waiting.items():
+            if window.found.path_of(directory) is None:
+                fresh = names - window.ended.setdefault(directory, set())
+                window.ended[directory] |= fresh
+                known = (self._tree.child(directory, name) for name in fresh)
+                linked = (eid for eid in known if eid != NO_ID and self._links.is_linked(eid))
+                self._linked.update(self._tree.row(eid).ino for eid in linked)
+
+    def _look_around(self, window: _Window) -> bool:
+        """Look at everything in `waiting` that can be reached now; whether there was any."""
+        found, waiting, progress = window.found, window.waiting, False
+        for directory in list(waiting):
+            path = found.path_of(directory)
+            if path is None:  # gone from its place, and not found elsewhere so far
+                continue
+            if self._tree.parent(directory) == SERVICE_ID:
+                self._look_in_root(window, directory)
+                progress = True
+            else:
+                progress |= self._look_in(window, directory, path)
+        return self._look_at_links(found, waiting) or progress
+
+    def _look_at_links(self, found: Reconciliation, waiting: dict[int, set[bytes]]) -> bool:
+        """Have the other names of hard-linked files that were seen looked at, too; whether there are any."""
+        names = self._links.names(self._linked) if self._linked else ()
+        self._linked = set()
+        places = [(self._tree.parent(eid), self._tree.name(eid)) for eid in names]
+        unseen = [place for place in places if not found.has_seen(place)]
+        for directory, name in unseen:
+            waiting.setdefault(directory, set()).add(name)
+        return bool(unseen)
+
+    def _look_in(self, window: _Window, directory: int, path: bytes) -> bool:
+        try:
+            fd = open_directory(path)
+        except OSError as error:
+            if error.errno in _FORBIDDEN:
+                self._note_problem(path, error.errno or 0)
+                del window.waiting[directory]
+                return True
+            return self._suspect(window, directory)
+        try:
+            itself = look_at(fd)
+            if itself.identity != self._tree.row(directory).identity:
+                return self._suspect(window, directory)
+            self._see(window, fd, directory, path)
+            if directory in window.whole:
+                self._read_whole(window.found, directory, path, fd)
+            window.found.see_itself(directory, itself)
+        finally:
+            os.close(fd)
+        return True
+
+    def _suspect(self, window: _Window, directory: int) -> bool:
+        """A directory is not where it was: have its place looked at, unless that has been seen in this window."""
+        parent, name = window.found.place_of(directory)
+        if window.found.has_seen((parent, name)) or name in window.waiting.get(parent, ()):
+            return False
+        window.waiting.setdefault(parent, set()).add(name)
+        return True
+
+    def _see(self, window: _Window, fd: int, directory: int, path: bytes) -> None:
+        found, wanted = window.found, list(window.waiting.pop(directory))
+        for name, row in zip(wanted, look(fd, wanted), strict=True):
+            if isinstance(row, int):
+                self._note_problem(path + b"/" + name, row)
+                found.see(directory, name, None)
+                continue
+            known = self._tree.child(directory, name)
+            if known != NO_ID and self._links.is_linked(known):
+                self._linked.add(self._tree.row(known).ino)
+            if row is not None and row.nlink > 1 and not row.is_dir:
+                self._linked.add(row.ino)
+            found.see(directory, name, row)
+
+    def _look_in_root(self, window: _Window, root: int) -> None:
+        found, path = window.found, self._tree.path(root)
+        try:
+            fd = os.open(path, _OPEN & ~os.O_NOFOLLOW)
+        except OSError:
+            del window.waiting[root]
+            self._lose_root(found, root)
+            return
+        try:
+            itself = look_at(fd)
+            if root in self.missing or root in window.whole or itself.identity != self._tree.row(root).identity:
+                del window.waiting[root]
+                self.missing.discard(root)
+                self._read_whole(found, root, path, fd)
+            else:
+                self._see(window, fd, root, path)
+                found.see_itself(root, itself)
+        finally:
+            os.close(fd)
+
+    def _lose_root(self, found: Reconciliation, root: int) -> None:
+        self.missing.add(root)
+        for child in self._tree.children(root):
+            found.see(root, self._tree.name(child), None)
+
+    def _read_whole(self, found: Reconciliation, directory: int, path: bytes, fd: int) -> None:
+        """Read an open directory anew with everything below it, each directory watched before it is read."""
+        listing = scan(fd, inotify=self._watcher.scan_handle, threads=self._threads)
+        self._take_note(path, listing)
+        found.see_listing(directory, listing, 0)
+
+    def _list_new(self, found: Reconciliation, place: Place) -> None:
+        """Read a directory that is new, each directory below it watched before it is read."""
+        parent = found.path_of(place[0])
+        if parent is None:
+            self._defer(found, place)
+            return
+        path = parent.rstrip(b"/") + b"/" + place[1]
+        try:
+            fd = open_directory(path)
+        except OSError as error:
+            if error.errno in _FORBIDDEN:
+                self._note_problem(path, error.errno or 0)
+                found.leave_unread(place)
+            else:
+                self._defer(found, place)
+            return
+        try:
+            itself = look_at(fd)
+            if itself.identity != found.row_at(place).identity:
+                self._defer(found, place)
+                return
+            # A directory with two links has no subdirectories where the file system counts them: one thread will do.
+            threads = 1 if itself.nlink == 2 else self._threads
+            listing = scan(fd, inotify=self._watcher.scan_handle, threads=threads)
+        except FileNotFoundError:
+            self._defer(found, place)
+            return
+        finally:
+            os.close(fd)
+        self._take_note(path, listing)
+        found.list_at(place, listing)
+
+    def _defer(self, found: Reconciliation, place: Place) -> None:
+        """What was new there could not be read: it, or what it is in, has moved again. Look again later."""
+        found.vanish(place)
+        self.later.add(*place)
+
+    # --- what a listing has beside its entries ---------------------------------------------------------------------------------------------------
+
+    def _take_note(self, top: bytes, listing: Listing) -> None:
+        self._linked.update(inode for _, inode in listing.hard_linked())
+        self._note_problems(top, listing)
+
+    def _note_problems(self, top: bytes, listing: Listing) -> None:
+        for index, name, number in listing.problems:
+            parts = [part for part in (top.rstrip(b"/"), listing.path(index), name) if part]
+            self._note_problem(b"/".join(parts) or b"/", number)
+
+    def _note_problem(self, path: bytes, number: int) -> None:
+        if len(self.problems) < PROBLEMS_MAX:
+            self.problems[path] = Problem(path, number, problem_message(number))
+
+
+def problem_message(number: int) -> str:
+    """What the errno of a scan's problem means here."""
+    return "deeper than 512 levels" if number == errno.EOVERFLOW else os.strerror(number)
+
+

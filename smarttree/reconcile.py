@@ -1,0 +1,272 @@
+"""Reconcile: what was seen on disk against the Tree, and out comes a Plan: which ids moved, changed, appeared, ended.
+
+Pure: it is fed observations (a place, and the Row there or None) and asks for more (`unlisted`). Hints are used only as
+evidence of how something happened, never of what is there. The first observation of a place in a window counts: what
+changes after it has a hint of its own.
+
+Identity is inode, birth time and type. An entry is *renamed* when something with its identity is seen at another place
+and the kernel said that it was moved away (ext4 hands a deleted file's inode to the next file at once, so the inode
+alone proves nothing); after lost hints the identity must do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from smarttree._scan import Listing
+from smarttree.row import Row
+from smarttree.tree import NO_ID, SERVICE_ID, Tree
+from smarttree.watch.base import Place
+
+Identity = tuple[int, int, int]
+
+
+class Update(NamedTuple):
+    """New values of an entry that stays. `told`: its content was written, even if no value shows it."""
+
+    row: Row
+    told: bool
+
+
+@dataclass(slots=True)
+class Plan:
+    """The difference between the Tree and what was seen, by id. Places may name ids that the plan itself creates."""
+
+    creates: dict[int, tuple[Place, Row]] = field(default_factory=dict)  # parents before their children
+    moves: dict[int, Place] = field(default_factory=dict)
+    updates: dict[int, Update] = field(default_factory=dict)
+    deletes: set[int] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.creates or self.moves or self.updates or self.deletes)
+
+
+class Reconciliation:
+    """One window's observations. Feed it, `match` now and then, and take the `plan` when nothing is `unlisted`."""
+
+    def __init__(self, tree: Tree, *, moved: Collection[Place], written: Collection[Place], lost: bool) -> None:
+        self._tree = tree
+        self._moved, self._written, self._lost = moved, written, lost
+        self._seen: set[Place] = set()
+        self._gone: dict[int, Identity] = {}  # ids whose place holds something else now, not yet found elsewhere
+        self._gone_by: dict[Identity, list[int]] = {}
+        self._leavers = dict(self._directories_at(moved))
+        self._arrivals: dict[Place, Row] = {}  # what is at a place where the Tree has something else, or nothing ...
+        self._new_dirs: dict[Place, Row] = {}  # ... and the same for directories
+        self._listed: dict[Place, tuple[Listing, int] | None] = {}  # None: it can't be read
+        self._fresh: dict[int, Place] = {}  # ids issued for directories that are new
+        self._plan = Plan()
+        self.watches: list[tuple[int, int]] = []  # (id, watch descriptor) of every directory that was listed
+
+    # --- observations -----------------------------------------------------------------------------------------------
+
+    def see(self, directory: int, name: bytes, row: Row | None) -> None:
+        """At that place there is something with these values, or nothing."""
+        place = (directory, name)
+        if place in self._seen:
+            return
+        self._seen.add(place)
+        known = NO_ID if directory in self._fresh else self._tree.child(directory, name)
+        if known != NO_ID and known not in self._plan.moves:
+            before = self._tree.row(known)
+            if row is not None and row.identity == before.identity:
+                self._compare(known, before, row, written=place in self._written)
+                return
+            self._gone[known] = before.identity
+            self._gone_by.setdefault(before.identity, []).append(known)
+        if row is not None:
+            (self._new_dirs if row.is_dir else self._arrivals)[place] = row
+
+    def has_seen(self, place: Place) -> bool:
+        return place in self._seen
+
+    def see_itself(self, directory: int, row: Row) -> None:
+        """An open directory has these values."""
+        if directory not in self._fresh:
+            self._compare(directory, self._tree.row(directory), row, written=False)
+
+    def see_listing(self, directory: int, listing: Listing, top: int) -> None:
+        """A known directory was read whole, with everything below it; `top` is its index in the listing."""
+        todo = [(directory, top)]
+        while todo:
+            parent, index = todo.pop()
+            if listing.watch(index) >= 0:
+                self.watches.append((parent, listing.watch(index)))
+            self.see_itself(parent, listing.row(index))
+            names = set()
+            for child in listing.children(index):
+                name, row = listing.name(child), listing.row(child)
+                names.add(name)
+                self.see(parent, name, row)
+                known = NO_ID if parent in self._fresh else self._tree.child(parent, name)
+                if not row.is_dir:
+                    continue
+                if (parent, name) in self._new_dirs:
+                    self._listed[(parent, name)] = (listing, child)
+                elif known != NO_ID and known not in self._gone:
+                    todo.append((known, child))
+            if parent not in self._fresh:
+                for known in self._tree.children(parent):
+                    if self._tree.name(known) not in names:
+                        self.see(parent, self._tree.name(known), None)
+
+    def _compare(self, known: int, before: Row, row: Row, *, written: bool) -> None:
+        """Values of an entry that is where it was. ctime alone is told only where content may have been written."""
+        if before[:4] == row[:4] and before.ino == row.ino:
+            return
+        touched = before.ctime_ns != row.ctime_ns and not row.is_dir and (written or self._lost)
+        self._plan.updates[known] = Update(row, touched)
+
+    # --- directories found elsewhere --------------------------------------------------------------------------------
+
+    def match(self) -> None:
+        """Find known directories among the arrivals: from then on `place_of` tells where they are now."""
+        for place, row in list(self._new_dirs.items()):
+            known = self._claim(row.identity)
+            if known is not None:
+                self._move(known, place, row)
+                content = self._listed.pop(place, None)
+                if content is not None:
+                    self.see_listing(known, *content)
+
+    def _claim(self, identity: Identity) -> int | None:
+        """An entry that is gone from its place and may be what has appeared elsewhere."""
+        for known in self._gone_by.get(identity, ()):
+            if known in self._gone and (self._lost or self._place_in_tree(known) in self._moved):
+                del self._gone[known]
+                return known
+        known = self._leavers.get(identity, NO_ID)
+        if known == NO_ID or known in self._plan.moves:
+            return None
+        self._gone.pop(known, None)
+        return known
+
+    def _directories_at(self, places: Collection[Place]) -> Iterator[tuple[Identity, int]]:
+        """Known directories that the kernel says were moved away. A directory has one place only: seen elsewhere, it is
+        there, even if its old place can't be looked at because something above has ended.
+        """
+        for directory, name in places:
+            known = self._tree.child(directory, name) if directory in self._tree else NO_ID
+            if known != NO_ID and self._tree.is_dir(known):
+                yield self._tree.row(known).identity, known
+
+    def _place_in_tree(self, known: int) -> Place:
+        return self._tree.parent(known), self._tree.name(known)
+
+    def _move(self, known: int, place: Place, row: Row) -> None:
+        (self._new_dirs if row.is_dir else self._arrivals).pop(place)
+        self._plan.moves[known] = place
+        before = self._tree.row(known)
+        if before[:5] != row[:5]:
+            self._plan.updates[known] = Update(row, False)
+
+    def place_of(self, eid: int) -> Place:
+        """Where an entry is now, as far as it has been seen."""
+        return self._plan.moves.get(eid) or self._fresh.get(eid) or self._place_in_tree(eid)
+
+    def path_of(self, eid: int) -> bytes | None:
+        """The path at which a directory can be opened now; None where it, or something above it, is gone."""
+        parts: list[bytes] = []
+        while eid != SERVICE_ID:
+            if eid in self._gone or len(parts) > 1024:
+                return None
+            eid, name = self.place_of(eid)
+            parts.append(name)
+        return b"/".join(reversed(parts)).replace(b"//", b"/", 1)
+
+    def unlisted(self) -> Iterator[Place]:
+        """Places of new directories whose content is not known yet."""
+        return (place for place in self._new_dirs if place not in self._listed)
+
+    def row_at(self, place: Place) -> Row:
+        """What was seen of the new directory at `place`."""
+        return self._new_dirs[place]
+
+    def list_at(self, place: Place, listing: Listing) -> None:
+        """The content of the new directory at `place`."""
+        self._listed[place] = (listing, 0)
+
+    def leave_unread(self, place: Place) -> None:
+        """The new directory at `place` may not be read: it is an entry without children."""
+        self._listed[place] = None
+
+    def vanish(self, place: Place) -> None:
+        """What had arrived there could not be read: as if it had not been seen."""
+        self._new_dirs.pop(place, None)
+
+    def admit(self) -> None:
+        """Give new directories ids and take in their content; what is known in them moves there."""
+        while listed := [(place, at) for place, at in self._listed.items() if place in self._new_dirs]:
+            self._listed = {}
+            for place, content in listed:
+                eid = self._tree.issue()
+                self._fresh[eid] = place
+                row = self._new_dirs.pop(place)
+                self._plan.creates[eid] = (place, content[0].row(content[1]) if content else row)
+                if content is not None:
+                    self.see_listing(eid, *content)
+            self.match()
+
+    # --- the plan ---------------------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """What must happen to the Tree. Call once, last."""
+        plan = self._plan
+        for place, row in list(self._arrivals.items()):
+            known = self._claim(row.identity)
+            if known is not None:
+                self._move(known, place, row)
+        self._replace()
+        for place, row in self._arrivals.items():
+            plan.creates[self._tree.issue()] = (place, row)
+        plan.deletes = set(self._gone)
+        self._prune()
+        return plan
+
+    def _replace(self) -> None:
+        """A file renamed or written anew over a file of the same type is that file, modified."""
+        for source, place in list(self._plan.moves.items()):
+            row = self._tree.row(source)
+            if self._supplant(place, row):
+                update = self._plan.updates.pop(source, None)
+                self._plan.updates[self._tree.child(*place)] = Update(update.row if update else row, True)
+                del self._plan.moves[source]
+                self._gone[source] = row.identity
+        for place, row in list(self._arrivals.items()):
+            if self._supplant(place, row):
+                self._plan.updates[self._tree.child(*place)] = Update(row, True)
+                del self._arrivals[place]
+
+    def _supplant(self, place: Place, row: Row) -> bool:
+        """Whether the Tree's entry at `place` ended there and can live on as what replaced it."""
+        if place[0] in self._fresh:
+            return False
+        known = self._tree.child(*place)
+        if known not in self._gone or row.is_dir or self._gone[known][2] != row.identity[2]:
+            return False
+        del self._gone[known]
+        return True
+
+    def _prune(self) -> None:
+        """Drop what would happen below something that ends. Looks at different times can disagree: then this decides."""
+        plan = self._plan
+        while ended := [eid for eid in plan.moves if not self._lives(eid)]:
+            for eid in ended:
+                del plan.moves[eid]
+                plan.deletes.add(eid)
+        self._tree.recycle([eid for eid, it in plan.creates.items() if not self._lives(it[0][0])])
+        plan.creates = {eid: it for eid, it in plan.creates.items() if self._lives(it[0][0])}
+        plan.updates = {eid: it for eid, it in plan.updates.items() if self._lives(eid)}
+        plan.deletes = {eid for eid in plan.deletes if self._lives(self._tree.parent(eid))}
+
+    def _lives(self, eid: int) -> bool:
+        """Whether an entry reaches the service when all is done. O(depth)."""
+        steps = 0
+        while eid != SERVICE_ID:
+            steps += 1
+            if eid in self._plan.deletes or steps > 2048:
+                return False
+            eid = self.place_of(eid)[0]
+        return True

@@ -1,0 +1,294 @@
+"""The service: one clock over all roots. Scan, watch, reconcile, batch, log: the engine, and the one bridge to others.
+
+One thread, the engine, owns the Tree. Everyone else gets values: a `View` (a copy of the Tree at one clock), batches
+from the log, or a future. A clock is shown to no one before its batch is in the log.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from smarttree._walk import Progress as ScanProgress
+from smarttree.clock import Clock
+from smarttree.config import ServiceConfig
+from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
+from smarttree.ledger import Ledger, cut_batches
+from smarttree.modes import View
+from smarttree.observe import Observer, Problem
+from smarttree.order import order
+from smarttree.reconcile import Plan
+from smarttree.stream.activity import Activity
+from smarttree.stream.log import Log
+from smarttree.tree import SERVICE_ID, Tree
+from smarttree.watch.base import Hints, Watcher
+from smarttree.watch.linux import InotifyWatcher
+
+__all__ = ["Problem", "Progress", "Service", "View"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_SEQ = 1
+ROUNDS_MAX = 100  # a barrier looks again this often for what could not be reached, then reads everything anew
+MISSING_ROOT_POLL_S = 1.0
+
+
+class Progress(NamedTuple):
+    """How far the first scan has come."""
+
+    entries: int
+    dirs: int
+    seconds: float
+
+
+class EngineFailure(SmarttreeError):
+    """A defect of ours ended the engine. Nothing is served any more: a feed that stands still must not look alive."""
+
+    code = "engine-failure"
+
+
+class Service:
+    """Holds the trees of `config.roots` true to the disk. `start` it once; methods may be called from any thread.
+
+    `state` is `scanning`, `ready` or `failed`; then `failure` says why. `log` and `activity` can be used once ready.
+    """
+
+    def __init__(self, config: ServiceConfig, *, watcher: Watcher | None = None) -> None:
+        self.config = config
+        self.state = "scanning"
+        self.failure: SmarttreeError | None = None
+        self.log = Log(FIRST_SEQ, retention_bytes=config.retention_bytes, retention_s=config.retention_s)
+        self.activity = Activity(config.roots)
+        self._epoch = secrets.randbits(64)
+        self._tree = Tree()
+        self._ledger = Ledger(self._tree)
+        self._watcher = watcher
+        self._observer: Observer | None = None
+        self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
+        self._view: View | None = None
+        self._dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
+        self._syncs: list[Future[Clock]] = []  # asked for; guarded by _lock
+        self._answering: list[Future[Clock]] = []  # the engine's own: asked for before the window that is under way
+        self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
+        self._listeners: list[Callable[[], None]] = []
+        self._scan, self._began, self._scanned_s = ScanProgress(), time.monotonic(), 0.0
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    # --- for everyone -------------------------------------------------------------------------------------------------
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(self._scan.entries, self._scan.dirs, self._scanned_s or time.monotonic() - self._began)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What could not be read, the first thousand."""
+        return list(self._observer.problems.values()) if self._observer else []
+
+    @property
+    def clock(self) -> Clock:
+        """The last committed clock."""
+        return Clock(self._epoch, self.log.head)
+
+    def view(self) -> View:
+        """The trees at the last committed clock. Cached for each clock; else a copy, about 10 ms for a million entries."""
+        self._require_ready()
+        with self._lock:
+            clock = self.clock
+            if self._view is None or self._view.clock != clock:
+                self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
+            return self._view
+
+    def sync(self) -> Future[Clock]:
+        """A clock that has everything that happened on disk before this call: the barrier. Well under 1 ms when idle."""
+        self._require_ready()
+        future: Future[Clock] = Future()
+        with self._lock:
+            self._syncs.append(future)
+        self._urgent.set()
+        self._wake.set()
+        return future
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call `listener` from the engine's thread after each append and each change of `state`. It must not block."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Begin to scan, in a thread of its own."""
+        self._began = time.monotonic()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the engine and give back everything it holds. Ends a running scan too; may be called twice."""
+        self._stopping.set()
+        self._scan.cancel()
+        self._urgent.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _require_ready(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        if self.state != "ready":
+            raise NotReady("the first scan is still running")
+
+    # --- the engine ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            watcher = self._watcher = self._watcher or InotifyWatcher()
+            try:
+                self._scan_roots(watcher)
+                while not self._stopping.is_set():
+                    self._serve_one_window(watcher)
+            finally:
+                watcher.close()
+        except InterruptedError:
+            self._fail(NotReady("the server is stopping"), quiet=True)
+        except OSError as error:
+            self._fail(_explain(error, b" ".join(self.config.roots)))
+        except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
+            logger.exception("the engine failed; this is a defect in smarttree")
+            self._fail(EngineFailure(f"a defect ended the engine ({error!r}); please report it with the log"))
+        finally:
+            self._drop_syncs()
+
+    def _fail(self, failure: SmarttreeError, *, quiet: bool = False) -> None:
+        self.failure, self.state = failure, "failed"
+        if not quiet:
+            logger.error("%s", failure)
+        self._tell_listeners()
+
+    def _drop_syncs(self) -> None:
+        with self._lock:
+            self._answering += self._syncs
+            self._syncs = []
+        for future in self._answering:
+            future.set_exception(self.failure or NotReady("the server is stopping"))
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def _scan_roots(self, watcher: Watcher) -> None:
+        observer = self._observer = Observer(self._tree, watcher, threads=self.config.scan_threads)
+        watcher.start(self._wake.set)
+        for path in self.config.roots:
+            observer.add_root(path, self._scan)
+        self._scanned_s = time.monotonic() - self._began
+        self.state = "ready"
+        for problem in observer.problems.values():
+            logger.warning("not in the tree: %r: %s", os.fsdecode(problem.path), problem.message)
+        self._wake.set()
+        self._tell_listeners()
+
+    def _serve_one_window(self, watcher: Watcher) -> None:
+        """Wait for hints; then commit. The first change after a quiet time is committed at once, others at its end."""
+        assert self._observer is not None
+        restless = bool(self._observer.missing) or bool(self._observer.later)
+        hinted = self._wake.wait(MISSING_ROOT_POLL_S if restless else None)
+        self._wake.clear()
+        if self._stopping.is_set():
+            return
+        with self._lock:
+            self._answering, self._syncs = self._syncs, []
+        hints = watcher.drain()
+        if not hinted:
+            for root in self._observer.missing:
+                hints.names.setdefault(root, set())
+        committed = self._commit(watcher, hints, barrier=bool(self._answering))
+        clock = self.clock
+        while self._answering:
+            self._answering.pop().set_result(clock)
+        if committed and not self._stopping.is_set():
+            self._urgent.wait(self.config.batch_ms / 1000)
+        self._urgent.clear()
+        with self._lock:
+            if self._syncs:
+                self._wake.set()
+
+    def _commit(self, watcher: Watcher, hints: Hints, *, barrier: bool) -> bool:
+        """Look where the hints point until nothing new is found; whether a batch was appended."""
+        assert self._observer is not None
+        committed = False
+        for attempt in range(ROUNDS_MAX + 1):
+            hints.merge(self._observer.later)
+            hints.overflow |= attempt == ROUNDS_MAX
+            if not hints:
+                break
+            if hints.overflow:
+                logger.warning("hints were lost or can't be followed: reading everything anew")
+            again, appended = self._reconcile(hints)
+            committed |= appended
+            if not again and not (barrier and self._observer.later):
+                break
+            hints = watcher.drain()
+        return committed
+
+    def _reconcile(self, hints: Hints) -> tuple[bool, bool]:
+        """(new directories were found, so drain again; a batch was appended)."""
+        assert self._observer is not None
+        before = self.log.head
+        again = self._observer.observe(hints, self._carry_out)
+        self._bury()
+        if self.log.head == before:
+            return again, False
+        self._tell_listeners()
+        return again, True
+
+    def _carry_out(self, plan: Plan) -> None:
+        """Bring the Tree to what was seen, and log it, as one step for whoever takes a view."""
+        if not plan:
+            return
+        groups = order(self._tree, plan)
+        with self._lock:
+            for batch in cut_batches(
+                self._ledger, plan, groups, self.clock, time.time_ns(), self.config.batch_max_bytes
+            ):
+                self.log.append(batch)
+                self.activity.add(batch)
+
+    def _bury(self) -> None:
+        """Let ids that ended be used again when no retained batch speaks of their old bearers."""
+        assert self._watcher is not None
+        dead, self._ledger.dead = self._ledger.dead, []
+        if dead:
+            self._watcher.forget(dead)
+            self._dead.append((self.log.head, dead))
+        while self._dead and self._dead[0][0] <= self.log.oldest:
+            self._tree.recycle(self._dead.popleft()[1])
+
+
+def _explain(error: OSError, roots: bytes) -> SmarttreeError:
+    where = os.fsdecode(roots)
+    if error.errno == errno.ENOSPC:
+        limit = "/proc/sys/fs/inotify/max_user_watches"
+        return SystemLimit(
+            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {_read(limit)}), "
+            "for example with: sudo sysctl fs.inotify.max_user_watches=1048576"
+        )
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return SystemLimit(
+            f"too many open files or inotify instances ({error.strerror}); raise them with `ulimit -n` or "
+            "sudo sysctl fs.inotify.max_user_instances=1024"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
+    return PathError(f"can't serve {where}: {error.strerror}")
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return "unknown"

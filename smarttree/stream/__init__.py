@@ -1,0 +1,1 @@
+"""From a batch to wire bytes and to clients. All of it is pure but `hub`, which alone knows asyncio."""

@@ -1,0 +1,1 @@
+"""Watchers: whatever tells where to look. See `base` for the contract."""

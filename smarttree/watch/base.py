@@ -1,0 +1,91 @@
+"""The Watcher contract: hints that say *look here*, never what happened.
+
+A watcher may double, delay and reorder hints; only two things it may not do: lose one without saying `overflow`, and
+return from `drain` before everything the kernel had queued when it was called is in the hints (the barrier).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Place = tuple[int, bytes]
+"""Where an entry is: the id of its directory and its name there."""
+
+
+@dataclass(slots=True)
+class Hints:
+    """Where to look.
+
+    `names` has, for each directory's id, the names to look at (none: only the directory itself). `moved` are places
+    from which the kernel says something was moved away (evidence for a rename, with the inode); `written` those whose
+    content it says was written. `whole`: directories to read anew with everything below. `overflow`: hints were lost,
+    read everything anew.
+    """
+
+    names: dict[int, set[bytes]] = field(default_factory=dict)
+    moved: set[Place] = field(default_factory=set)
+    written: set[Place] = field(default_factory=set)
+    whole: set[int] = field(default_factory=set)
+    overflow: bool = False
+
+    def __bool__(self) -> bool:
+        return self.overflow or bool(self.names) or bool(self.whole)
+
+    def add(self, directory: int, name: bytes) -> None:
+        """Look at `name` in `directory`, and at the directory itself."""
+        self.names.setdefault(directory, set()).add(name)
+
+    def pass_on(self, old: int, new: int) -> None:
+        """What was heard of the directory `old` was of `new`: say it of both."""
+        if old in self.names:
+            self.names.setdefault(new, set()).update(self.names[old])
+            for places in (self.moved, self.written):
+                places.update([(new, name) for name in self.names[old] if (old, name) in places])
+
+    def merge(self, other: Hints) -> None:
+        """Take over what `other` says."""
+        for directory, names in other.names.items():
+            self.names.setdefault(directory, set()).update(names)
+        self.moved |= other.moved
+        self.written |= other.written
+        self.whole |= other.whole
+        self.overflow |= other.overflow
+
+
+class Watcher(Protocol):
+    """What the service needs of a watcher. All methods may be called from the engine's thread only."""
+
+    @property
+    def name(self) -> str:
+        """As in `--version` and the log."""
+
+    @property
+    def scan_handle(self) -> int:
+        """What `scan(inotify=…)` places its watches on; -1 where the scan places none."""
+
+    def start(self, wake: WakeUp) -> None:
+        """Begin to listen; `wake` is called, from any thread, when hints wait."""
+
+    def placing(self) -> AbstractContextManager[None]:
+        """Around a scan and the `bind` that follows: hints for watches that have no id yet are kept."""
+
+    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Tell which directory's id each watch descriptor stands for; (old id, new id) where it stood for another."""
+
+    def forget(self, directories: Iterable[int]) -> None:
+        """These ids are no longer in the tree."""
+
+    def drain(self) -> Hints:
+        """Everything that waits: the barrier behind `sync`."""
+
+    def close(self) -> None:
+        """Stop, and give back every resource."""
+
+
+class WakeUp(Protocol):
+    """Says that hints wait; cheap, and callable from any thread."""
+
+    def __call__(self) -> None: ...

@@ -1,0 +1,90 @@
+"""CORS: who may read across origins, on answers, errors, streams and preflights alike."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smarttree.http.cors import Cors
+from tests.clients.plain import Stream
+from tests.http.server import Server
+
+APP = "https://app.example.com"
+OTHER = "https://other.example.com"
+
+
+@pytest.fixture
+def named(project: Path) -> Iterator[Server]:
+    with Server(project, cors=(APP,)) as server:
+        yield server
+
+
+def preflight(server: Server, target: str, origin: str) -> tuple[int, dict[str, str]]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("OPTIONS", target, headers={"Origin": origin, "Access-Control-Request-Method": "GET"})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status, {name.lower(): value for name, value in response.getheaders()}
+
+
+@pytest.mark.parametrize("target", ["/tree", "/stats", "/clock", "/nowhere", "/tree?mode=nonsense"])
+def test_a_named_origin_may_read_errors_too(named: Server, target: str) -> None:
+    _, headers, _ = named.get(target, Origin=APP)
+    assert headers["access-control-allow-origin"] == APP
+    assert "X-Smarttree-Clock" in headers["access-control-expose-headers"]
+    assert "Origin" in headers["vary"]
+
+
+def test_a_stream_has_the_header_too(named: Server) -> None:
+    stream = Stream(f"{named.url}/events", headers={"Origin": APP})
+    assert stream.headers["access-control-allow-origin"] == APP
+    stream.close()
+
+
+@pytest.mark.parametrize("origin", [OTHER, "null", "http://app.example.com", "https://app.example.com.evil.example"])
+def test_another_origin_may_not(named: Server, origin: str) -> None:
+    status, headers, _ = named.get("/tree", Origin=origin)
+    assert status == 200
+    assert "access-control-allow-origin" not in headers
+    assert preflight(named, "/tree", origin)[0] == 403
+
+
+def test_without_the_flag_nobody_may(server: Server) -> None:
+    assert "access-control-allow-origin" not in server.get("/tree", Origin=APP)[1]
+
+
+def test_a_preflight_allows_what_a_resuming_client_sends(named: Server) -> None:
+    status, headers = preflight(named, "/events", APP)
+    assert status == 204
+    assert headers["access-control-allow-origin"] == APP
+    assert "Last-Event-ID" in headers["access-control-allow-headers"]
+    assert "GET" in headers["access-control-allow-methods"]
+
+
+def test_a_star_is_for_what_is_told_about_files_not_for_what_is_in_them(project: Path) -> None:
+    with Server(project, cors=("*",)) as server:
+        assert server.get("/tree", Origin=OTHER)[1]["access-control-allow-origin"] == "*"
+        for target in ("/search", "/compress", "/watch"):
+            assert "access-control-allow-origin" not in server.get(target, Origin=OTHER)[1]
+            assert preflight(server, target, OTHER)[0] == 403
+
+
+def test_a_refused_origin_is_logged_once_with_the_flag(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "smarttree.http"):
+        for _ in range(3):
+            server.get("/tree", Origin=OTHER)
+        server.get("/tree", Origin=server.url)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"refused a page of origin {OTHER}; to allow it, start with --cors {OTHER}"
+    ]
+
+
+def test_origins_are_compared_as_browsers_write_them() -> None:
+    cors = Cors(("https://App.Example.com/",))
+    assert cors.allows(APP, "/tree") == APP
+    assert cors.allows(APP + ":8443", "/tree") is None

@@ -1,0 +1,41 @@
+"""The tree of errors: stable codes, a status each, and nothing lost on the way between processes."""
+
+from __future__ import annotations
+
+import pickle
+
+from smarttree import errors
+from smarttree.errors import QtnError, SmarttreeError
+
+# A client compares codes, so these lines are only ever added to.
+STATUSES = {
+    "InputError": ("bad-request", 400, 2),
+    "BadParameter": ("bad-parameter", 400, 2),
+    "UnknownMode": ("unknown-mode", 400, 2),
+    "NotAvailableYet": ("not-available-yet", 400, 2),
+    "QtnError": ("bad-qtn", 400, 2),
+    "PathError": ("no-such-path", 404, 2),
+    "NotADirectory": ("not-a-directory", 400, 2),
+    "Unreadable": ("unreadable", 403, 2),
+    "RootsOverlap": ("roots-overlap", 400, 2),
+    "AmbiguousPath": ("ambiguous-path", 400, 2),
+    "ConfigError": ("bad-config", 500, 2),
+    "PortInUse": ("port-in-use", 500, 2),
+    "HostRefused": ("host-refused", 500, 2),
+    "NotReady": ("not-ready", 503, 1),
+    "SystemLimit": ("system-limit", 503, 3),
+    "UnknownClock": ("unknown-clock", 410, 1),
+    "SmarttreeError": ("error", 500, 1),
+}
+
+
+def test_codes_and_statuses() -> None:
+    kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
+    found = {n: (k.code, k.http_status, k.exit_status) for n, k in kinds.items() if issubclass(k, SmarttreeError)}
+    assert found == STATUSES
+
+
+def test_an_error_in_qtn1_keeps_its_offset() -> None:
+    error = QtnError("column 3 is too long", offset=17)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.offset) == (QtnError, "column 3 is too long", 17)
