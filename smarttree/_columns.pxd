@@ -72,7 +72,8 @@ cdef class Columns:
     cdef bint is_directory(self, uint32_t eid) noexcept nogil
     cdef bint find(self, uint32_t parent, const uint8_t *name, size_t size, uint32_t *at) noexcept nogil
     cdef Digest hash_of(self, uint32_t eid) noexcept nogil
-    cdef void ripple(self, uint32_t parent, Digest minus, Digest plus, int64_t files, int64_t dirs, int64_t size) noexcept nogil
+    cdef void ripple(self, uint32_t parent, Digest gone, Digest come,
+                     int64_t files, int64_t dirs, int64_t size) noexcept nogil
     cdef int make(self, uint32_t eid, uint16_t mode, uint64_t size, int64_t mtime) except -1
     cdef void weigh(self, uint32_t eid, int64_t *files, int64_t *dirs, int64_t *size) noexcept nogil
     cdef int pack_names(self) except -1

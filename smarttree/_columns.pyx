@@ -15,6 +15,7 @@ cdef enum:
     NAME_BYTES_MAX = 65535
     SPAN_ROOM_MIN = 4
     WASTE_MIN = 65536
+    IDS_MAX = 50000000
     ENTRY_HASH_HEAD = 36
 
 cdef size_t[COLUMNS] WIDTHS
@@ -45,7 +46,7 @@ cdef inline int compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_
 
 
 cdef class Columns:
-    """60 bytes an entry with its place in a span, 64 a directory, and the names. Entry 0, the service, is always there."""
+    """60 bytes an entry with its place in a span, 64 a directory, and the names. Entry 0, the service, always lives."""
 
     def __cinit__(self):
         self.dirs_free, self.free_ids, self.root_order = [], [], []
@@ -74,8 +75,8 @@ cdef class Columns:
         cdef int i
         if ids <= self.room:
             return 0
-        if ids >= NO_ID:
-            raise MemoryError("a tree holds fewer than 2^32 entries")
+        if ids > IDS_MAX:
+            raise MemoryError("a tree holds fewer than 50,000,000 entries (spec/QTN1.md, limits)")
         for i in range(COLUMNS):
             room = self.room
             grow(&self.memory[i], &room, ids, WIDTHS[i])
@@ -191,7 +192,8 @@ cdef class Columns:
         digest.hi = xxh64(out, at, 1)
         return digest
 
-    cdef void ripple(self, uint32_t parent, Digest gone, Digest come, int64_t files, int64_t dirs, int64_t size) noexcept nogil:
+    cdef void ripple(self, uint32_t parent, Digest gone, Digest come,
+                     int64_t files, int64_t dirs, int64_t size) noexcept nogil:
         """A child of `parent` hashed to `gone` and now hashes to `come`: carry that, and the totals, up to the top."""
         cdef Digest before
         cdef Dir *d

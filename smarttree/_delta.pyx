@@ -1,11 +1,11 @@
 # cython: language_level=3
-"""QTN1 records: what a batch or delta says, as a list of absolute statements about ids; diff makes them, apply obeys them.
+"""QTN1 records: what a batch or delta says, as absolute statements about ids; diff makes them, apply obeys them.
 
     record = id, mask, and what the mask names of: place (parent, name), mode, size, mtime     spec/QTN1.md, section 4
 
 `apply(a, diff(a, b)) == b` for any two states of one id space.
 """
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort
 from libc.string cimport memchr, memcmp, memcpy, memset
@@ -201,7 +201,7 @@ def decode_records(const uint8_t[::1] data not None):
     cdef Item *item
     if source.failed or n > <uint64_t>(source.end - source.at) // 2:
         raise Defect("more records than bytes", 0)
-    for i in range(n):
+    while records.n < n:
         item = records.extend()
         value = get_varint(&source)
         if value >= IDS_MAX or before + value >= IDS_MAX or before + value == 0:
@@ -217,8 +217,8 @@ def decode_records(const uint8_t[::1] data not None):
     for i in range(n):
         if records.items[i].mask & MODE:
             value = get_varint(&source)
-            if not 0 < value < 65536:
-                raise Defect("a mode of more than 16 bits", 0)
+            if value >= 65536 or value & S_IFMT == 0:
+                raise Defect("a mode of more than 16 bits, or without a type", 0)
             records.items[i].mode = <uint16_t>value
     get_sizes(&source, records)
     before = 0
@@ -263,13 +263,31 @@ cdef int get_places(Reader *source, Records records) except -1:
 
 cdef int check_place(const Item *item, const uint8_t *name, size_t size) except -1:
     if item.parent == 0:
-        if size == 0 or name[0] != c"/" or size >= PATH_MAX:
+        if not is_path(name, size):
             raise Defect("a root whose name is no absolute path", 0)
     elif size == 0 or size > NAME_MAX or memchr(name, c"/", size) != NULL:
         raise Defect("a name of no bytes, of more than 1,024, or with a slash", 0)
     elif name[0] == c"." and (size == 1 or (size == 2 and name[1] == c".")):
         raise Defect("a name that is . or ..", 0)
     return 0
+
+
+cdef bint is_path(const uint8_t *path, size_t size) noexcept:
+    """Absolute, and each part a name: not empty, not `.` and not `..`. Just "/" is a path too."""
+    cdef size_t start = 1, end
+    if size == 0 or size >= PATH_MAX or path[0] != c"/":
+        return False
+    if size == 1:
+        return True
+    while True:
+        end = start
+        while end < size and path[end] != c"/":
+            end += 1
+        if end == start or (path[start] == c"." and (end - start == 1 or (end - start == 2 and path[start + 1] == c"."))):
+            return False
+        if end == size:
+            return True
+        start = end + 1
 
 
 cdef int get_sizes(Reader *source, Records records) except -1:
@@ -324,7 +342,7 @@ cdef uint8_t differing(Columns before, Columns after, uint32_t eid) except? 255:
 
 
 def apply_records(Columns tree not None, Records records not None):
-    """Obey all records together, in place. Raises `Defect` where the result is no tree; `tree` is then of no more use."""
+    """Obey all records together, in place. Raises `Defect` where the result is no tree; `tree` is then of no use."""
     cdef size_t i
     for i in range(records.n):
         check_record(tree, &records.items[i])
@@ -337,10 +355,10 @@ def apply_records(Columns tree not None, Records records not None):
         if records.items[i].mask & PLACE:
             link_record(tree, &records.items[i])
     for i in range(records.n):
-        if records.items[i].mask & PLACE and not reaches_service(tree, records.items[i].id):
+        if not records.items[i].mask & DELETED and not reaches_service(tree, records.items[i].id):
             raise Defect("an entry below one that is deleted, or deeper than 512 levels", 0)
     for i in range(records.n):
-        if records.items[i].mask & DELETED:
+        if records.items[i].mask & DELETED and tree.holds(records.items[i].id):
             tree.free_all(records.items[i].id)
 
 
@@ -348,7 +366,7 @@ cdef int check_record(Columns tree, const Item *item) except -1:
     cdef bint known = tree.holds(item.id)
     if known and item.mask & MODE and (item.mode & S_IFMT == S_IFDIR) != (tree.dir_[item.id] != NO_ID):
         raise Defect("an entry that turns from directory to another type, or back", 0)
-    if not known and item.mask != ALL:
+    if not known and item.mask != ALL and item.mask != DELETED:
         raise Defect("a record for an id that is not known", 0)
     if item.mask & SIZE and item.size:
         if tree.dir_[item.id] != NO_ID if known else item.mode & S_IFMT == S_IFDIR:
@@ -365,20 +383,17 @@ cdef int set_record(Columns tree, Records records, const Item *item) except -1:
         tree.n = max(tree.n, <size_t>eid + 1)
         tree.make(eid, item.mode, item.size, item.mtime)
     else:
-        tree.set_values(
-            eid,
-            item.mode if item.mask & MODE else tree.mode_[eid],
-            item.size if item.mask & SIZE else tree.size_[eid],
-            item.mtime if item.mask & MTIME else tree.mtime_[eid],
-        )
+        tree.set_values(eid, item.mode if item.mask & MODE else tree.mode_[eid],
+                        item.size if item.mask & SIZE else tree.size_[eid],
+                        item.mtime if item.mask & MTIME else tree.mtime_[eid])
     if item.mask & PLACE:
         tree.put_name(eid, records.heap + item.name_off, item.name_len)
     return 0
 
 
 cdef int link_record(Columns tree, const Item *item) except -1:
-    if not tree.is_directory(item.parent):
-        raise Defect("a parent that is no directory", 0)
+    if not tree.is_directory(item.parent) or (item.parent == 0 and not tree.is_directory(item.id)):
+        raise Defect("a parent, or a root, that is no directory", 0)
     if tree.is_below(item.parent, item.id):
         raise Defect("an entry below itself", 0)
     if not tree.link(item.id, item.parent):

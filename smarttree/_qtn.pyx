@@ -9,7 +9,7 @@ Column order and codings: spec/QTN1.md, section 3. Bytes only: compression, head
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memset
 
 from smarttree._buffer cimport (
     Bits, Buffer, end_bits, put_bits, put_byte, put_bytes, put_varint, put_zigzag, release, width_of,
@@ -254,13 +254,14 @@ def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t 
             put_counts_and_sizes(tree, &chunk)
             put_times(tree, &chunk)
             put_ids(&chunk, last)
-        for i in range(COLUMNS):
+        for i in range(<size_t>COLUMNS):
             failed = failed or chunk.columns[i].failed
         if failed:
             raise MemoryError
-        return [PyBytes_FromStringAndSize(<char *>chunk.columns[i].data, chunk.columns[i].n) for i in range(COLUMNS)]
+        return [PyBytes_FromStringAndSize(<char *>chunk.columns[i].data, chunk.columns[i].n)
+                for i in range(<size_t>COLUMNS)]
     finally:
         free(chunk.slots)
         free(chunk.times)
-        for i in range(COLUMNS):
+        for i in range(<size_t>COLUMNS):
             release(&chunk.columns[i])

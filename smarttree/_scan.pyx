@@ -2,14 +2,14 @@
 """Scan: walk a directory in threads, then number what they found in directory order (spec/QTN1.md, section 2)."""
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport ENOENT
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 import os
 import threading
 
-from smarttree._stat cimport ST_STATX, AT_EMPTY_PATH, observe, row_of
+from smarttree._stat cimport row_of
 from smarttree._walk cimport Block, Entry, Progress, Trouble, Worker
 from smarttree._walk import Pool
 
@@ -169,7 +169,7 @@ cdef class Numbering:
             w += 1
 
     cdef uint32_t place(self, Listing listing, uint32_t *todo, uint32_t depth):
-        """Append the block on top of `todo` to the listing, and put the blocks of its directories on top, first last."""
+        """Append the block on top of `todo` to the listing, and put its directories' blocks on top, first last."""
         cdef uint32_t number = todo[2 * depth], parent = todo[2 * depth + 1], i, k, count = 0
         cdef Block *block = self.blocks[number]
         cdef Entry *entry
@@ -218,10 +218,11 @@ cdef class Numbering:
         return found
 
 
-def scan(top, *, int inotify=-1, int threads=2, Progress progress=None):
+def scan(top, *, int inotify=-1, int threads=2, int depth=0, Progress progress=None):
     """A `Listing` of the directory `top` (a path, or an open descriptor) with everything below it.
 
     `inotify`: a descriptor on which each directory is watched before it is read; -1 for no watches.
+    `depth`: how deep below its root `top` is, so that the limit of 512 levels holds for the whole.
     `threads`: 1 (in the calling thread) to 8. About 1 µs an entry when cached, on two threads.
     Raises OSError where `top` can't be read or watched, or the kernel's limit on watches is reached;
     InterruptedError after `progress.cancel()`.
@@ -236,9 +237,9 @@ def scan(top, *, int inotify=-1, int threads=2, Progress progress=None):
     fd = top if isinstance(top, int) else os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if threads == 1:
-            workers[0].start(fd, False)
+            workers[0].start(fd, False, depth)
         else:
-            team = [threading.Thread(target=w.start, args=(fd if i == 0 else -1, True), name=f"scan-{i}")
+            team = [threading.Thread(target=w.start, args=(fd if i == 0 else -1, True, depth), name=f"scan-{i}")
                     for i, w in enumerate(workers)]
             for thread in team:
                 thread.start()
@@ -252,7 +253,8 @@ def scan(top, *, int inotify=-1, int threads=2, Progress progress=None):
             raise OSError(worker.failed, os.strerror(worker.failed))
     if progress.cancelled:
         raise InterruptedError("the scan was cancelled")
-    top_troubles = [(<Worker>w).troubles[0].error for w in workers if (<Worker>w).blocks_n == 0 and (<Worker>w).troubles_n]
+    top_troubles = [(<Worker>w).troubles[0].error for w in workers
+                    if (<Worker>w).blocks_n == 0 and (<Worker>w).troubles_n]
     if not any((<Worker>w).blocks_n for w in workers):
         error = top_troubles[0] if top_troubles else 2
         raise OSError(error, os.strerror(error))

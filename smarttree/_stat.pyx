@@ -30,7 +30,8 @@ def look(int fd, list names):
         with nogil:
             for i in range(n):
                 errors[i] = 0 if observe(fd, paths[i], ST_STATX, &seen[i]) == 0 else errno
-        return [None if errors[i] == ENOENT or errors[i] == ENOTDIR else errors[i] or row_of(&seen[i]) for i in range(n)]
+        return [None if errors[i] == ENOENT or errors[i] == ENOTDIR else errors[i] or row_of(&seen[i])
+                for i in range(n)]
     finally:
         free(paths)
         free(seen)

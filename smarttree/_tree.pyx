@@ -28,7 +28,6 @@ cdef class Tree(Columns):
         self.copy_into(twin)
         return twin
 
-
     cdef uint32_t alive(self, eid) except? 0xFFFFFFFF:
         cdef object number = eid
         if not 0 <= number < self.n or self.mode_[<uint32_t>number] == 0:
@@ -69,23 +68,28 @@ cdef class Tree(Columns):
 
     def insert(self, eid, parent, bytes name, row):
         """Bring `eid`, from `issue()`, to life as `parent`'s child, with `Row` values. O(depth + siblings)."""
-        cdef uint32_t up = self.directory(parent), new = eid
+        cdef uint32_t up = self.directory(parent), new = eid, birth = row[5]
+        cdef uint16_t mode = row[0]
+        cdef uint64_t size = row[1], ino = row[4]
+        cdef int64_t mtime = row[2], ctime = row[3]
         if new >= self.n or self.mode_[new]:
             raise ValueError(f"the id {eid} is not free")
         self.check_name(up, name)
-        self.make(new, row[0], row[1], row[2])
+        self.make(new, mode, size, mtime)
         self.put_name(new, <const uint8_t *>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-        self.ctime_[new], self.ino_[new], self.birth_[new] = row[3], row[4], row[5]
+        self.ctime_[new], self.ino_[new], self.birth_[new] = ctime, ino, birth
         self.link(new, up)
 
     def update(self, eid, row):
         """Set an entry's `Row` values; its type must stay a directory or stay none. O(depth)."""
-        cdef uint32_t known = self.alive(eid)
+        cdef uint32_t known = self.alive(eid), birth = row[5]
         cdef uint16_t mode = row[0]
+        cdef uint64_t size = row[1], ino = row[4]
+        cdef int64_t mtime = row[2], ctime = row[3]
         if (mode & S_IFMT == S_IFDIR) != (self.dir_[known] != NO_ID):
             raise ValueError("an entry can't turn from directory to another type, or back")
-        self.set_values(known, mode, row[1], row[2])
-        self.ctime_[known], self.ino_[known], self.birth_[known] = row[3], row[4], row[5]
+        self.set_values(known, mode, size, mtime)
+        self.ctime_[known], self.ino_[known], self.birth_[known] = ctime, ino, birth
 
     def detach(self, eid):
         """Take an entry from its parent and keep it, with everything below it, alive; `attach` or `end` must follow."""
@@ -206,7 +210,7 @@ cdef class Tree(Columns):
         """The ids of everything below `eid`, in directory order: a uint32 array. O(their number)."""
         cdef uint32_t known = self.alive(eid)
         cdef Dir *d
-        cdef size_t total = 0, at = 0
+        cdef size_t total = 0
         if self.dir_[known] != NO_ID:
             d = &self.dirs[self.dir_[known]]
             total = <size_t>d.files + d.dirs

@@ -106,8 +106,8 @@ cdef class Decoder:
             if known > EXTENSIONS_MAX:
                 raise Defect("more than 127 extensions", 4)
             extensions[known].data = get_text(table, &extensions[known].size)
-            if extensions[known].data == NULL:
-                raise Defect("an extension does not end", 4)
+            if extensions[known].data == NULL or extensions[known].size < 2 or extensions[known].data[0] != c".":
+                raise Defect("an extension that does not end, or does not begin with a dot", 4)
         extensions[0].data, extensions[0].size = NULL, 0
         for i in range(count):
             item = &self.listing.items[self.listing.n + i]
@@ -126,7 +126,8 @@ cdef class Decoder:
             memcpy(self.listing.heap + self.heap_n, self.listing.heap + previous, prefix)
             memcpy(self.listing.heap + self.heap_n + prefix, suffix, size)
             if number:
-                memcpy(self.listing.heap + self.heap_n + prefix + size, extensions[number].data, extensions[number].size)
+                memcpy(self.listing.heap + self.heap_n + prefix + size, extensions[number].data,
+                       extensions[number].size)
             check_name(self.listing.heap + self.heap_n, total)
             item.name_off, item.name_len, item.wd = self.heap_n, <uint32_t>total, -1
             previous, previous_size = self.heap_n, total
@@ -135,7 +136,7 @@ cdef class Decoder:
 
     cdef int read_modes(self, uint32_t count, Reader *column) except -1:
         cdef uint64_t known = get_varint(column), i, index
-        cdef const uint8_t *table = get_bytes(column, 2 * known) if known <= 65536 else NULL
+        cdef const uint8_t *table = get_bytes(column, 2 * known) if known <= count else NULL
         if table == NULL:
             raise Defect("the table of modes is cut off", 6)
         for i in range(1, known):
@@ -146,7 +147,7 @@ cdef class Decoder:
             if index >= known:
                 raise Defect("a mode that is not in the table", 6)
             self.listing.items[self.listing.n + i].stat.mode = <uint16_t>(table[2 * index] | table[2 * index + 1] << 8)
-            if self.listing.items[self.listing.n + i].stat.mode == 0:
+            if self.listing.items[self.listing.n + i].stat.mode & S_IFMT == 0:
                 raise Defect("a mode without a type", 6)
         return 0
 
@@ -267,7 +268,7 @@ cdef class Decoder:
         while up:
             depth += 1
             up = self.listing.items[up].parent
-        if depth > DEPTH_MAX + 1:
+        if depth > DEPTH_MAX:
             raise Defect("deeper than 512 levels", 0)
         return 0
 

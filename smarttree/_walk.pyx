@@ -6,7 +6,7 @@ do not matter, and no symbolic link is followed. Each worker goes depth first an
 another worker is idle it gives away the next subdirectory. Workers only append to memory of their own.
 """
 from libc.errno cimport ENOENT, ENOMEM, ENOTDIR, EOVERFLOW, errno
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, strlen
@@ -188,13 +188,13 @@ cdef class Worker:
         free(self.frames)
         free(self.dents)
 
-    def start(self, int top_fd, bint own_thread):
+    def start(self, int top_fd, bint own_thread, int depth):
         """Walk until nothing is left anywhere. `top_fd` (kept open): the top for one worker, -1 for the others."""
         cdef Job job
         with nogil:
             self.own_directory = own_thread and self.inotify >= 0 and unshare(CLONE_FS) == 0
             if top_fd >= 0:
-                job.owner, job.owner_worker, job.depth, job.fd = 0, -1, 0, top_fd
+                job.owner, job.owner_worker, job.depth, job.fd = 0, -1, depth, top_fd
                 job.name[0], job.name[1] = c'.', 0
                 self.enter(top_fd, job.name, &job)
             self.drive()
@@ -290,7 +290,7 @@ cdef class Worker:
         ENOENT: it was moved, deleted or replaced since it was looked at, and the watch on its parent tells of that.
         """
         cdef int fd, wd = -1
-        if at.depth > DEPTH_MAX:
+        if at.depth >= DEPTH_MAX:
             return self.report(at, EOVERFLOW, NULL)
         fd = c_openat(parent_fd, name, ST_OPEN)
         if fd < 0:

@@ -112,7 +112,7 @@ def decode_snapshot(data: bytes) -> Snapshot:
     digest = int.from_bytes(reading.take(16), "little")
     count, children = reading.varint(below=wire.ENTRIES_MAX), reading.varint(below=wire.ENTRIES_MAX)
     chunks = reading.varint(below=wire.ENTRIES_MAX)
-    if mode & 0xF000 != 0x4000 or not path.startswith(b"/"):
+    if mode & 0xF000 != 0x4000 or not _is_path(path):
         raise reading.error("the top entry is no directory with an absolute path")
     decoder = Decoder(count, children, top, mode, mtime)
     for _ in range(chunks):
@@ -126,6 +126,12 @@ def decode_snapshot(data: bytes) -> Snapshot:
     if tree.digest(top) != digest:
         raise reading.error("the digest does not match the entries")
     return Snapshot(clock, tree, top, path, digest)
+
+
+def _is_path(path: bytes) -> bool:
+    """Absolute, and each part a name."""
+    parts = path.split(b"/")[1:]
+    return path == b"/" or (path[:1] == b"/" and not {b"", b".", b".."}.intersection(parts) and b"\0" not in path)
 
 
 def _read_chunk(reading: Reading, decoder: Decoder) -> None:
@@ -149,7 +155,10 @@ def decode_delta(data: bytes) -> Records:
     """The records of a DELTA. Raises QtnError."""
     reading = Reading(data, trailer_bytes=4)
     flags = reading.magic(wire.MAGIC_DELTA, flags=wire.FLAG_ZSTD)
-    return _read_records(reading, flags)
+    records = _read_records(reading, flags)
+    if not len(records):
+        raise reading.error("a delta without a record")
+    return records
 
 
 def encode_batch(clock: Clock, from_seq: int, digest: int | None, records: Records) -> bytes:
@@ -173,6 +182,8 @@ def decode_batch(data: bytes) -> BatchBody:
     flags = reading.magic(wire.MAGIC_BATCH, flags=wire.FLAG_ZSTD | wire.FLAG_VOID_DIGEST)
     epoch, from_seq = reading.u64(), reading.varint()
     to_seq, digest = from_seq + reading.varint(), reading.u64()
+    if not from_seq < to_seq < 1 << 64:
+        raise reading.error("a batch that leads nowhere")
     void = bool(flags & wire.FLAG_VOID_DIGEST)
     if void and digest:
         raise reading.error("a void digest that is not zero")
@@ -204,9 +215,12 @@ def from_text(text: str) -> bytes:
     for prefix in (wire.PREFIX_DELTA, wire.PREFIX_BATCH, wire.PREFIX_SNAPSHOT):
         if text.startswith(prefix):
             try:
-                return base64.b64decode(text[len(prefix) :], validate=True)
-            except binascii.Error as error:
+                data = base64.b64decode(text[len(prefix) :], validate=True)
+            except (binascii.Error, ValueError) as error:
                 raise QtnError(f"not base64: {error}", offset=len(prefix)) from None
+            if base64.b64encode(data).decode("ascii") != text[len(prefix) :]:
+                raise QtnError("base64 with bits left over", offset=len(text))
+            return data
     raise QtnError("not a QTN1 text", offset=0)
 
 
@@ -272,5 +286,3 @@ def _decompress(reading: Reading, stored: bytes, size: int) -> bytes:
     if len(raw) != size:
         raise reading.error("a zstd frame of another size")
     return raw
-
-

@@ -21,7 +21,7 @@ RECORD_BYTES = 12  # about what a record takes in a BATCH, its name not counted
 
 
 class Ledger:
-    """Steps in, batches out. `dead` collects the ids that ended and may not be reused before their batch is forgotten."""
+    """Steps in, batches out. `dead` collects the ids that ended: not reused before their batch is forgotten."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -111,7 +111,7 @@ class Ledger:
         self._tree.detach(eid)
 
     def _place(self, eid: int, directory: int, name: bytes, *, drop: bool) -> None:
-        """Move, or drop what was lifted. What the reader can't see leave or arrive is told as it looks to the reader."""
+        """Move, or drop what was lifted. What the reader can't see leave or arrive is told as it looks to them."""
         was_attached = not drop and self._attached(eid)
         will_be_attached = self._attached(directory)
         old_path = self._tree.path(eid) if was_attached else None

@@ -97,8 +97,8 @@ class Observer:
         wait. Raises OSError where a directory can't be watched.
         """
         found = Reconciliation(self._tree, moved=hints.moved, written=hints.written, lost=hints.overflow)
-        whole = set(self._tree.roots()) if hints.overflow else {eid for eid in hints.whole if eid in self._tree}
-        waiting = {eid: set(names) for eid, names in hints.names.items() if eid in self._tree}
+        whole = set(self._tree.roots()) if hints.overflow else set(filter(self._tree.has_directory, hints.whole))
+        waiting = {eid: set(names) for eid, names in hints.names.items() if self._tree.has_directory(eid)}
         window = _Window(found, waiting | {eid: waiting.get(eid, set()) for eid in whole}, whole, {})
         self.later = Hints()
         with self._watcher.placing():
@@ -116,7 +116,7 @@ class Observer:
         Where one stood for another directory that still lives in the Tree, the same directory was met at two places
         while it moved: hints may have gone to the wrong one of them, so both are read anew.
         """
-        alive = [(eid, wd) for eid, wd in found.watches if eid in self._tree]
+        alive = [(eid, wd) for eid, wd in found.watches if self._tree.has_directory(eid)]
         for old, new in self._watcher.bind(alive):
             if old in self._tree:
                 for eid in (old, new):
@@ -253,7 +253,8 @@ class Observer:
 
     def _read_whole(self, found: Reconciliation, directory: int, path: bytes, fd: int) -> None:
         """Read an open directory anew with everything below it, each directory watched before it is read."""
-        listing = scan(fd, inotify=self._watcher.scan_handle, threads=self._threads)
+        depth = found.depth_of(directory)
+        listing = scan(fd, inotify=self._watcher.scan_handle, threads=self._threads, depth=depth)
         self._take_note(path, listing)
         found.see_listing(directory, listing, 0)
 
@@ -280,7 +281,8 @@ class Observer:
                 return
             # A directory with two links has no subdirectories where the file system counts them: one thread will do.
             threads = 1 if itself.nlink == 2 else self._threads
-            listing = scan(fd, inotify=self._watcher.scan_handle, threads=threads)
+            depth = found.depth_of(place[0]) + 1
+            listing = scan(fd, inotify=self._watcher.scan_handle, threads=threads, depth=depth)
         except FileNotFoundError:
             self._defer(found, place)
             return
@@ -294,7 +296,7 @@ class Observer:
         found.vanish(place)
         self.later.add(*place)
 
-    # --- what a listing has beside its entries ---------------------------------------------------------------------------------------------------
+    # --- what a listing has beside its entries ------------------------------------------------------------------------
 
     def _take_note(self, top: bytes, listing: Listing) -> None:
         self._linked.update(inode for _, inode in listing.hard_linked())
@@ -313,5 +315,3 @@ class Observer:
 def problem_message(number: int) -> str:
     """What the errno of a scan's problem means here."""
     return "deeper than 512 levels" if number == errno.EOVERFLOW else os.strerror(number)
-
-

@@ -105,7 +105,7 @@ class Reconciliation:
                     continue
                 if (parent, name) in self._new_dirs:
                     self._listed[(parent, name)] = (listing, child)
-                elif known != NO_ID and known not in self._gone:
+                elif known != NO_ID and known not in self._gone and self._tree.row(known).identity == row.identity:
                     todo.append((known, child))
             if parent not in self._fresh:
                 for known in self._tree.children(parent):
@@ -148,7 +148,7 @@ class Reconciliation:
         there, even if its old place can't be looked at because something above has ended.
         """
         for directory, name in places:
-            known = self._tree.child(directory, name) if directory in self._tree else NO_ID
+            known = self._tree.child(directory, name) if self._tree.has_directory(directory) else NO_ID
             if known != NO_ID and self._tree.is_dir(known):
                 yield self._tree.row(known).identity, known
 
@@ -175,6 +175,13 @@ class Reconciliation:
             eid, name = self.place_of(eid)
             parts.append(name)
         return b"/".join(reversed(parts)).replace(b"//", b"/", 1)
+
+    def depth_of(self, eid: int) -> int:
+        """How many levels a directory that `path_of` knows is below its root."""
+        depth = 0
+        while (eid := self.place_of(eid)[0]) != SERVICE_ID:
+            depth += 1
+        return depth
 
     def unlisted(self) -> Iterator[Place]:
         """Places of new directories whose content is not known yet."""
@@ -250,7 +257,7 @@ class Reconciliation:
         return True
 
     def _prune(self) -> None:
-        """Drop what would happen below something that ends. Looks at different times can disagree: then this decides."""
+        """Drop what would happen below something that ends. Looks at different times can disagree: this decides."""
         plan = self._plan
         while ended := [eid for eid in plan.moves if not self._lives(eid)]:
             for eid in ended:

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 FIRST_SEQ = 1
 ROUNDS_MAX = 100  # a barrier looks again this often for what could not be reached, then reads everything anew
 MISSING_ROOT_POLL_S = 1.0
+LATER_S = 0.02  # what could not be reached moves; its own hint mostly comes sooner
 
 
 class Progress(NamedTuple):
@@ -99,7 +100,7 @@ class Service:
         return Clock(self._epoch, self.log.head)
 
     def view(self) -> View:
-        """The trees at the last committed clock. Cached for each clock; else a copy, about 10 ms for a million entries."""
+        """The trees at the last committed clock. Cached for each clock; else a copy: about 10 ms a million entries."""
         self._require_ready()
         with self._lock:
             clock = self.clock
@@ -108,7 +109,7 @@ class Service:
             return self._view
 
     def sync(self) -> Future[Clock]:
-        """A clock that has everything that happened on disk before this call: the barrier. Well under 1 ms when idle."""
+        """A clock that has all that happened on disk before this call: the barrier. Well under 1 ms when idle."""
         self._require_ready()
         future: Future[Clock] = Future()
         with self._lock:
@@ -154,13 +155,18 @@ class Service:
                 watcher.close()
         except InterruptedError:
             self._fail(NotReady("the server is stopping"), quiet=True)
-        except OSError as error:
-            self._fail(_explain(error, b" ".join(self.config.roots)))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
-            logger.exception("the engine failed; this is a defect in smarttree")
-            self._fail(EngineFailure(f"a defect ended the engine ({error!r}); please report it with the log"))
+            self._fail(self._explain(error))
         finally:
             self._drop_syncs()
+
+    def _explain(self, error: Exception) -> SmarttreeError:
+        if isinstance(error, SmarttreeError):
+            return error
+        if isinstance(error, OSError) and error.errno is not None:
+            return explain(error, b" ".join(self.config.roots))
+        logger.error("the engine failed; this is a defect in smarttree", exc_info=error)
+        return EngineFailure(f"a defect ended the engine ({error!r}); please report it with the log")
 
     def _fail(self, failure: SmarttreeError, *, quiet: bool = False) -> None:
         self.failure, self.state = failure, "failed"
@@ -173,7 +179,8 @@ class Service:
             self._answering += self._syncs
             self._syncs = []
         for future in self._answering:
-            future.set_exception(self.failure or NotReady("the server is stopping"))
+            if future.set_running_or_notify_cancel():
+                future.set_exception(self.failure or NotReady("the server is stopping"))
 
     def _tell_listeners(self) -> None:
         for listener in self._listeners:
@@ -194,8 +201,10 @@ class Service:
     def _serve_one_window(self, watcher: Watcher) -> None:
         """Wait for hints; then commit. The first change after a quiet time is committed at once, others at its end."""
         assert self._observer is not None
-        restless = bool(self._observer.missing) or bool(self._observer.later)
-        hinted = self._wake.wait(MISSING_ROOT_POLL_S if restless else None)
+        patience_s = MISSING_ROOT_POLL_S if self._observer.missing else None
+        if self._observer.later:
+            patience_s = LATER_S
+        hinted = self._wake.wait(patience_s)
         self._wake.clear()
         if self._stopping.is_set():
             return
@@ -208,7 +217,9 @@ class Service:
         committed = self._commit(watcher, hints, barrier=bool(self._answering))
         clock = self.clock
         while self._answering:
-            self._answering.pop().set_result(clock)
+            future = self._answering.pop()
+            if future.set_running_or_notify_cancel():
+                future.set_result(clock)
         if committed and not self._stopping.is_set():
             self._urgent.wait(self.config.batch_ms / 1000)
         self._urgent.clear()
@@ -268,7 +279,8 @@ class Service:
             self._tree.recycle(self._dead.popleft()[1])
 
 
-def _explain(error: OSError, roots: bytes) -> SmarttreeError:
+def explain(error: OSError, roots: bytes) -> SmarttreeError:
+    """What an error of the system means to the person who serves `roots`, and what to do about it."""
     where = os.fsdecode(roots)
     if error.errno == errno.ENOSPC:
         limit = "/proc/sys/fs/inotify/max_user_watches"

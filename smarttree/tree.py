@@ -24,6 +24,10 @@ class Tree(_tree.Tree):
         """What is below an entry, itself not counted. O(1)."""
         return Totals(*self.counts(eid))
 
+    def has_directory(self, eid: int) -> bool:
+        """Whether an id is alive and a directory's: false for one that ended, or that a file has by now."""
+        return eid in self and self.is_dir(eid)
+
     def root_of(self, eid: int) -> int:
         """The root that an entry is below, or is."""
         while (parent := self.parent(eid)) != SERVICE_ID:

@@ -90,6 +90,12 @@ def test_layers_kernels_import_only_kernels_and_the_bottom(path: Path) -> None:
     assert not upwards, f"kernels import kernels and {bottom}; this one imports {upwards}"
 
 
+@pytest.mark.parametrize("name", LAYERS[-1])
+def test_layers_the_bottom_imports_no_kernel(name: str) -> None:
+    """The kernels stand above it, and import-linter can't see them there."""
+    assert not re.search(r"^\s*from smarttree(\.| import (\w+, )*)_[a-z]", (PACKAGE / f"{name}.py").read_text(), re.M)
+
+
 @pytest.mark.parametrize("path", CYTHON, ids=shown)
 def test_layers_kernels_import_nothing_reserved(path: Path) -> None:
     """What is allowed in one Python place only, and the clock, is not for kernels either."""

@@ -1,0 +1,6 @@
+import numpy as np
+import numpy.typing as npt
+
+from smarttree._tree import Tree
+
+def encode_chunk(tree: Tree, ids: npt.NDArray[np.uint32], last: int) -> list[bytes]: ...

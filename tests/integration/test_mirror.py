@@ -1,0 +1,170 @@
+"""The plain decoder, fed by the stream alone, holds what `find` sees, whatever is done to the tree."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from tests.clients.plain import Follower, get_json
+from tests.disk import Listing, difference, listing, mirror_listing
+from tests.integration.consumers import ByDeltas, ByWords, shape_of, without_times_of_directories
+from tests.integration.edits import EDITS, Edit, burst, grow
+from tests.integration.process import Process
+
+BARE = "?events=tree,quantum"
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("watched")
+
+
+@pytest.fixture(scope="module")
+def server(watched: Path) -> Iterator[Process]:
+    """One for the whole script. Batches are cut small, so that bursts come in several."""
+    with Process(watched, "--batch-max-bytes", "8K") as running:
+        running.await_ready()
+        yield running
+        assert "Traceback" not in running.log()
+        assert "defect" not in running.log()
+
+
+class Witnesses:
+    """Clients of one server that must all agree with the disk: a mirror by everything that is told, one by `tree` and
+    `quantum` alone, and two that live on changes."""
+
+    def __init__(self, server: Process, *roots: Path) -> None:
+        self.server, self.roots = server, roots
+        self.full, self.bare = server.follow(), server.follow(BARE)
+        self.by_words = ByWords(shape_of(self.disk()), [bytes(root) for root in roots])
+        self.by_deltas = ByDeltas(deepcopy(self.full.mirror))
+        self.taken = len(self.full.turns)
+        self.look("at first")
+
+    def disk(self) -> Listing:
+        return {path: seen for root in self.roots for path, seen in listing(bytes(root)).items()}
+
+    def look(self, when: str) -> None:
+        """AssertionError if any of them differs from the disk."""
+        clock = self.server.sync()
+        disk = self.disk()
+        for follower in (self.full, self.bare):
+            follower.until_clock(clock)
+            assert difference(disk, mirror_listing(follower.mirror)) == "", when
+            assert follower.mirror.digest() == follower.mirror.service_digest, when
+        for turn in self.full.turns[self.taken :]:
+            for change in turn.named("change"):
+                self.by_words.take(change)
+                self.by_deltas.take(change)
+        self.taken = len(self.full.turns)
+        assert self.by_words.shape == shape_of(disk), when
+        assert difference(without_times_of_directories(disk), self.by_deltas.listing()) == "", when
+        self._compare_digests(when)
+
+    def _compare_digests(self, when: str) -> None:
+        for root in self.roots:
+            told = get_json(f"{self.server.url}/tree?path={root}")["digest"]
+            held = self.full.mirror.entries[self.full.mirror.children[0][bytes(root)]].digest
+            assert told == f"{held:032x}", when
+
+    def close(self) -> None:
+        self.full.close()
+        self.bare.close()
+
+
+@contextmanager
+def witnessing(server: Process, *roots: Path) -> Iterator[Witnesses]:
+    witnesses = Witnesses(server, *roots)
+    try:
+        yield witnesses
+    finally:
+        witnesses.close()
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_after_each_edit_every_mirror_is_the_disk(edit: Edit, server: Process, watched: Path, tmp_path: Path) -> None:
+    root = watched / edit.__name__
+    root.mkdir()
+    with witnessing(server, watched) as witnesses:
+        for stop, _ in enumerate(edit(root, tmp_path)):
+            witnesses.look(f"{edit.__name__}, stop {stop}")
+
+
+def test_one_life_through_all_edits_with_several_roots(tmp_path: Path) -> None:
+    """What is outside for an edit is another root here, so that things move between roots."""
+    roots = [tmp_path / name for name in ("zebra", "ape", "lion")]
+    for root in roots:
+        grow(root / "before")
+    with Process(*roots) as server, witnessing(server, *roots) as witnesses:
+        assert [tree["path"] for tree in witnesses.full.turns[0].named("tree")] == [str(root) for root in roots]
+        for turn, edit in enumerate(EDITS):
+            inside, outside = (roots[(turn + ahead) % 3] / edit.__name__ for ahead in (0, 1))
+            inside.mkdir()
+            outside.mkdir()
+            for _ in edit(inside, outside):
+                pass
+            witnesses.look(edit.__name__)
+        assert witnesses.full.digests_checked > len(EDITS)
+        status, _ = server.end(signal.SIGTERM)
+        assert (status, "Traceback" in server.log()) == (0, False), server.log()
+
+
+STORM = """
+import os, random, shutil, sys
+random = random.Random(int(sys.argv[2]))
+os.chdir(sys.argv[1])
+names = [str(n) for n in range(12)]
+def path():
+    return os.path.join(*random.choices(names, k=random.choice((1, 2, 2, 3))))
+def write(a, b):
+    with open(a, random.choice("wa")) as file:
+        file.write("x" * random.randrange(9))
+def link(a, b): os.link(a, b)
+acts = [write] * 4 + [lambda a, b: os.mkdir(a)] * 3 + [os.rename] * 4 + [link, lambda a, b: os.unlink(a)]
+acts += [lambda a, b: shutil.rmtree(a), lambda a, b: os.symlink(b, a), lambda a, b: os.chmod(a, random.randrange(512) | 448)]
+acts += [lambda a, b: os.utime(a, ns=(0, random.randrange(1 << 62)))]
+for number in range(int(sys.argv[3])):
+    try:
+        random.choice(acts)(path(), path())
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_storm_that_does_not_wait_for_anyone(seed: int, tmp_path: Path) -> None:
+    """Two programs change the same tree at random, as fast as they can, while barriers are asked for."""
+    root = tmp_path / "root"
+    root.mkdir()
+    with Process(root, "--batch-ms", "5") as server, witnessing(server, root) as witnesses:
+        for calm in range(3):
+            number = str(10 * seed + calm)
+            command = [sys.executable, "-c", STORM, root]
+            storms = [subprocess.Popen([*command, number + tail, "20000"]) for tail in ("0", "1")]
+            while any(storm.poll() is None for storm in storms):
+                witnesses.full.until_clock(server.sync())
+            assert [storm.returncode for storm in storms] == [0, 0]
+            witnesses.look(f"seed {number}")
+
+
+def test_a_burst_comes_in_pieces_each_a_whole_tree(server: Process, watched: Path, tmp_path: Path) -> None:
+    """Cut at `--batch-max-bytes`: consecutive clocks, `more` on all but the last, a right digest after each."""
+    root = watched / "pieces"
+    root.mkdir()
+    with witnessing(server, watched) as witnesses:
+        opened = len(witnesses.full.turns)
+        next(burst(root, tmp_path))
+        witnesses.look("burst")
+        messages = [message for turn in witnesses.full.turns[opened:] for message in turn.named("message")]
+        clocks = [int(message["clock"].rpartition("-")[2]) for message in messages]
+        assert clocks == list(range(clocks[0], clocks[0] + len(clocks)))
+        assert any(message["more"] for message in messages)
+        assert not messages[-1]["more"]
+        assert witnesses.full.digests_checked == len(witnesses.full.turns)
