@@ -41,6 +41,7 @@ from .qtn1_numbers import (
     bad_name,
     bad_path,
     from_text,
+    has_no_type,
     is_dir,
     read_sizes,
     signed,
@@ -115,7 +116,7 @@ def decode_snapshot(data: bytes) -> Snapshot:
     r.done()
     if len(flat) != count:
         r.fail("entry-count")
-    entries = _placed(r, flat, child_counts, top, path, top_children)
+    entries = _placed(r, flat, child_counts, top, top_children)
     if digests(flat).get(top, 0) != digest:
         r.fail("digest")
     return Snapshot(epoch, seq, top, path, mode, mtime_ns, digest, entries)
@@ -161,7 +162,7 @@ def _names(count: int, prefixes: Reader, suffixes: Reader, extensions: Reader, e
 
 def _modes(count: int, column: Reader) -> list[int]:
     table = [column.fixed(2) for _ in range(column.varint(count, "mode-table"))]
-    if sorted(set(table)) != table:
+    if sorted(set(table)) != table or any(has_no_type(mode) for mode in table):
         column.fail("mode-table")
     return [table[column.varint(len(table) - 1, "mode-index")] for _ in range(count)]
 
@@ -202,31 +203,28 @@ def _ids(count: int, column: Reader, last: int) -> list[int]:
 
 
 def _placed(
-    r: Reader, flat: list[Entry], child_counts: dict[int, int], top: int, path: bytes, top_children: int
+    r: Reader, flat: list[Entry], child_counts: dict[int, int], top: int, top_children: int
 ) -> dict[int, Entry]:
     """Gives every entry its parent by directory order; returns them by id."""
     entries: dict[int, Entry] = {}
-    pending = [
-        (top, top_children, 1, len(path.rstrip(b"/")))
-    ]  # directory, its children, their depth, its path's length
+    pending = [(top, top_children, 1)]  # directory, how many children it has, their depth
     while pending:
-        parent, count, depth, length = pending.pop()
+        parent, count, depth = pending.pop()
         if count > len(flat) - len(entries):
             r.fail("child-counts")
         last, directories = b"", []
         for entry in flat[len(entries) : len(entries) + count]:
             entry.parent = parent
-            below = length + 1 + len(entry.name)
             if entry.id in entries or entry.id == top:
                 r.fail("id-twice")
             if entry.name <= last:
                 r.fail("order")
-            if depth > MAX_DEPTH or below > MAX_PATH:
-                r.fail("too-deep" if depth > MAX_DEPTH else "path-too-long")
+            if depth > MAX_DEPTH:
+                r.fail("too-deep")
             entries[entry.id] = entry
             last = entry.name
             if entry.is_dir:
-                directories.append((entry.id, child_counts[entry.id], depth + 1, below))
+                directories.append((entry.id, child_counts[entry.id], depth + 1))
         pending += reversed(directories)
     if len(entries) != len(flat):
         r.fail("child-counts")
@@ -267,6 +265,8 @@ def _records(r: Reader) -> list[Record]:
     for record in records:
         if record.mask & MODE:
             record.mode = r.varint(MAX_MODE, "mode")
+            if has_no_type(record.mode):
+                r.fail("mode")
     sized = [record for record in records if record.mask & SIZE]
     for record, size in zip(sized, read_sizes(r.take(len(sized)), r), strict=True):
         record.size = size
@@ -323,7 +323,7 @@ def decode_batch(data: bytes) -> Batch:
     """Every change between two clocks; raises QtnError."""
     r, flags = _opened(data, PREFIXES["QTN1:BATCH:"], 3, 4)
     epoch, from_seq = r.fixed(8), r.varint()
-    to_seq = from_seq + r.varint(U64 - from_seq, "clock")
+    to_seq = from_seq + (r.varint(U64 - from_seq, "clock") or r.fail("clock"))
     digest = r.fixed(8)
     if flags & 2 and digest:
         r.fail("void-digest")

@@ -12,7 +12,6 @@ from .qtn1 import Batch, Record, Snapshot, digests, weigh
 from .qtn1_numbers import (
     DELETED,
     MAX_DEPTH,
-    MAX_PATH,
     MODE,
     MTIME,
     PLACE,
@@ -208,14 +207,9 @@ class _Draft:
     def _chain(self, entry_id: int, index: int) -> list[int]:
         """The entry's id, its parent's, and so on up to its root's."""
         chain: list[int] = []
-        length = 0
         while entry_id != SERVICE:
             if entry_id in chain or len(chain) > MAX_DEPTH:
                 raise QtnError("below-itself" if entry_id in chain else "too-deep", index)
             chain.append(entry_id)
-            entry = self._own(entry_id, index)
-            length += 1 + len(entry.name)
-            entry_id = entry.parent
-        if length > MAX_PATH:
-            raise QtnError("path-too-long", index)
+            entry_id = self._own(entry_id, index).parent
         return chain

@@ -16,7 +16,7 @@ MAX_NAME, MAX_PATH, MAX_DEPTH = 1024, 65_536, 512
 MAX_CHUNK, MAX_ENTRIES, MAX_RECORDS = 65_536, 50_000_000, 50_000_000
 MAX_COLUMN, MAX_BODY, MAX_WINDOW = 8 << 20, 1 << 30, 8 << 20
 U64, U128 = (1 << 64) - 1, (1 << 128) - 1
-MAX_ID, MAX_MODE, MAX_MTIME = (1 << 32) - 1, 0xFFFF, (1 << 63) - 1
+MAX_ID, MAX_MODE, MAX_MTIME = 49_999_999, 0xFFFF, (1 << 63) - 1
 SERVICE = 0
 # "QTN1:" begins them all, so it stands last.
 PREFIXES = {"QTN1:DELTA:": b"\1\2\4", "QTN1:BATCH:": b"\1\2\5", "QTN1:": b"\1\2\3"}
@@ -175,6 +175,11 @@ class Entry:
     def is_dir(self) -> bool:
         """Whether it is a directory."""
         return is_dir(self.mode)
+
+
+def has_no_type(mode: int) -> bool:
+    """Whether a mode has permission bits only: there is no such entry."""
+    return mode & 0xF000 == 0
 
 
 def is_dir(mode: int) -> bool:

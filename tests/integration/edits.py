@@ -375,7 +375,7 @@ def git(root: Path, _: Path) -> Iterator[None]:
     yield
     run("checkout", "-q", "-b", "other")
     write(range(200, 500), "other")
-    run("rm", "-rq", "src/module3", "src/module4")
+    run("rm", "-rqf", "src/module3", "src/module4")
     run("mv", "src/module5", "src/renamed")
     run("add", ".")
     run("commit", "-q", "-m", "second")
