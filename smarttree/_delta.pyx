@@ -283,7 +283,8 @@ cdef bint is_path(const uint8_t *path, size_t size) noexcept:
         end = start
         while end < size and path[end] != c"/":
             end += 1
-        if end == start or (path[start] == c"." and (end - start == 1 or (end - start == 2 and path[start + 1] == c"."))):
+        if end == start or (path[start] == c"."
+                            and (end - start == 1 or (end - start == 2 and path[start + 1] == c"."))):
             return False
         if end == size:
             return True

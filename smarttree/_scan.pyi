@@ -27,5 +27,6 @@ def scan(
     *,
     inotify: int = -1,
     threads: int = 2,
+    depth: int = 0,
     progress: Progress | None = None,
 ) -> Listing: ...
