@@ -124,8 +124,9 @@ cdef class Numbering:
                     top = number
                 else:
                     self.block_of[self.entry_base[block.owner_worker] + block.owner] = number
-            self.find_vanished(worker)
             w += 1
+        for worker in self.workers:
+            self.find_vanished(worker)
         return top
 
     cdef void find_vanished(self, Worker worker):

@@ -76,6 +76,7 @@ cdef class Worker:
     cdef uint8_t *dents
     cdef int report(self, const Job *at, int error, const Key *key) noexcept nogil
     cdef int fail(self, int error) noexcept nogil
+    cdef int trouble(self, const Job *at, int error) noexcept nogil
     cdef long names(self, int fd) noexcept nogil
     cdef int read(self, int fd, const Job *at, int32_t wd) noexcept nogil
     cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil

@@ -5,7 +5,7 @@
 do not matter, and no symbolic link is followed. Each worker goes depth first and holds one descriptor a level; while
 another worker is idle it gives away the next subdirectory. Workers only append to memory of their own.
 """
-from libc.errno cimport ENOENT, ENOMEM, ENOTDIR, EOVERFLOW, errno
+from libc.errno cimport ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EOVERFLOW, errno
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, qsort, realloc
@@ -289,22 +289,28 @@ cdef class Worker:
 
         ENOENT: it was moved, deleted or replaced since it was looked at, and the watch on its parent tells of that.
         """
-        cdef int fd, wd = -1
+        cdef int fd, result, wd = -1
         if at.depth >= DEPTH_MAX:
             return self.report(at, EOVERFLOW, NULL)
         fd = c_openat(parent_fd, name, ST_OPEN)
         if fd < 0:
-            if errno == ENOTDIR:
-                return self.report(at, ENOENT, NULL)
-            return self.report(at, errno, NULL)
+            return self.trouble(at, errno)
         if self.inotify >= 0:
             wd = watch(self.inotify, fd, self.own_directory)
             if wd < 0:
-                self.fail(errno)
-        if wd < 0 <= self.inotify or self.read(fd, at, wd) < 0:
+                result = self.trouble(at, errno)
+                close(fd)
+                return result
+        result = self.read(fd, at, wd)
+        if result < 0:
             close(fd)
-            return -1
-        return 0
+        return result
+
+    cdef int trouble(self, const Job *at, int error) noexcept nogil:
+        """A directory that can't be read is told as such; what the system is short of ends the walk."""
+        if error == EMFILE or error == ENFILE or error == ENOMEM or error == ENOSPC:
+            return self.fail(error)
+        return self.report(at, ENOENT if error == ENOTDIR or error == ELOOP else error, NULL)
 
     cdef int step(self) noexcept nogil:
         """Go on with the directory on top of the stack: into its next subdirectory, or out of it."""

@@ -15,11 +15,12 @@ import xxhash
 import zstandard
 
 from smarttree import wire
-from smarttree._delta import Records, apply_records, decode_records, diff_trees
+from smarttree._delta import apply_records, diff_trees
 from smarttree._qtn import encode_chunk
+from smarttree._records import Records, decode_records
 from smarttree._unqtn import Decoder, Defect
 from smarttree.clock import Clock
-from smarttree.errors import QtnError
+from smarttree.errors import PathError, QtnError
 from smarttree.reading import Reading, varint, zigzag
 from smarttree.tree import Tree
 
@@ -67,10 +68,12 @@ def encode_snapshot(tree: Tree, top: int, clock: Clock, pool: Executor | None = 
     """The snapshot of directory `top` of a tree that does not change meanwhile.
 
     Chunks are encoded and compressed in `pool` (one thread for each core is best), else one after the other.
-    About 0.3 µs an entry a core. Raises NotADirectoryError.
+    About 0.3 µs an entry a core. Raises NotADirectoryError; PathError for a path past the format's limit.
     """
     if not tree.is_dir(top):
         raise NotADirectoryError(tree.path(top))
+    if len(path := tree.path(top)) >= wire.PATH_MAX_BYTES:
+        raise PathError("a directory whose path is longer than 65,535 bytes has no snapshot; ask for one above it")
     ids = tree.below(top)
     starts = range(0, len(ids), wire.CHUNK_ENTRIES)
 
@@ -79,7 +82,7 @@ def encode_snapshot(tree: Tree, top: int, clock: Clock, pool: Executor | None = 
         columns = encode_chunk(tree, part, top if start == 0 else int(ids[start - 1]))
         return varint(len(part)) + b"".join(map(_pack_column, columns))
 
-    path, row = tree.path(top), tree.row(top)
+    row = tree.row(top)
     head = b"".join(
         [
             wire.MAGIC_SNAPSHOT,

@@ -154,7 +154,7 @@ class Service:
             finally:
                 watcher.close()
         except InterruptedError:
-            self._fail(NotReady("the server is stopping"), quiet=True)
+            self._fail(NotReady("the server is stopping"))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
             self._fail(self._explain(error))
         finally:
@@ -168,10 +168,8 @@ class Service:
         logger.error("the engine failed; this is a defect in smarttree", exc_info=error)
         return EngineFailure(f"a defect ended the engine ({error!r}); please report it with the log")
 
-    def _fail(self, failure: SmarttreeError, *, quiet: bool = False) -> None:
+    def _fail(self, failure: SmarttreeError) -> None:
         self.failure, self.state = failure, "failed"
-        if not quiet:
-            logger.error("%s", failure)
         self._tell_listeners()
 
     def _drop_syncs(self) -> None:

@@ -17,6 +17,7 @@ from tests.plain_trees import DIRECTORY, FILE, LINK, PIPE
 from tests.plain_trees import Row as PlainRow
 
 from smarttree.clock import Clock
+from smarttree.reconcile import Plan, Update
 from smarttree.tree import SERVICE_ID, Row, Tree
 
 ROOT_PATH = b"/srv/tree"
@@ -297,3 +298,21 @@ def pair(seed: int, *, size: int = 14) -> tuple[Forest, Forest, int]:
         if rng.random() < 0.5:
             after.nodes[eid] = after.nodes[eid]._replace(row=before.nodes[eid].row)
     return before, after, size + 1
+
+
+def plan_between(before: Forest, after: Forest) -> Plan:
+    """What must happen to `before` so that it becomes `after`, as the reconciler would put it."""
+    plan = Plan()
+    for eid in after.below(SERVICE_ID):
+        node = after.nodes[eid]
+        if eid not in before.nodes:
+            plan.creates[eid] = ((node.parent, node.name), node.row)
+            continue
+        if node[:2] != before.nodes[eid][:2]:
+            plan.moves[eid] = (node.parent, node.name)
+        if node.row != before.nodes[eid].row:
+            plan.updates[eid] = Update(node.row, told=False)
+    plan.deletes = {
+        eid for eid, node in before.nodes.items() if eid not in after.nodes and node.parent in (SERVICE_ID, *after.nodes)
+    }
+    return plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from smarttree.errors import SmarttreeError
@@ -36,6 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
 
 
+def _raise_descriptor_limit() -> None:
+    """A scan holds a descriptor for each level, a server one for each client: take as many as the system allows."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with suppress(ValueError, OSError):  # where the hard limit is more than the system then grants
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _run(settings: Settings) -> int:
     # What only one of the uses needs is imported there: aiohttp alone takes 350 ms.
     import logging
@@ -43,6 +53,7 @@ def _run(settings: Settings) -> int:
     from smarttree.cli.logs import start_logging
 
     start_logging(settings.verbosity)
+    _raise_descriptor_limit()
     log = logging.getLogger(__name__)
     for warning in settings.warnings:
         log.warning("%s", warning)
