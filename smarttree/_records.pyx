@@ -299,5 +299,6 @@ cdef int get_sizes(Reader *source, Records records) except -1:
     return 0
 
 
-assert (wire.MASK_DELETED, wire.MASK_PLACE, wire.MASK_MODE, wire.MASK_SIZE, wire.MASK_MTIME) == (
-    DELETED, PLACE, MODE, SIZE, MTIME)
+if (wire.MASK_DELETED, wire.MASK_PLACE, wire.MASK_MODE, wire.MASK_SIZE, wire.MASK_MTIME) != (
+        DELETED, PLACE, MODE, SIZE, MTIME):
+    raise ImportError("wire.py and _records.pxd disagree about the bits of a mask")

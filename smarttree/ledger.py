@@ -15,7 +15,7 @@ from smarttree.codec import Records, encode_batch, encode_delta
 from smarttree.order import Act, Step
 from smarttree.reconcile import Plan, Update
 from smarttree.stream.batch import Batch, Change
-from smarttree.tree import NO_ID, SERVICE_ID, Row, Totals, Tree, kind_of
+from smarttree.tree import NO_ID, SERVICE_ID, Row, Tree, kind_of
 
 RECORD_BYTES = 12  # about what a record takes in a BATCH, its name not counted
 
@@ -63,7 +63,7 @@ class Ledger:
             data=encode_batch(clock, clock.seq - 1, digest, records),
             changes=tuple(self._changes),
             digest=digest,
-            totals=service_totals(self._tree),
+            totals=self._tree.totals(SERVICE_ID),
             more=more,
         )
         self._masks, self._ended, self._changes, self.cost_bytes = {}, set(), [], 0
@@ -162,12 +162,6 @@ class Ledger:
         records.delete(eid)
         growth = -self._tree.totals(eid).size if row.is_dir else -row.size
         return Change("deleted", self._tree.path(eid), None, kind_of(row.mode), row.size, encode_delta(records), growth)
-
-
-def service_totals(tree: Tree) -> Totals:
-    """What is below all roots; the roots themselves are not counted."""
-    files, dirs, size = tree.totals(SERVICE_ID)
-    return Totals(files, dirs - len(tree.roots()), size)
 
 
 def cut_batches(

@@ -97,7 +97,7 @@ class _Ordering:
             else:
                 stack.append(self._attempt(needed))
                 answer = None
-        return bool(answer)
+        return answer is True
 
     def _attempt(self, eid: int) -> Attempt:
         if eid in self._done:
@@ -153,7 +153,7 @@ class _Ordering:
         if holder in self._plan.moves:
             yield from self._clear(holder)
             return True
-        return (yield holder)
+        return (yield holder) is True
 
     def _clear(self, eid: int) -> Generator[int, bool | None, None]:
         """Get a moving entry out of its old place: to its new one if that is possible now, else out of the tree."""

@@ -21,8 +21,9 @@ class Tree(_tree.Tree):
         return Row(*self.values(eid))
 
     def totals(self, eid: int) -> Totals:
-        """What is below an entry, itself not counted. O(1)."""
-        return Totals(*self.counts(eid))
+        """What is below an entry, itself not counted; of the service, what is below its roots. O(1)."""
+        files, dirs, size = self.counts(eid)
+        return Totals(files, dirs - len(self.roots()) if eid == SERVICE_ID else dirs, size)
 
     def has_directory(self, eid: int) -> bool:
         """Whether an id is alive and a directory's: false for one that ended, or that a file has by now."""

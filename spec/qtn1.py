@@ -25,7 +25,6 @@ from .qtn1_numbers import (
     MAX_MODE,
     MAX_MTIME,
     MAX_PATH,
-    MAX_RECORDS,
     MODE,
     MTIME,
     PLACE,
@@ -145,7 +144,7 @@ def _names(count: int, prefixes: Reader, suffixes: Reader, extensions: Reader, e
     table = [b""]
     while extensions.at < extensions.end:
         table.append(extensions.to_nul())
-        if len(table) > 128 or table[-1][:1] != b".":
+        if len(table) > 128 or table[-1][:1] != b"." or table[-1] == b".":
             extensions.fail("extensions")
     names, name = [], b""
     for prefix, extension in zip(prefixes.take(count), extension_ids.take(count), strict=True):
@@ -248,7 +247,7 @@ class Record:
 
 
 def _records(r: Reader) -> list[Record]:
-    count = r.varint(MAX_RECORDS, "too-many-records")
+    count = r.varint(MAX_ENTRIES, "too-many-records")
     if count > r.end - r.at:  # a record takes two bytes or more
         r.fail("truncated")
     ids, last = [], -1

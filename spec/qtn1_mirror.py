@@ -195,7 +195,7 @@ class _Draft:
         """Checks that everything told hangs from a root, and brings the digests above it up to date."""
         depths: dict[int, int] = {}
         told = {record.id: index for index, record in enumerate(self.records) if record.mask != DELETED}
-        for entry_id, index in (*told.items(), *((i, 0) for i in self.orphaned if i and self._get(i))):
+        for entry_id, index in (*told.items(), *((i, None) for i in self.orphaned if i and self._get(i))):
             chain = self._chain(entry_id, index)
             depths.update((i, len(chain) - above) for above, i in enumerate(chain))
         for entry_id in sorted(depths, key=lambda i: -depths[i]):
@@ -204,12 +204,13 @@ class _Draft:
             self._add(entry.parent, weight - entry.weight)
             entry.weight = weight
 
-    def _chain(self, entry_id: int, index: int) -> list[int]:
-        """The entry's id, its parent's, and so on up to its root's."""
+    def _chain(self, entry_id: int, index: int | None) -> list[int]:
+        """The entry's id, its parent's, and so on up to its root's. Without a record's index it is not checked: it can
+        only be wrong if a record's entry is in it, and may be deep because one was moved."""
         chain: list[int] = []
         while entry_id != SERVICE:
-            if entry_id in chain or len(chain) > MAX_DEPTH:
+            if index is not None and (entry_id in chain or len(chain) > MAX_DEPTH):
                 raise QtnError("below-itself" if entry_id in chain else "too-deep", index)
             chain.append(entry_id)
-            entry_id = self._own(entry_id, index).parent
+            entry_id = self._own(entry_id).parent
         return chain

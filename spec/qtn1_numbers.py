@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import zstandard
 
-MAX_NAME, MAX_PATH, MAX_DEPTH = 1024, 65_536, 512
-MAX_CHUNK, MAX_ENTRIES, MAX_RECORDS = 65_536, 50_000_000, 50_000_000
+MAX_NAME, MAX_PATH, MAX_DEPTH = 1024, 65_535, 512
+MAX_CHUNK, MAX_ENTRIES = 65_536, 50_000_000  # entries of a snapshot, records of a batch
 MAX_COLUMN, MAX_BODY, MAX_WINDOW = 8 << 20, 1 << 30, 8 << 20
 U64, U128 = (1 << 64) - 1, (1 << 128) - 1
 MAX_ID, MAX_MODE, MAX_MTIME = 49_999_999, 0xFFFF, (1 << 63) - 1

@@ -12,6 +12,7 @@ from tests.plain_encoder import Choices, digest_of, directory_order
 
 DIRECTORY, FILE, LINK, PIPE = 0o040755, 0o100644, 0o120777, 0o010600
 TOP = 7
+SPREAD = 1 << 15  # of scattered ids: far apart, yet cheap for a reader that indexes arrays with them
 
 Row = tuple[int, bytes, int, int, int]  # parent (0: the top, else the how-manieth row), name, mode, size, mtime_ns
 
@@ -20,8 +21,8 @@ def snapshot(rows: list[Row], *, path: bytes = b"/srv/tree", top: int = TOP, sca
     """The snapshot of the rows; ids follow the top's in directory order, or are scattered."""
     entries = [Entry(n, *row) for n, row in enumerate(rows, 1)]
     order, _ = directory_order(entries, 0)
-    step = 2_654_435_761 if scattered else 1  # odd, so that ids stay distinct modulo 2^31
-    new_id = {entry.id: top + 1 + at * step % (1 << 31) for at, entry in enumerate(order)} | {0: top}
+    step = 2_654_435_761 if scattered else 1  # odd, so that ids stay distinct modulo a power of two
+    new_id = {entry.id: top + 1 + at * step % SPREAD for at, entry in enumerate(order)} | {0: top}
     renumbered = [Entry(new_id[e.id], new_id[e.parent], e.name, e.mode, e.size, e.mtime_ns) for e in order]
     digest = digest_of(renumbered, top)
     return Snapshot(0xFEDC_BA98_7654_3210, 41, top, path, DIRECTORY, -1, digest, {e.id: e for e in renumbered})
@@ -58,7 +59,7 @@ names = st.one_of(
     st.binary(min_size=1, max_size=6),
     st.from_regex(rb"[ab]{1,3}(\.[a-c]{0,2}){0,2}", fullmatch=True),
 ).filter(lambda name: name not in (b".", b"..") and b"/" not in name and b"\0" not in name)
-modes = st.sampled_from([DIRECTORY, DIRECTORY | 0o2000, FILE, FILE | 0o111, LINK, PIPE, 0, 0xFFFF])
+modes = st.sampled_from([DIRECTORY, DIRECTORY | 0o2000, FILE, FILE | 0o111, LINK, PIPE, 0xF000, 0xFFFF])
 times = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 3))
 file_sizes = st.one_of(st.integers(0, (1 << 63) - 1), st.integers(0, 9))
 choices = st.builds(

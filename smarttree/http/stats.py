@@ -19,7 +19,6 @@ from smarttree.modes import View
 from smarttree.service import Service
 from smarttree.stream.activity import Activity
 from smarttree.stream.events import path_fields, totals_field, window_fields
-from smarttree.stream.openings import service_totals
 from smarttree.tree import SERVICE_ID, Tree
 
 EXTENSIONS_MAX: Final = 50
@@ -58,7 +57,7 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
     roots = tree.roots() if whole else [tree.root_of(top)]
     return {
         **({"roots": [path_fields(tree.path(root)) for root in roots]} if whole else path_fields(tree.path(top))),
-        **totals_field(service_totals(tree) if whole else tree.totals(top)),
+        **totals_field(tree.totals(top)),
         "by_extension": by_extension(tree, ids),
         "largest": largest(tree, ids),
         "windows": windows(service.activity, [tree.path(root) for root in roots], now_ns),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from smarttree.modes import View
 from smarttree.stream.events import Body, Moment, RootFacts, tree_frame
 from smarttree.stream.log import Log
-from smarttree.tree import SERVICE_ID, Totals, Tree
+from smarttree.tree import SERVICE_ID, Totals
 
 # Tells the tree below a root in a mode, small enough for an event: (view, mode, root's id) -> body.
 BodyMaker = Callable[[View, str, int], Body]
@@ -32,12 +32,6 @@ class Opening(NamedTuple):
     data: bytes
 
 
-def service_totals(tree: Tree) -> Totals:
-    """What is below all roots together; the roots themselves are not counted."""
-    below = [tree.totals(root) for root in tree.roots()]
-    return Totals(sum(t.files for t in below), sum(t.dirs for t in below), sum(t.size for t in below))
-
-
 def make_opening(view: View, key: Key, body_maker: BodyMaker) -> Opening:
     """Renders an opening. O(tree) where bodies are asked for: not for the event loop."""
     tree, frames, roots = view.tree, [], []
@@ -46,7 +40,7 @@ def make_opening(view: View, key: Key, body_maker: BodyMaker) -> Opening:
         body = body_maker(view, key.mode, root) if key.body else None
         frames.append(tree_frame(RootFacts(path, totals, tree.digest(root), body), key.mode, view.clock, key.reason))
         roots.append((path, totals))
-    moment = Moment(view.clock, service_totals(tree), tree.digest(SERVICE_ID))
+    moment = Moment(view.clock, tree.totals(SERVICE_ID), tree.digest(SERVICE_ID))
     return Opening(moment, tuple(roots), b"".join(frames))
 
 

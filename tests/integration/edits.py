@@ -199,7 +199,13 @@ def swap(root: Path, _: Path) -> Iterator[None]:
         (root / other).rename(root / one)
         (root / "t").rename(root / other)
         yield
-    for one, other in (("a", "b"), ("left", "right"), ("a", "left"), ("right/part2", "right/part0/deep"), ("right", "b")):
+    for one, other in (
+        ("a", "b"),
+        ("left", "right"),
+        ("a", "left"),
+        ("right/part2", "right/part0/deep"),
+        ("right", "b"),
+    ):
         exchange(root / one, root / other)
         yield
     exchange(root / "a", root / "b")  # and around, before anyone looks

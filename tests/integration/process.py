@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Self
@@ -22,27 +22,25 @@ from tests.clients.plain import Follower, Stream, get_json
 DEADLINE_S = 20.0
 PROJECT = str(Path(__file__).parents[2])
 COMMAND = (sys.executable, "-m", "smarttree")
+SERVE = (*COMMAND, "--serve")
 SERVING = re.compile(rb"serving (.+) on http://localhost:(\d+)\n")
 
 
 class Process:
-    """`st --serve …`, up and listening. `arguments` are what follows `--serve`; a free port is taken unless they or
-    `environ` name one. Used as a context, it is killed at the latest when that ends."""
+    """`st --serve …`, up and listening. `arguments` are what follows `--serve`; unless they name a port, a free one is
+    taken. Used as a context, it is killed at the latest when that ends."""
 
     def __init__(
         self,
         *arguments: str | Path,
-        command: Sequence[str] = COMMAND,
-        environ: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
+        command: Sequence[str] = SERVE,
     ) -> None:
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self.popen = subprocess.Popen(
-            [*command, "--serve", *map(str, arguments)],
+            [*command, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "PYTHONPATH": PROJECT, "SMARTTREE_PORT": "0", **(environ or {})},
-            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": PROJECT, "SMARTTREE_PORT": "0"},
         )
         self.first_line = self._read_line()
         found = SERVING.fullmatch(self.first_line)

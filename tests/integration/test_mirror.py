@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -12,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.plain import Follower, get_json
+from tests.clients.plain import get_json
 from tests.disk import Listing, difference, listing, mirror_listing
+from tests.integration import storm
 from tests.integration.consumers import ByDeltas, ByWords, shape_of, without_times_of_directories
 from tests.integration.edits import EDITS, Edit, burst, grow
 from tests.integration.process import Process
@@ -116,28 +115,6 @@ def test_one_life_through_all_edits_with_several_roots(tmp_path: Path) -> None:
         assert (status, "Traceback" in server.log()) == (0, False), server.log()
 
 
-STORM = """
-import os, random, shutil, sys
-random = random.Random(int(sys.argv[2]))
-os.chdir(sys.argv[1])
-names = [str(n) for n in range(12)]
-def path():
-    return os.path.join(*random.choices(names, k=random.choice((1, 2, 2, 3))))
-def write(a, b):
-    with open(a, random.choice("wa")) as file:
-        file.write("x" * random.randrange(9))
-def link(a, b): os.link(a, b)
-acts = [write] * 4 + [lambda a, b: os.mkdir(a)] * 3 + [os.rename] * 4 + [link, lambda a, b: os.unlink(a)]
-acts += [lambda a, b: shutil.rmtree(a), lambda a, b: os.symlink(b, a), lambda a, b: os.chmod(a, random.randrange(512) | 448)]
-acts += [lambda a, b: os.utime(a, ns=(0, random.randrange(1 << 62)))]
-for number in range(int(sys.argv[3])):
-    try:
-        random.choice(acts)(path(), path())
-    except OSError:
-        pass
-"""
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_storm_that_does_not_wait_for_anyone(seed: int, tmp_path: Path) -> None:
     """Two programs change the same tree at random, as fast as they can, while barriers are asked for."""
@@ -145,13 +122,11 @@ def test_a_storm_that_does_not_wait_for_anyone(seed: int, tmp_path: Path) -> Non
     root.mkdir()
     with Process(root, "--batch-ms", "5") as server, witnessing(server, root) as witnesses:
         for calm in range(2):
-            number = str(10 * seed + calm)
-            command = [sys.executable, "-c", STORM, root]
-            storms = [subprocess.Popen([*command, number + tail, "4000"]) for tail in ("0", "1")]
-            while any(storm.poll() is None for storm in storms):
+            storms = [storm.start(root, 100 * seed + 10 * calm + number, 4000) for number in (0, 1)]
+            while any(one.poll() is None for one in storms):
                 witnesses.full.until_clock(server.sync())
-            assert [storm.returncode for storm in storms] == [0, 0]
-            witnesses.look(f"seed {number}")
+            assert [one.returncode for one in storms] == [0, 0]
+            witnesses.look(f"seed {seed}, calm {calm}")
 
 
 def test_a_burst_comes_in_pieces_each_a_whole_tree(server: Process, watched: Path, tmp_path: Path) -> None:
@@ -168,3 +143,25 @@ def test_a_burst_comes_in_pieces_each_a_whole_tree(server: Process, watched: Pat
         assert any(message["more"] for message in messages)
         assert not messages[-1]["more"]
         assert witnesses.full.digests_checked == len(witnesses.full.turns)
+
+
+def test_hints_that_were_lost_delay_a_change_and_never_hide_it(tmp_path: Path) -> None:
+    """The process is stopped while more happens than the kernel's queue holds; the clients are told a true difference,
+    not the whole tree anew."""
+    root, room = tmp_path / "root", int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    grow(root)
+    with Process(root) as server, witnessing(server, root) as witnesses:
+        server.popen.send_signal(signal.SIGSTOP)
+        grow(root / "early")
+        for number in range(min(room, 20_000)):  # each is an event, as no two in a row are equal
+            (root / f"name{number}").touch()
+            (root / f"name{number - 1}").unlink(missing_ok=True)
+        (root / "part0").rename(root / "moved")
+        (root / "moved" / "deep" / "0.txt").write_bytes(b"in the end")
+        grow(root / "late")
+        server.popen.send_signal(signal.SIGCONT)
+        witnesses.look("after the storm")
+        assert "hints were lost" in server.log() or room > 20_000
+        assert not [tree for turn in witnesses.full.turns[1:] for tree in turn.named("tree")]
+        grow(root / "afterwards")
+        witnesses.look("and it goes on")

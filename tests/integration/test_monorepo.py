@@ -21,6 +21,7 @@ from spec.qtn1 import decode_batch, decode_delta, decode_snapshot, from_text
 from spec.qtn1_mirror import Mirror
 from tests.clients.plain import get_json
 from tests.disk import Listing, difference, listing, mirror_listing
+from tests.integration import storm
 from tests.integration.consumers import ByDeltas, ByWords, shape_of, told_path, without_times_of_directories
 from tests.integration.curl import Block, Curl
 from tests.integration.process import COMMAND, PROJECT, Process
@@ -309,3 +310,14 @@ def test_the_command_line_prints_the_same_tree(first: Watcher, linux: Path) -> N
     fresh.replace([decode_snapshot(printed)])
     first.batches(first.server.sync())
     assert fresh.service_digest == first.mirror.service_digest
+
+
+def test_nothing_is_missed_between_the_scan_and_the_watch(linux: Path) -> None:
+    """Everything is in motion while the server reads it for the first time."""
+    places = [linux, linux / "arch", linux / "fs", linux / "tools"]
+    storms = [storm.start(place, seed, 1500) for seed, place in enumerate(places)]
+    with Process(linux) as server, server.follow("?events=tree,quantum,message") as follower:
+        assert [one.wait() for one in storms] == [0] * len(storms)
+        follower.until_clock(server.sync())
+        assert difference(listing(bytes(linux)), mirror_listing(follower.mirror)) == ""
+        assert "Traceback" not in server.log()

@@ -183,7 +183,9 @@ def test_control_c_at_a_terminal(linux: Path) -> None:
     leader, follower = pty.openpty()
     command = [*COMMAND, "--serve", str(linux), "--port", "0", "--scan-threads", "1"]
     # A session of its own with the terminal as its controlling one, so that the terminal itself makes the SIGINT.
-    takes_terminal = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+    takes_terminal = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", takes_terminal, *command],
         stdin=follower,

@@ -15,14 +15,14 @@ from zstandard import ZstdCompressor
 from spec.qtn1 import Batch, Entry, QtnError, Record, decode_batch, decode_delta, decode_snapshot, from_text
 from tests import plain_encoder as enc
 from tests.plain_encoder import Choices, column, encode_batch, encode_delta, encode_snapshot, seal, varint
-from tests.plain_trees import EVERY_KIND, FILE, TOP, TREES, choices, names, snapshot, snapshots, times
+from tests.plain_trees import EVERY_KIND, FILE, TOP, TREES, Row, choices, names, snapshot, snapshots, times
 
 RECORDS = [
     Record(9, 30, 7, b"new\xff", FILE, 5, 1_700_000_000_000_000_000),
     Record(12, 1),
     Record(300, 2, 9, b"newer", 0, 0, 0),
     Record(301, 24, 0, b"", 0, (1 << 63) - 1, -5),
-    Record(2**32 - 1, 30, 0, b"/srv/root", 0o040700, 0, 2),
+    Record(49_999_999, 30, 0, b"/srv/root", 0o040700, 0, 2),
 ]
 BATCH = Batch(2**64 - 1, 2**63, 2**64 - 1, 0x0123456789ABCDEF, RECORDS)
 
@@ -79,11 +79,11 @@ record = st.builds(
         size * (mask >> 3 & 1),
         mtime_ns * (mask >> 4 & 1),
     ),
-    st.integers(1, 2**32 - 1),
+    st.integers(1, 49_999_999),
     st.one_of(st.just(1), st.integers(1, 15).map(lambda bits: 2 * bits)),
-    st.sampled_from([0, 1, 5, 2**32 - 1]),
+    st.sampled_from([0, 1, 5, 49_999_999]),
     names,
-    st.integers(0, 0xFFFF),
+    st.integers(0x1000, 0xFFFF),
     st.integers(0, 2**63 - 1),
     times,
 )
@@ -204,7 +204,8 @@ def one_file(**changed: bytes) -> bytes:
         ({"modes": b"\x01\xa4\x41\x00"}, "truncated"),  # a directory without a child count
         ({"modes": b"\x01\xa4\x41\x00", "counts": b"\x01"}, "child-counts"),
         ({"modes": b"\x01\xa4\x41\x00", "counts": b"\x00", "widths": b"\x01"}, "directory-size"),
-        ({"modes": b"\x02\x00\x00\x00\x00\x00"}, "mode-table"),
+        ({"modes": b"\x02\xa4\x81\xa4\x81\x00"}, "mode-table"),  # more modes than entries
+        ({"modes": b"\x01\xa4\x01\x00"}, "mode-table"),  # no type bits
         ({"modes": b"\x00\x00"}, "mode-index"),
         ({"modes": b"\x01\xa4\x81\x01"}, "mode-index"),
         ({"prefixes": b"\x01"}, "prefix"),
@@ -217,6 +218,7 @@ def one_file(**changed: bytes) -> bytes:
         ({"suffixes": b"a/b\0"}, "name"),
         ({"suffixes": b"n" * 1025 + b"\0"}, "name"),
         ({"extensions": b"c\0"}, "extensions"),
+        ({"extensions": b".\0"}, "extensions"),
         ({"extensions": b".c\0" * 128}, "extensions"),
         ({"extension_ids": b"\x01"}, "extension-id"),
         ({"widths": b"\x40"}, "size-width"),
@@ -230,7 +232,9 @@ def one_file(**changed: bytes) -> bytes:
         ({"ids": b"\x00\x02"}, "id-runs"),
         ({"ids": b"\x0f\x01"}, "id-range"),  # -8 + 7 + 1 is id 0
         ({"ids": b"\x01\x01"}, "id-twice"),  # the top's own
-        ({"ids": varint(2 * (2**32 - 8)) + b"\x01"}, "id-range"),
+        ({"ids": varint(2 * (49_999_999 - 8)) + b"\x01"}, "digest"),  # the largest that can be, and so the end's error
+        ({"ids": varint(2 * (50_000_000 - 8)) + b"\x01"}, "id-range"),
+        ({"ids": varint(2 * 9 - 1) + b"\x01"}, "id-range"),  # -9 + 7 + 1 is -1
         ({"table": b"\x00", "times": b"\x80\x00"}, "varint-not-shortest"),
         ({"table": b"\x00", "times": b"\xff" * 10 + b"\x01"}, "varint-too-long"),
         ({"table": b"\x00", "times": b"\xff" * 9 + b"\x02"}, "varint-too-long"),
@@ -265,14 +269,28 @@ def test_wrong_shapes_of_a_tree() -> None:
 
     assert code(digest=tree.digest ^ 1) == "digest"
     assert code(mode=FILE) == code(path=b"relative") == code(path=b"") == code(path=b"/a/../b") == "top-entry"
-    assert code(path=b"/" + b"p" * 65_536) == "path-too-long"
+    assert code(path=b"/" + b"p" * 65_535) == "path-too-long"
+    assert code(path=b"/" + b"p" * 65_534, digest=tree.digest ^ 1) == "digest", "as long as can be"
+    assert code(top=50_000_000) == "id-range"
+    assert code(top=0) == "top-entry"
     assert code(mode=0x1_4000) == "mode"
     twins = {i: Entry(i, TOP, b"same", FILE, 0, 0) for i in (8, 9)}
     assert code(entries=twins) == "order"
     too_deep = {i: Entry(i, i - 1, b"d", 0o040755, 0, 0) for i in range(TOP + 1, TOP + 514)}
     assert code(entries=too_deep) == "too-deep"
-    long_path = {i: Entry(i, i - 1, b"d" * 1000, 0o040755, 0, 0) for i in range(TOP + 1, TOP + 67)}
-    assert code(entries=long_path) == "path-too-long"
+
+
+def test_two_chunks_tell_different_children_of_one_directory() -> None:
+    """Order and names are checked over the seam between chunks, where no prefix can be."""
+    twins = {i: Entry(i, TOP, b"same", FILE, 0, 0) for i in (8, 9)}
+    wrong = replace(snapshot([]), entries=twins)
+    assert refused(decode_snapshot, encode_snapshot(wrong, Choices(chunk=1))) == "order"
+
+
+def test_a_path_may_be_longer_than_a_top_s() -> None:
+    """The limit of paths is for the top's and a root's; what is below may be deeper than it."""
+    rows: list[Row] = [(n, b"d" * 1000, 0o040755, 0, 0) for n in range(70)]
+    assert decode_snapshot(encode_snapshot(snapshot(rows))) == snapshot(rows)
 
 
 def test_wrong_counts() -> None:
@@ -296,13 +314,18 @@ def test_wrong_counts() -> None:
         (b"\x01\x05\x20", "mask"),
         (b"\x01\x05\x03", "mask"),
         (b"\x01\x00\x01", "id-range"),
-        (b"\x02\x05" + varint(2**32 - 1) + b"\x01\x01", "id-range"),
+        (b"\x02\x05" + varint(49_999_994) + b"\x01\x01", "id-range"),  # 5 + 1 + 49,999,994
+        (b"\x02\x05" + varint(2**64 - 1) + b"\x01\x01", "id-range"),
+        (b"\x01\x05\x02" + varint(2 * 50_000_000) + b"\x00a\x00", "id-range"),  # its parent
         (b"\x01\x05\x02\x01", "id-range"),  # parent -1
         (b"\x01\x05\x02\x02\x01", "prefix"),
         (b"\x01\x05\x02\x02\x00a", "truncated"),
         (b"\x01\x05\x02\x02\x00/\x00", "name"),
         (b"\x01\x05\x02\x00\x00a\x00", "name"),  # a root's is its absolute path
+        (b"\x01\x05\x02\x00\x00/" + b"p" * 65_535 + b"\x00", "name"),
+        (b"\x01\x05\x02\x00\x00/a//b\x00", "name"),
         (b"\x01\x05\x04\x80\x80\x04", "mode"),
+        (b"\x01\x05\x04\xa4\x03", "mode"),  # no type bits
         (b"\x01\x05\x08\x40", "size-width"),
         (b"\x01\x05\x08\x02\x02", "size-padding"),
         (b"\x01\x05\x01\x00", "bytes-left-over"),
@@ -323,7 +346,8 @@ def test_wrong_headers() -> None:
     assert refused(decode_delta, encode_delta([])) == "empty-delta"
     assert refused(decode_delta, seal(b"\x01\x02\x04\x01" + varint((1 << 30) + 1), 4)) == "body-too-large"
     assert refused(decode_batch, seal(b"\x01\x02\x05\x00" + bytes(8) + varint(2**64 - 1) + b"\x01", 4)) == "clock"
-    assert refused(decode_batch, seal(b"\x01\x02\x05\x02" + bytes(10) + b"\x01" + bytes(8), 4)) == "void-digest"
+    assert refused(decode_batch, seal(b"\x01\x02\x05\x00" + bytes(19), 4)) == "clock", "to-seq is from-seq"
+    assert refused(decode_batch, seal(b"\x01\x02\x05\x02" + bytes(9) + b"\x01\x01" + bytes(8), 4)) == "void-digest"
 
 
 def test_a_huge_frame_is_refused_before_it_is_unpacked() -> None:

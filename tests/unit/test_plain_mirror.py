@@ -28,7 +28,7 @@ HOUSE: list[Row] = [  # ids 8 a, 9 b, 10 c, 11 d, 12 e, then below d: 13 deep, 1
 A, B, C, D, E, DEEP, IN_D, LEAF = range(8, 16)
 ROOT = 7
 NEW = 100
-UNKNOWN = 3_000_000_000  # beyond any id of the trees made here
+UNKNOWN = 40_000_000  # beyond any id of the trees made here
 
 
 def house() -> Mirror:
@@ -216,7 +216,7 @@ def test_several_roots_are_replaced_together() -> None:
         ([place(A, B, b"x")], "parent-no-directory"),
         ([place(A, NEW, b"x")], "no-such-entry"),
         ([place(A, 0, b"/a")], "parent-no-directory"),
-        ([Record(NEW, 14, ROOT, b"x")], "incomplete-record"),
+        ([Record(NEW, 14, ROOT, b"x", FILE)], "incomplete-record"),
         ([Record(NEW, 8, size=3)], "incomplete-record"),
         ([Record(A, 4, mode=DIRECTORY)], "type-turned"),
         ([Record(D, 4, mode=FILE)], "type-turned"),

@@ -1,0 +1,162 @@
+"""The seed's own lines, as written: each command line serves, or says that what it asks for is not available yet.
+
+`st` is the running interpreter's `python -m smarttree`, on a PATH of the test's own; paths of the seed that no machine
+has are replaced by the test's, nothing else is.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.plain import get, get_json
+from tests.integration.process import DEADLINE_S, PROJECT, Process
+from tests.integration.test_monorepo import CHANGE_FIELDS
+
+DEFAULT_PORT = 8973
+
+SERVES = {
+    "st --serve /path/to/watch": DEFAULT_PORT,
+    "st --serve /path/to/watch --port 3000 --mode quantum": 3000,
+}
+REFUSED = {
+    "st --serve /project1 /project2 --mode summary-ai": "summary-ai",
+    'st --serve . --cors "*" --compress': "--compress",
+    "st --serve . --auth-token $SECRET_TOKEN": "--auth-token",
+    "st --serve . --https --domain tree.example.com": "--https",
+    'st --serve . --allow "192.168.1.0/24,10.0.0.0/8"': "--allow",
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Where the seed's paths are: path/to/watch, project1, project2, project/src/main.rs; and bin/st."""
+    for name in ("path/to/watch", "project1", "project2", "project/src", "bin"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "project" / "src" / "main.rs").write_bytes(b"fn main() {}\n")
+    (tmp_path / "project" / "src" / "file.md").write_bytes(b"# a file\n")
+    (tmp_path / "bin" / "st").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m smarttree "$@"\n')
+    (tmp_path / "bin" / "st").chmod(0o755)
+    return tmp_path
+
+
+def in_shell(line: str, here: Path) -> list[str]:
+    """The line as a shell's command."""
+    for path in ("/path/to/watch", "/project1", "/project2"):
+        line = line.replace(path, f"{here}{path}")
+    environ = f"PATH={here}/bin:$PATH PYTHONPATH={shlex.quote(PROJECT)} SECRET_TOKEN=secret"
+    return ["/bin/sh", "-c", f"unset SMARTTREE_PORT; cd {here}; export {environ}; exec {line}"]
+
+
+@pytest.mark.parametrize(("line", "port"), SERVES.items())
+def test_a_command_line_of_the_seed_serves(line: str, port: int, here: Path) -> None:
+    """On the port that it names; where somebody else has that, the refusal names it."""
+    with Process(command=in_shell(line, here)) as server:
+        if not server.first_line:
+            assert server.popen.wait(DEADLINE_S) == 2
+            assert f"port {port} is in use" in server.log()
+            return
+        assert server.first_line.decode() == f"serving {here}/path/to/watch on http://localhost:{port}\n"
+        assert get_json(f"http://localhost:{port}/healthz")["status"] == "ok"
+        assert server.end(signal.SIGINT)[0] == 0
+
+
+@pytest.mark.parametrize(("line", "what"), REFUSED.items())
+def test_a_command_line_of_the_seed_says_what_comes_later(line: str, what: str, here: Path) -> None:
+    done = subprocess.run(in_shell(line, here), capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert what in done.stderr
+    assert "not available yet" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "secret" not in done.stderr
+
+
+def test_what_of_them_is_there_serves_without_the_rest(here: Path) -> None:
+    """Several paths, and pages of every origin."""
+    with Process(here / "project1", here / "project2", "--cors", "*") as server:
+        server.await_ready()
+        answer = get(f"{server.url}/stats", headers={"Origin": "https://app.example.com"})
+        assert (answer[0], answer[1]["access-control-allow-origin"]) == (200, "*")
+        assert [root["path"] for root in json.loads(answer[2])["roots"]] == [
+            str(here / "project1"),
+            str(here / "project2"),
+        ]
+
+
+@pytest.fixture
+def server(here: Path) -> Iterator[Process]:
+    with Process(here / "project") as running:
+        running.await_ready()
+        yield running
+
+
+def test_the_seeds_requests(server: Process, here: Path) -> None:
+    tree = get_json(f"{server.url}/tree?path=/src&mode=quantum")
+    assert tree["path"] == str(here / "project" / "src")
+    assert tree["compressed"].startswith("QTN1:AQID")
+    assert tree["stats"].keys() == {"files", "dirs", "size"}
+    stats = get_json(f"{server.url}/stats?path=/src")
+    assert (stats["path"], stats["files"]) == (str(here / "project" / "src"), 2)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body"),
+    [
+        ("GET", "/search?q=TODO&path=/src", None),
+        ("GET", "/compress?path=/src/file.md&format=marqant", None),
+        ("POST", "/watch", '{ "path": "/new/path" }'),
+        ("DELETE", "/watch", '{ "path": "/old/path" }'),
+    ],
+)
+def test_the_seeds_requests_that_come_later(server: Process, method: str, target: str, body: str | None) -> None:
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=DEADLINE_S)
+    try:
+        connection.request(method, target, body, {"Content-Type": "application/json"} if body else {})
+        answer = connection.getresponse()
+        assert answer.status == 501
+        assert answer.getheader("Content-Type") == "application/problem+json"
+        assert json.loads(answer.read())["code"] == "not-available-yet"
+    finally:
+        connection.close()
+
+
+def test_the_seeds_events(server: Process, here: Path) -> None:
+    """Each of its four, with the fields it shows; ours has more of them."""
+    with server.follow() as follower:
+        (tree,), (stats,) = follower.turns[0].named("tree"), follower.turns[0].named("stats")
+        assert tree.keys() >= {"path", "mode", "compressed", "stats"}
+        assert stats.keys() >= {"path", "interval", "changes", "growth", "hot_files"}
+        main = here / "project" / "src" / "main.rs"
+        main.write_bytes(b"fn main() { todo!() }\n")
+        (here / "project" / "Cargo.toml").touch()
+        follower.until_clock(server.sync())
+        changes = [change for turn in follower.turns for change in turn.named("change")]
+        assert {change["path"] for change in changes} == {str(main), str(here / "project" / "Cargo.toml")}
+        for change in changes:
+            assert change.keys() == CHANGE_FIELDS
+            assert change["delta"].startswith("QTN1:DELTA:")
+        assert follower.turns[-1].named("quantum")[0].startswith("QTN1:BATCH:")
+    (window,) = get_json(f"{server.url}/stats")["windows"]
+    assert sorted(window["hot_files"]) == ["Cargo.toml", "src/main.rs"]
+
+
+def test_the_default_port_is_the_seeds(here: Path) -> None:
+    """Taken by the test, or by whoever has it: the refusal of a command line without a port names it."""
+    try:
+        taken = socket.create_server(("127.0.0.1", DEFAULT_PORT))
+    except OSError:
+        taken = socket.socket()
+    with taken:
+        line = in_shell("st --serve project", here)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert done.returncode == 2
+    assert f"port {DEFAULT_PORT} is in use" in done.stderr
