@@ -210,9 +210,9 @@ cdef class Decoder:
         cdef uint32_t done = 0, i
         cdef bint implicit = column.at == column.end
         while done < count:
-            first = self.last + 1 + (0 if implicit else get_zigzag(column))
+            first = <uint64_t>self.last + 1 + (0 if implicit else get_zigzag(column))
             length = count if implicit else get_varint(column)
-            if not 0 < length <= count - done or first == 0 or first + length > IDS_MAX:
+            if not 0 < length <= count - done or not 0 < first <= IDS_MAX - length:
                 raise Defect("a run of ids that is out of bounds", 11)
             for i in range(<uint32_t>length):
                 self.numbers[self.listing.n + done + i] = <uint32_t>(first + i)

@@ -42,6 +42,11 @@ __all__ = [
 
 _COMPRESS_MIN_BYTES = 24  # below this a zstd frame's own header outweighs what it saves
 _local = threading.local()
+_MAGIC = {  # by text prefix; the one that begins the others stands last
+    wire.PREFIX_DELTA: wire.MAGIC_DELTA,
+    wire.PREFIX_BATCH: wire.MAGIC_BATCH,
+    wire.PREFIX_SNAPSHOT: wire.MAGIC_SNAPSHOT,
+}
 
 
 class Snapshot(NamedTuple):
@@ -215,7 +220,7 @@ def to_text(prefix: str, data: bytes) -> str:
 
 def from_text(text: str) -> bytes:
     """The bytes of a text form of any kind. Raises QtnError."""
-    for prefix in (wire.PREFIX_DELTA, wire.PREFIX_BATCH, wire.PREFIX_SNAPSHOT):
+    for prefix, magic in _MAGIC.items():
         if text.startswith(prefix):
             try:
                 data = base64.b64decode(text[len(prefix) :], validate=True)
@@ -223,6 +228,8 @@ def from_text(text: str) -> bytes:
                 raise QtnError(f"not base64: {error}", offset=len(prefix)) from None
             if base64.b64encode(data).decode("ascii") != text[len(prefix) :]:
                 raise QtnError("base64 with bits left over", offset=len(text))
+            if data[:3] != magic:
+                raise QtnError(f"what {prefix} announces is another kind of document", offset=len(prefix))
             return data
     raise QtnError("not a QTN1 text", offset=0)
 

@@ -77,9 +77,11 @@ class Service:
         self._view: View | None = None
         self._dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
         self._syncs: list[Future[Clock]] = []  # asked for; guarded by _lock
+        self._ended = False  # no sync will be answered any more; guarded by _lock
         self._answering: list[Future[Clock]] = []  # the engine's own: asked for before the window that is under way
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._listeners: list[Callable[[], None]] = []
+        self._poll_at = 0.0  # when roots that can't be opened are tried again
         self._scan, self._began, self._scanned_s = ScanProgress(), time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -113,6 +115,8 @@ class Service:
         self._require_ready()
         future: Future[Clock] = Future()
         with self._lock:
+            if self._ended:
+                raise self.failure or NotReady("the server is stopping")
             self._syncs.append(future)
         self._urgent.set()
         self._wake.set()
@@ -174,6 +178,7 @@ class Service:
 
     def _drop_syncs(self) -> None:
         with self._lock:
+            self._ended = True
             self._answering += self._syncs
             self._syncs = []
         for future in self._answering:
@@ -202,14 +207,15 @@ class Service:
         patience_s = MISSING_ROOT_POLL_S if self._observer.missing else None
         if self._observer.later:
             patience_s = LATER_S
-        hinted = self._wake.wait(patience_s)
+        self._wake.wait(patience_s)
         self._wake.clear()
         if self._stopping.is_set():
             return
         with self._lock:
             self._answering, self._syncs = self._syncs, []
         hints = watcher.drain()
-        if not hinted:
+        if self._answering or time.monotonic() >= self._poll_at:
+            self._poll_at = time.monotonic() + MISSING_ROOT_POLL_S
             for root in self._observer.missing:
                 hints.names.setdefault(root, set())
         committed = self._commit(watcher, hints, barrier=bool(self._answering))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -112,8 +112,18 @@ def directory_order(entries: Iterable[Entry], top: int) -> tuple[list[Entry], di
     return order, {directory: len(children) for directory, children in below.items()}
 
 
-def encode_snapshot(snapshot: Snapshot, choices: Choices | None = None) -> bytes:
-    """The binary snapshot; its digest is taken from the snapshot, right or wrong."""
+def as_they_are(columns: list[bytes]) -> list[bytes]:
+    """No damage."""
+    return columns
+
+
+def encode_snapshot(
+    snapshot: Snapshot,
+    choices: Choices | None = None,
+    damage: Callable[[list[bytes]], list[bytes]] = as_they_are,
+) -> bytes:
+    """The binary snapshot; its digest is taken from the snapshot, right or wrong. `damage` may change the eleven
+    columns of each chunk before they are packed."""
     choices = choices or Choices()
     order, child_counts = directory_order(snapshot.entries.values(), snapshot.top)
     chunks = [order[at : at + choices.chunk] for at in range(0, len(order), choices.chunk)]
@@ -123,16 +133,17 @@ def encode_snapshot(snapshot: Snapshot, choices: Choices | None = None) -> bytes
     out += varint(len(order)) + varint(child_counts.get(snapshot.top, 0)) + varint(len(chunks))
     last_id = snapshot.top
     for chunk in chunks:
-        out += encode_chunk(chunk, child_counts, last_id, choices)
+        columns = damage(chunk_columns(chunk, child_counts, last_id, choices))
+        out += varint(len(chunk)) + b"".join(column(raw, zstd=choices.zstd) for raw in columns)
         last_id = chunk[-1].id
     return seal(out, 8)
 
 
-def encode_chunk(chunk: Sequence[Entry], child_counts: dict[int, int], last_id: int, choices: Choices) -> bytes:
-    """One chunk: its entry count and eleven columns."""
+def chunk_columns(chunk: Sequence[Entry], child_counts: dict[int, int], last_id: int, choices: Choices) -> list[bytes]:
+    """One chunk's eleven columns, unpacked."""
     modes = sorted({e.mode for e in chunk})
     mode_indices = b"".join(varint(modes.index(e.mode)) for e in chunk)
-    columns = [
+    return [
         b"".join(varint(child_counts.get(e.id, 0)) for e in chunk if e.mode & 0xF000 == 0x4000),
         *name_columns([e.name for e in chunk], choices),
         varint(len(modes)) + struct.pack(f"<{len(modes)}H", *modes) + mode_indices,
@@ -141,7 +152,6 @@ def encode_chunk(chunk: Sequence[Entry], child_counts: dict[int, int], last_id: 
         *time_columns([e.mtime_ns for e in chunk], choices),
         id_column([e.id for e in chunk], last_id, choices),
     ]
-    return varint(len(chunk)) + b"".join(column(raw, zstd=choices.zstd) for raw in columns)
 
 
 def name_columns(names: Sequence[bytes], choices: Choices) -> tuple[bytes, bytes, bytes, bytes]:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
+from smarttree.clock import Clock
+from smarttree.reconcile import Plan, Update
+from smarttree.tree import SERVICE_ID, Row, Tree
 from spec.qtn1 import Entry
 from tests.plain_encoder import digest_of, directory_order, service_digest
 from tests.plain_trees import DIRECTORY, FILE, LINK, PIPE
 from tests.plain_trees import Row as PlainRow
-
-from smarttree.clock import Clock
-from smarttree.reconcile import Plan, Update
-from smarttree.tree import SERVICE_ID, Row, Tree
 
 ROOT_PATH = b"/srv/tree"
 CLOCK = Clock(0xFEDC_BA98_7654_3210, 41)
@@ -313,6 +312,8 @@ def plan_between(before: Forest, after: Forest) -> Plan:
         if node.row != before.nodes[eid].row:
             plan.updates[eid] = Update(node.row, told=False)
     plan.deletes = {
-        eid for eid, node in before.nodes.items() if eid not in after.nodes and node.parent in (SERVICE_ID, *after.nodes)
+        eid
+        for eid, node in before.nodes.items()
+        if eid not in after.nodes and node.parent in (SERVICE_ID, *after.nodes)
     }
     return plan

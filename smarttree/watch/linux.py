@@ -85,6 +85,9 @@ class InotifyWatcher:
                     replaced.append((old, directory))
                     self._wd_of.pop(old, None)
                     self._hints.pass_on(old, directory)
+                former = self._wd_of.get(directory, wd)
+                if former != wd and self._id_of.get(former) == directory:
+                    del self._id_of[former]
                 self._id_of[wd] = directory
                 self._wd_of[directory] = wd
             orphans, self._orphans = self._orphans, []
@@ -121,7 +124,8 @@ class InotifyWatcher:
             return
         if mask & IN_IGNORED:
             del self._id_of[wd]
-            self._wd_of.pop(directory, None)
+            if self._wd_of.get(directory) == wd:
+                del self._wd_of[directory]
         if not name:
             self._hints.names.setdefault(directory, set())
             return

@@ -12,17 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spec import qtn1
-from tests import plain_encoder
-from tests.plain_trees import DIRECTORY, FILE, TREES, choices, rows, snapshot
-from tests.plain_trees import Row as PlainRow
-from tests.trees import CLOCK, entries_of, pair, row, tree_of
 
 from smarttree import codec, wire
 from smarttree._qtn import encode_chunk
 from smarttree.clock import Clock
 from smarttree.errors import QtnError
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
+from spec import qtn1
+from tests import plain_encoder
+from tests.plain_trees import DIRECTORY, FILE, TREES, choices, rows, snapshot
+from tests.plain_trees import Row as PlainRow
+from tests.trees import CLOCK, entries_of, pair, row, tree_of
 
 typed_rows = rows().filter(lambda it: all(mode & 0xF000 for _, _, mode, _, _ in it))
 """A mode without a type is no entry's; that it is refused is tested below."""
@@ -155,7 +155,7 @@ def test_many_threads_share_the_codec() -> None:
 # ---------------------------------------------------------------- batch, delta, text
 
 
-@pytest.mark.parametrize("seed", range(0, 40))
+@pytest.mark.parametrize("seed", range(40))
 def test_records_are_read_alike(seed: int) -> None:
     before, after, ids = pair(seed)
     a, b = before.tree(ids), after.tree(ids)
@@ -189,7 +189,9 @@ def test_a_snapshot_begins_as_the_seed_shows_it() -> None:
     assert codec.to_text(wire.PREFIX_SNAPSHOT, encoded(tree, top)).startswith("QTN1:AQID")
 
 
-@pytest.mark.parametrize("text", ["", "QTN2:AQID", "QTN1", "QTN1:A", "QTN1:AQ=", "QTN1:\u00e9", "QTN1:AQ ID", "QTN1:DELTA:!"])
+@pytest.mark.parametrize(
+    "text", ["", "QTN2:AQID", "QTN1", "QTN1:A", "QTN1:AQ=", "QTN1:\u00e9", "QTN1:AQ ID", "QTN1:DELTA:!"]
+)
 def test_what_is_no_text_form(text: str) -> None:
     with pytest.raises(QtnError):
         codec.from_text(text)
@@ -281,7 +283,9 @@ PLAIN: dict[Decode, Callable[[bytes], qtn1.Snapshot | qtn1.Batch | list[qtn1.Rec
 @given(data=st.binary(max_size=200), kind=st.sampled_from(list(PLAIN)))
 @settings(max_examples=300, deadline=None)
 def test_noise_is_noticed(data: bytes, kind: Decode) -> None:
-    magic = {codec.decode_snapshot: wire.MAGIC_SNAPSHOT, codec.decode_batch: wire.MAGIC_BATCH}.get(kind, wire.MAGIC_DELTA)
+    magic = {codec.decode_snapshot: wire.MAGIC_SNAPSHOT, codec.decode_batch: wire.MAGIC_BATCH}.get(
+        kind, wire.MAGIC_DELTA
+    )
     check = 8 if kind == codec.decode_snapshot else 4
     examine(plain_encoder.seal(magic + b"\0" + data, check), kind)
 

@@ -8,16 +8,16 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spec import qtn1
-from spec.qtn1_mirror import Mirror
-from tests import plain_encoder
-from tests.plain_trees import DIRECTORY, FILE
-from tests.trees import CLOCK, ROOT, ROOT_PATH, Forest, Node, entries_of, evolved, pair, random_forest, row
 
 from smarttree import codec, wire
 from smarttree.clock import Clock
 from smarttree.errors import QtnError
 from smarttree.tree import SERVICE_ID, Tree
+from spec import qtn1
+from spec.qtn1_mirror import Mirror
+from tests import plain_encoder
+from tests.plain_trees import DIRECTORY, FILE
+from tests.trees import CLOCK, ROOT, ROOT_PATH, Forest, Node, entries_of, evolved, pair, random_forest, row
 
 
 def told(entries: dict[int, qtn1.Entry]) -> dict[int, tuple[object, ...]]:

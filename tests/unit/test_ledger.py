@@ -7,10 +7,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spec import qtn1
-from spec.qtn1_mirror import Mirror
-from tests.plain_trees import DIRECTORY, FILE
-from tests.trees import ROOT, ROOT_PATH, Forest, Node, entries_of, pair, plan_between, row
 
 from smarttree import codec
 from smarttree.clock import Clock
@@ -19,6 +15,10 @@ from smarttree.order import order
 from smarttree.reconcile import Plan, Update
 from smarttree.stream.batch import Batch, Change
 from smarttree.tree import NO_ID, SERVICE_ID, Tree, kind_of
+from spec import qtn1
+from spec.qtn1_mirror import Mirror
+from tests.plain_trees import DIRECTORY, FILE
+from tests.trees import ROOT, ROOT_PATH, Forest, Node, entries_of, pair, plan_between, row
 
 START = Clock(7, 41)
 TIME_NS = 123

@@ -7,14 +7,14 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.plain_trees import DIRECTORY, FILE
-from tests.trees import ROOT, ROOT_PATH, Forest, Node, evolved, pair, plan_between, random_forest, row
 
 from smarttree import wire
 from smarttree.ledger import Ledger
 from smarttree.order import Act, Step, order
 from smarttree.reconcile import Plan
 from smarttree.tree import SERVICE_ID, Tree
+from tests.plain_trees import DIRECTORY, FILE
+from tests.trees import ROOT, ROOT_PATH, Forest, Node, evolved, pair, plan_between, random_forest, row
 
 
 def assert_holds(tree: Tree, forest: Forest) -> None:

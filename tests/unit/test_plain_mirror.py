@@ -203,6 +203,22 @@ def test_several_roots_are_replaced_together() -> None:
     assert [e.id for e in mirror.entries.values() if e.parent == 0] == [50]
 
 
+def test_the_depth_is_checked_of_what_is_told() -> None:
+    """Two directories' towers of 500 and 20: the lower one may be put on the higher one, but not be built on there."""
+    towers: list[Row] = [(n, b"d", DIRECTORY, 0, 0) for n in range(500)]
+    towers += [(0 if n == 500 else n, b"e", DIRECTORY, 0, 0) for n in range(500, 520)] + [(520, b"f", FILE, 0, 0)]
+    mirror = Mirror()
+    mirror.replace([snapshot(towers)])
+    ids = paths(mirror)
+    high, low, last = ids[b"/".join([b"d"] * 500)], ids[b"e"], ids[b"/".join([b"e"] * 20)]
+    apply(mirror, place(low, high, b"e"), gone(ids[b"/".join([b"e"] * 20 + [b"f"])]))
+    for wrong in (Record(last, 16, mtime_ns=1), create(UNKNOWN, last, b"x")):
+        with pytest.raises(QtnError) as caught:
+            apply(mirror, wrong)
+        assert caught.value.code == "too-deep"
+    apply(mirror, place(last, high, b"x"), create(UNKNOWN, last, b"x"))
+
+
 @pytest.mark.parametrize(
     ("records", "code"),
     [
@@ -297,6 +313,7 @@ def test_any_batch_keeps_the_mirror_sound(tree: object, data: st.DataObject) -> 
     for _ in range(3):
         before = state(mirror)
         records = list(data.draw(st.composite(lambda draw: list(edits(mirror, draw)))()))
+        batch(mirror, *records)  # is well-formed: only applying it may fail
         try:
             apply(mirror, *records)
         except QtnError:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import pytest
-from tests.plain_trees import DIRECTORY, FILE
-from tests.trees import ROOT, ROOT_PATH
 
+from smarttree.clock import Clock
 from smarttree.ledger import Ledger, cut_batches
 from smarttree.order import order
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.tree import SERVICE_ID, Row, Tree
 from smarttree.watch.base import Place
-from smarttree.clock import Clock
+from tests.plain_trees import DIRECTORY, FILE
+from tests.trees import ROOT, ROOT_PATH
 
 
 def file(ino: int, *, size: int = 1, mtime: int = 1, ctime: int = 1, birth: int = 1, mode: int = FILE) -> Row:
@@ -71,11 +71,11 @@ class House:
     ) -> list[str]:
         """The changes told, and the Tree is what was seen."""
         plan = self.reconcile(seen, moved=moved, written=written, lost=lost)
-        batches = list(
-            cut_batches(Ledger(self.tree), plan, order(self.tree, plan), Clock(1, 1), 0, 1 << 20)
-        )
+        batches = list(cut_batches(Ledger(self.tree), plan, order(self.tree, plan), Clock(1, 1), 0, 1 << 20))
         for path, row in seen.items():
-            assert (self.tree.row(self.id(path)) if row else self.tree.resolve(ROOT_PATH + b"/" + path)) == (row or NONE)
+            assert (self.tree.row(self.id(path)) if row else self.tree.resolve(ROOT_PATH + b"/" + path)) == (
+                row or NONE
+            )
         skip = len(ROOT_PATH) + 1
         return [
             " ".join([c.type, *([c.old_path[skip:].decode()] if c.old_path else []), c.path[skip:].decode()])

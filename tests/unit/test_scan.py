@@ -14,12 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from spec.qtn1 import Entry
-from tests.disk import KIND_OF_TYPE, Seen, difference
-from tests.disk import Listing as DiskListing
-from tests.disk import listing as find
-from tests.plain_encoder import directory_order
-from tests.trees import ON_DISK, plant_nested, write
 
 from smarttree import codec, wire
 from smarttree._scan import Listing, scan
@@ -29,6 +23,12 @@ from smarttree._watch import Inotify
 from smarttree.clock import Clock
 from smarttree.row import Row
 from smarttree.tree import Tree
+from spec.qtn1 import Entry
+from tests.disk import KIND_OF_TYPE, Seen, difference
+from tests.disk import Listing as DiskListing
+from tests.disk import listing as find
+from tests.plain_encoder import directory_order
+from tests.trees import ON_DISK, plant_nested, write
 
 THREADS = [1, 2, 8]
 Plant = Callable[[Callable[[int], None]], bytes]

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from tests.plain_trees import DIRECTORY, FILE
-from tests.trees import ROOT_PATH, Forest, Node, random_row, row
 
 from smarttree import codec
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
+from tests.plain_trees import DIRECTORY, FILE
+from tests.trees import ROOT_PATH, Forest, Node, random_row, row
 
 DETACHED = -1
 NAMES = [b"a", b"b", b"a.b", b"\xff", b"line\n", b"n" * 200, b"n" * 199 + b"o", b"m" * 255]
@@ -309,6 +309,8 @@ def test_inodes_and_extensions() -> None:
     for name, ino in {b"a.c": 7, b"b.c": 7, b"c": 8, b".hidden": 9, b"x.tar.gz": 2**63}.items():
         ids[name] = tree.issue()
         tree.insert(ids[name], root, name, row(FILE, len(name), ino=ino))
-    assert sorted(tree.with_inodes({7, 2**63})) == sorted([(7, ids[b"a.c"]), (7, ids[b"b.c"]), (2**63, ids[b"x.tar.gz"])])
+    assert sorted(tree.with_inodes({7, 2**63})) == sorted(
+        [(7, ids[b"a.c"]), (7, ids[b"b.c"]), (2**63, ids[b"x.tar.gz"])]
+    )
     assert tree.with_inodes(set()) == []
     assert tree.extensions(tree.below(root)) == {b".c": (2, 6), b"": (2, 8), b".gz": (1, 8)}

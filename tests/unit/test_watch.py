@@ -217,8 +217,10 @@ def test_a_directory_that_ended_can_be_forgotten(site: Site) -> None:
     assert b"f" in site.watcher.drain().names[again]
 
 
-def test_a_directory_made_again_under_its_id_can_be_forgotten(site: Site) -> None:
+@pytest.mark.parametrize("watcher", WATCHERS)
+def test_a_directory_made_again_under_its_id_can_be_forgotten(watcher: type[InotifyWatcher], tmp_path: Path) -> None:
     """As a root is. That the old watch has ended is heard only after the new one is bound."""
+    site = open_site(watcher(), os.fsencode(tmp_path))
     eid = site.add(b"d")
     os.rmdir(site.top + b"/d")
     os.mkdir(site.top + b"/d")
@@ -231,6 +233,7 @@ def test_a_directory_made_again_under_its_id_can_be_forgotten(site: Site) -> Non
     site.watcher.forget([eid])
     touch(site.top + b"/d/g")
     assert eid not in site.watcher.drain().names
+    site.watcher.close()
 
 
 # ---------------------------------------------------------------- loss, and the end
