@@ -207,7 +207,8 @@ def encode_records(records: Sequence[Record]) -> bytes:
     """Section 4's body; the records in the order of their ids."""
     placed = [r for r in records if r.mask & 2]
     ids = [r.id for r in records]
-    out = varint(len(records)) + b"".join(varint(b - a - 1) for a, b in zip([-1, *ids], ids, strict=False))
+    out = bytearray(varint(len(records)))
+    out += b"".join(varint(b - a - 1) for a, b in zip([-1, *ids], ids, strict=False))
     out += bytes(r.mask for r in records) + differences([r.parent for r in placed])
     before = b""
     for r in placed:
@@ -219,7 +220,7 @@ def encode_records(records: Sequence[Record]) -> bytes:
     out += b"".join(varint(r.mode) for r in records if r.mask & 4)
     sizes = [r.size for r in records if r.mask & 8]
     out += bytes(size.bit_length() for size in sizes) + size_bits(sizes)
-    return out + differences([r.mtime_ns for r in records if r.mask & 16])
+    return bytes(out + differences([r.mtime_ns for r in records if r.mask & 16]))
 
 
 def packed_body(body: bytes, *, zstd: bool) -> bytes:

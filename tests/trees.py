@@ -86,11 +86,14 @@ def plant_deep(top: int) -> None:
 
 
 def plant_wide(top: int) -> None:
-    """20,000 entries in one directory, made in no order."""
+    """20,000 entries in one directory, made in no order; each file has 20 names, which is quicker to make."""
     names = [b"%05d" % n for n in range(20_000)]
     Random(1).shuffle(names)
-    for name in names:
-        os.mknod(name, dir_fd=top)
+    for n, name in enumerate(names):
+        if n % 20 == 0:
+            write(top, name, b"x" * (n % 7))
+        else:
+            os.link(names[n - n % 20], name, src_dir_fd=top, dst_dir_fd=top)
 
 
 def plant_bushy(top: int) -> None:
@@ -200,9 +203,10 @@ class Forest:
         return digest_of(self.entries(), eid)
 
     def totals(self, eid: int) -> tuple[int, int, int]:
+        """(files, directories, bytes) below an entry; the service's roots are not counted."""
         below = [self.nodes[e].row for e in self.below(eid)]
-        dirs = sum(r.is_dir for r in below)
-        return len(below) - dirs, dirs, sum(r.size for r in below)
+        dirs = sum(r.is_dir for r in below) - (len(self.children(eid)) if eid == SERVICE_ID else 0)
+        return sum(not r.is_dir for r in below), dirs, sum(r.size for r in below)
 
     def tree(self, ids: int) -> Tree:
         """A real Tree of this forest, in which the ids 1 to `ids` are issued."""
@@ -311,9 +315,6 @@ def plan_between(before: Forest, after: Forest) -> Plan:
             plan.moves[eid] = (node.parent, node.name)
         if node.row != before.nodes[eid].row:
             plan.updates[eid] = Update(node.row, told=False)
-    plan.deletes = {
-        eid
-        for eid, node in before.nodes.items()
-        if eid not in after.nodes and node.parent in (SERVICE_ID, *after.nodes)
-    }
+    gone = before.nodes.keys() - after.nodes.keys()
+    plan.deletes = {eid for eid in gone if before.nodes[eid].parent not in gone}
     return plan

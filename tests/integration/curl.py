@@ -93,14 +93,6 @@ class Curl:
             blocks.append(self.block())
         return blocks
 
-    def rest(self) -> bytes:
-        """All that comes until the server closes."""
-        try:
-            self._until(b"\0")  # which no event stream of ours holds
-        except EOFError:
-            return self._unread
-        raise AssertionError("a NUL in the stream")
-
     def close(self) -> None:
         self.popen.kill()
         self.popen.communicate()

@@ -1,6 +1,6 @@
 """What people and their tools do to a tree: each edit a generator that stops wherever the mirror shall be looked at.
 
-Law: an edit is given two empty directories, one watched and one not, on one file system; it imports nothing of ours,
+Law: an edit is given two empty directories, one watched and one not, on one file system; it uses nothing of the server,
 and it ends what it starts. Between two stops things happen as fast as they can.
 """
 
@@ -14,6 +14,9 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from tests.integration.bursts import burst, git
+from tests.integration.links import hard_links
 
 Edit = Callable[[Path, Path], Iterator[None]]
 
@@ -316,85 +319,6 @@ def other_kinds(root: Path, _: Path) -> Iterator[None]:
     path.mkdir()
     path.rmdir()
     os.mkfifo(path)
-    yield
-
-
-def hard_links(root: Path, _: Path) -> Iterator[None]:
-    (root / "one").write_bytes(b"1")
-    (root / "directory").mkdir()
-    yield
-    (root / "directory" / "two").hardlink_to(root / "one")
-    yield
-    with (root / "directory" / "two").open("ab") as file:
-        file.write(b"written through the other name")
-    yield
-    (root / "one").chmod(0o600)
-    yield
-    (root / "one").rename(root / "three")
-    (root / "directory" / "two").write_bytes(b"")
-    yield
-    (root / "three").unlink()
-    (root / "directory" / "two").write_bytes(b"alone")
-    yield
-
-
-# --- many ---------------------------------------------------------------------------------------------------------
-
-
-def burst(root: Path, _: Path) -> Iterator[None]:
-    for number in range(2000):
-        path = root / f"d{number % 40}" / f"file{number}"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"x" * (number % 7))
-    yield
-    for number in range(2000):
-        path = root / f"d{number % 40}" / f"file{number}"
-        if number % 3:
-            path.write_bytes(b"yy" * (number % 7))
-        elif number % 2:
-            path.rename(path.with_suffix(".moved"))
-        else:
-            path.unlink()
-    yield
-    subprocess.run(["rm", "-rf", *root.iterdir()], check=True)
-    yield
-
-
-def git(root: Path, _: Path) -> Iterator[None]:
-    """A checkout between two branches with a few hundred files, and what belongs to it."""
-    identity = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_CONFIG_GLOBAL": os.devnull}
-    identity |= {"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.com", "GIT_CONFIG_NOSYSTEM": "1"}
-
-    def run(*arguments: str) -> None:
-        subprocess.run(["git", "-C", root, *arguments], check=True, capture_output=True, env=os.environ | identity)
-
-    def write(numbers: range, text: str) -> None:
-        for number in numbers:
-            path = root / "src" / f"module{number % 20}" / f"{number}.py"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{text} {number}\n" * (number % 9))
-
-    run("init", "-q", "-b", "main")
-    write(range(300), "main")
-    run("add", ".")
-    run("commit", "-q", "-m", "first")
-    yield
-    run("checkout", "-q", "-b", "other")
-    write(range(200, 500), "other")
-    run("rm", "-rqf", "src/module3", "src/module4")
-    run("mv", "src/module5", "src/renamed")
-    run("add", ".")
-    run("commit", "-q", "-m", "second")
-    yield
-    run("checkout", "-q", "main")
-    yield
-    run("checkout", "-q", "other")
-    run("gc", "-q")
-    run("checkout", "-q", "main")
-    run("clean", "-qfdx")
-    yield
-    run("merge", "-q", "other")
-    run("reset", "-q", "--hard", "HEAD~1")
     yield
 
 

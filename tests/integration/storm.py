@@ -1,7 +1,8 @@
 """A program that changes a tree at random, as fast as it can: `python storm.py ROOT SEED COUNT`.
 
 Law: it needs nothing but the standard library, does the same for the same seed and tree, and minds no refusal: half of
-what it tries is impossible at that moment, and two of them may work on one tree.
+what it tries is impossible at that moment, and two of them may work on one tree. It makes no hard links: of a write
+through a second name that came and went between two looks, the kernel tells nothing of the first name.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ def rage(seed: int, count: int) -> None:
         (1, lambda path, _: os.unlink(path)),
         (1, lambda path, _: shutil.rmtree(path)),
         (1, lambda path, other: os.symlink(other, path)),
-        (1, lambda path, other: os.link(path, other)),
         (1, lambda path, _: os.chmod(path, dice.randrange(512) | 0o700)),
         (1, lambda path, _: os.utime(path, ns=(0, dice.randrange(1 << 62)))),
     ]

@@ -20,7 +20,6 @@ import pytest
 
 from tests.clients.plain import get, get_json
 from tests.integration.process import DEADLINE_S, PROJECT, Process
-from tests.integration.test_monorepo import CHANGE_FIELDS
 
 DEFAULT_PORT = 8973
 
@@ -142,7 +141,7 @@ def test_the_seeds_events(server: Process, here: Path) -> None:
         changes = [change for turn in follower.turns for change in turn.named("change")]
         assert {change["path"] for change in changes} == {str(main), str(here / "project" / "Cargo.toml")}
         for change in changes:
-            assert change.keys() == CHANGE_FIELDS
+            assert change.keys() >= {"type", "path", "size", "timestamp", "delta"}
             assert change["delta"].startswith("QTN1:DELTA:")
         assert follower.turns[-1].named("quantum")[0].startswith("QTN1:BATCH:")
     (window,) = get_json(f"{server.url}/stats")["windows"]

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 from hypothesis import given
+from zstandard import ZstdCompressionParameters, ZstdCompressor
 
 from smarttree import codec
 from smarttree.clock import Clock
@@ -28,6 +29,7 @@ from tests.plain_trees import DIRECTORY, FILE, LINK, PIPE, TREES, Row, choices, 
 
 SEEDS = range(12)
 DOCUMENTS = 120  # for each seed
+NEW_IDS = range(50_000, 99_999)  # none of them is in a base; so many that none comes back
 TELLING_BYTES = [0, 1, 2, 3, 4, 0x2E, 0x2F, 0x40, 0x7F, 0x80, 0x81, 0xFF]
 CHAIN: list[Row] = [(n, b"d", DIRECTORY, 0, n) for n in range(9)]
 BASES = [TREES["ONE_FILE"], TREES["EVERY_KIND"], TREES["NON_UTF8"], TREES["EXTENSIONS"], TREES["WIDE"][:40], CHAIN]
@@ -209,13 +211,13 @@ def test_any_snapshot_of_the_one_is_read_by_the_other(tree: Snapshot, options: C
 # ---------------------------------------------------------------- records, and batches applied
 
 
-def any_record(random: Random, entry: int, mirror: Mirror) -> Record:
-    """A record about the entry, held or not; often one that can't be obeyed."""
+def any_record(random: Random, entry: int, told: list[int], mirror: Mirror) -> Record:
+    """A record about the entry, held or not, in a batch that tells of `told`; often one that can't be obeyed."""
     known = sorted(mirror.entries)
     some = mirror.entries[random.choice(known)]
     held = mirror.entries.get(entry)
     mask = random.choice([1, 2, 2, 4, 8, 16, 18, 26, 30] if held else [1, 30, 30, 30, 30, 30, 28])
-    parents = [i for i in known if mirror.entries[i].is_dir] * 3 + [0, some.id, max(known) + 1, max(known) + 2]
+    parents = [i for i in known if mirror.entries[i].is_dir] * 3 + [*told, some.id, 0]
     parent = random.choice(parents)
     name = random.choice([b"a", b"b", b"new%d" % random.randrange(9), some.name.rpartition(b"/")[2]])
     mode = random.choice([DIRECTORY, FILE, LINK, PIPE, *([held.mode ^ 0o10] * 8 if held else [])])
@@ -234,16 +236,15 @@ def any_record(random: Random, entry: int, mirror: Mirror) -> Record:
 
 def any_batch(random: Random, mirror: Mirror) -> Batch:
     """The next batch of up to six records, told of distinct ids, in order; it can't always be applied."""
-    ids = [*mirror.entries, *(max(mirror.entries) + n for n in (1, 2, 3))]
-    chosen = sorted(random.sample(ids, min(len(ids), random.choice([1, 1, 2, 3, 6]))))
-    records = [any_record(random, entry, mirror) for entry in chosen]
+    ids = [*mirror.entries, *random.sample(NEW_IDS, 3)]
+    told = sorted(random.sample(ids, min(len(ids), random.choice([1, 1, 2, 3, 6]))))
+    records = [any_record(random, entry, told, mirror) for entry in told]
     return Batch(mirror.epoch, mirror.seq, mirror.seq + 1, None, records)
 
 
 def house(random: Random) -> tuple[Mirror, Tree]:
     """One tree, held by both."""
-    bases = [*BASES, TREES["DEEP"][:511]]
-    data = enc.encode_snapshot(snapshot(random.choice(bases), scattered=random.random() < 0.4))
+    data = enc.encode_snapshot(snapshot(random.choice(BASES), scattered=random.random() < 0.4))
     mirror = Mirror()
     mirror.replace([qtn1.decode_snapshot(data)])
     return mirror, codec.decode_snapshot(data).tree
@@ -262,6 +263,38 @@ def test_damaged_batches_and_deltas(seed: int) -> None:
         data = seal(damaged(random, enc.encode_delta(batch.records, zstd=zstd)[:-4]), 4)
         assert compiled_records(codec.decode_delta, data) == plain_records(qtn1.decode_delta, data), data.hex()
     assert DOCUMENTS // 20 < accepted < DOCUMENTS * 2 // 3, "the damage is too much, or too little, to tell anything"
+
+
+BODY = enc.encode_records([Record(i, 1) for i in range(1, 90)])
+LARGE = enc.encode_records([Record(i, 2, 7, b"%05d" % i + b"n" * 1000) for i in range(10_001, 20_001)])  # over 8 MiB
+PACKED = ZstdCompressor().compress(BODY)
+FRAMES = {
+    "right": (BODY, PACKED, True),
+    "own checksum": (BODY, ZstdCompressor(write_checksum=True).compress(BODY), True),
+    "no content size": (BODY, ZstdCompressor(write_content_size=False).compress(BODY), False),
+    "a byte after it": (BODY, PACKED + b"\0", False),
+    "an empty frame after it": (BODY, PACKED + ZstdCompressor().compress(b""), False),
+    "two frames": (BODY, ZstdCompressor().compress(BODY[:50]) + ZstdCompressor().compress(BODY[50:]), False),
+    "skippable": (BODY, b"\x50\x2a\x4d\x18" + len(BODY).to_bytes(4, "little") + BODY, False),
+    "larger than told": (BODY, ZstdCompressor().compress(BODY + b"\0"), False),
+    "no magic": (BODY, PACKED[4:], False),
+    "of nothing": (b"", ZstdCompressor().compress(b""), False),
+    "large": (LARGE, ZstdCompressor().compress(LARGE), True),
+    "wide window": (
+        LARGE,
+        ZstdCompressor(compression_params=ZstdCompressionParameters.from_level(1, window_log=24)).compress(LARGE),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_frames(frame: str) -> None:
+    raw, packed, right = FRAMES[frame]
+    data = seal(b"\1\2\4\1" + enc.varint(len(raw)) + packed, 4)
+    plain = plain_records(qtn1.decode_delta, data)
+    assert (plain is not None) == right
+    assert compiled_records(codec.decode_delta, data) == plain
 
 
 def both_apply(mirror: Mirror, tree: Tree, batch: Batch) -> Tree | None:
@@ -294,6 +327,32 @@ def test_batches_come_to_the_same_tree(seed: int) -> None:
                 break
             tree = after
     assert applied > DOCUMENTS // 8, "too little could be applied to tell anything"
+
+
+def test_both_check_the_depth_of_what_is_told_and_no_more() -> None:
+    """Ids: root 7, below it 8 to 517 at depths 1 to 510, one below the other."""
+    data = enc.encode_snapshot(snapshot(TREES["DEEP"][:510]))
+    mirror, tree = Mirror(), codec.decode_snapshot(data).tree
+    mirror.replace([qtn1.decode_snapshot(data)])
+
+    def agreed(*records: Record) -> bool:
+        nonlocal tree
+        batch = Batch(mirror.epoch, mirror.seq, mirror.seq + 1, None, list(records))
+        after = both_apply(mirror, tree, batch)
+        tree = after or tree
+        assert_same(mirror, tree, batch)
+        return after is not None
+
+    def directory(entry: int, parent: int) -> Record:
+        return Record(entry, 30, parent, b"new", DIRECTORY, 0, 0)
+
+    assert agreed(directory(600, 517), directory(601, 600)), "depths 511 and 512"
+    assert not agreed(directory(602, 601)), "depth 513"
+    assert agreed(Record(8, 2, 701, b"d"), directory(700, 7), directory(701, 700)), "600 and 601 come to 513 and 514"
+    assert not agreed(Record(601, 16))
+    assert not agreed(Record(600, 2, 517, b"other"))
+    assert agreed(Record(601, 1)), "a deletion tells of no depth"
+    assert agreed(Record(516, 16), Record(517, 1)), "516 is at 511"
 
 
 def assert_same(mirror: Mirror, tree: Tree, batch: Batch) -> None:

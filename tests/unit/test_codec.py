@@ -177,11 +177,22 @@ def test_records_are_read_alike(seed: int) -> None:
         assert codec.decode_delta(plain_encoder.encode_delta(plain.records)) == records
 
 
-@given(st.binary(max_size=40), st.sampled_from([wire.PREFIX_SNAPSHOT, wire.PREFIX_DELTA, wire.PREFIX_BATCH]))
-def test_text_is_taken_back(data: bytes, prefix: str) -> None:
+TEXT_FORMS = {
+    wire.PREFIX_SNAPSHOT: wire.MAGIC_SNAPSHOT,
+    wire.PREFIX_DELTA: wire.MAGIC_DELTA,
+    wire.PREFIX_BATCH: wire.MAGIC_BATCH,
+}
+
+
+@given(st.binary(max_size=40), st.sampled_from(sorted(TEXT_FORMS)), st.sampled_from(sorted(TEXT_FORMS)))
+def test_text_is_taken_back_under_its_own_prefix(rest: bytes, prefix: str, other: str) -> None:
+    data = TEXT_FORMS[prefix] + rest
     text = codec.to_text(prefix, data)
     assert codec.from_text(text) == data
     assert json.loads(json.dumps(text)) == text
+    if other != prefix:
+        with pytest.raises(QtnError):
+            codec.from_text(codec.to_text(other, data))
 
 
 def test_a_snapshot_begins_as_the_seed_shows_it() -> None:
@@ -189,9 +200,10 @@ def test_a_snapshot_begins_as_the_seed_shows_it() -> None:
     assert codec.to_text(wire.PREFIX_SNAPSHOT, encoded(tree, top)).startswith("QTN1:AQID")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "QTN2:AQID", "QTN1", "QTN1:A", "QTN1:AQ=", "QTN1:\u00e9", "QTN1:AQ ID", "QTN1:DELTA:!"]
-)
+NO_TEXTS = ["", "QTN2:AQID", "QTN1", "QTN1:A", "QTN1:AQ=", "QTN1:\u00e9", "QTN1:AQ ID", "QTN1:DELTA:!"]
+
+
+@pytest.mark.parametrize("text", NO_TEXTS)
 def test_what_is_no_text_form(text: str) -> None:
     with pytest.raises(QtnError):
         codec.from_text(text)
@@ -220,7 +232,7 @@ def small_documents() -> Iterator[tuple[str, bytes, Decode, int]]:
     yield "batch packed", many, codec.decode_batch, 4
 
 
-DOCUMENTS = {name: rest for name, *rest in small_documents()}
+DOCUMENTS = {name: (data, decode, check) for name, data, decode, check in small_documents()}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -257,11 +269,15 @@ def examine(data: bytes, decode: Decode) -> None:
         plain: qtn1.Snapshot | qtn1.Batch | list[qtn1.Record] | None = PLAIN[decode](data)
     except qtn1.QtnError:
         plain = None
+    found: object = None
+    refusal: QtnError | None = None
     try:
         found = decode(data)
     except QtnError as error:
-        assert 0 <= error.offset <= len(data)
-        assert plain is None, f"only the plain decoder takes {data.hex()}: {error}"
+        refusal = error
+    if refusal:
+        assert 0 <= refusal.offset <= len(data)
+        assert plain is None, f"only the plain decoder takes {data.hex()}: {refusal}"
         return
     assert plain is not None, f"only the compiled decoder takes {data.hex()}"
     if isinstance(found, codec.Snapshot):
@@ -278,16 +294,18 @@ PLAIN: dict[Decode, Callable[[bytes], qtn1.Snapshot | qtn1.Batch | list[qtn1.Rec
     codec.decode_batch: qtn1.decode_batch,
     codec.decode_delta: qtn1.decode_delta,
 }
+MAGIC: dict[Decode, bytes] = {
+    codec.decode_snapshot: wire.MAGIC_SNAPSHOT,
+    codec.decode_batch: wire.MAGIC_BATCH,
+    codec.decode_delta: wire.MAGIC_DELTA,
+}
 
 
 @given(data=st.binary(max_size=200), kind=st.sampled_from(list(PLAIN)))
 @settings(max_examples=300, deadline=None)
 def test_noise_is_noticed(data: bytes, kind: Decode) -> None:
-    magic = {codec.decode_snapshot: wire.MAGIC_SNAPSHOT, codec.decode_batch: wire.MAGIC_BATCH}.get(
-        kind, wire.MAGIC_DELTA
-    )
     check = 8 if kind == codec.decode_snapshot else 4
-    examine(plain_encoder.seal(magic + b"\0" + data, check), kind)
+    examine(plain_encoder.seal(MAGIC[kind] + b"\0" + data, check), kind)
 
 
 def test_promises_are_not_believed() -> None:

@@ -1,5 +1,5 @@
-"""Laws of the ledger: the batches lead both mirrors to the target, the told changes alone lead there but for directories'
-mtimes, and each is told by the paths of its moment.
+"""Laws of the ledger: the batches lead both mirrors to the target, the told changes alone lead there but for the mtimes
+of directories, and each is told by the paths of its moment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The law of the order: carried out group by group, a plan leads to its target, and after each group the tree is whole."""
+"""The law of the order: carried out group by group, a plan leads to its target, and each group leaves a whole tree."""
 
 from __future__ import annotations
 
@@ -47,9 +47,8 @@ def carry_out(before: Forest, after: Forest, ids: int) -> list[list[Step]]:
 def assert_complete(plan: Plan, groups: list[list[Step]]) -> None:
     """Each part of the plan is one step; what is lifted is dropped in the same group."""
     steps = [step for group in groups for step in group]
-    assert [s for s in steps if s.act is not Act.LIFT].__len__() == sum(
-        map(len, (plan.creates, plan.moves, plan.updates, plan.deletes))
-    )
+    parts = len(plan.creates) + len(plan.moves) + len(plan.updates) + len(plan.deletes)
+    assert sum(step.act is not Act.LIFT for step in steps) == parts
     for group in groups:
         lifted = [step.eid for step in group if step.act is Act.LIFT]
         assert sorted(lifted) == sorted(step.eid for step in group if step.act is Act.DROP)

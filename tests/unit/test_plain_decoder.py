@@ -130,7 +130,7 @@ def test_wrong_text(text: str, code: str) -> None:
 
 DOCUMENTS: dict[str, tuple[Callable[[bytes], object], bytes, int]] = {
     "snapshot": (decode_snapshot, encode_snapshot(snapshot(EVERY_KIND, scattered=True)), 8),
-    "packed snapshot": (decode_snapshot, encode_snapshot(snapshot(TREES["WIDE"][:200])), 8),
+    "packed snapshot": (decode_snapshot, encode_snapshot(snapshot(TREES["WIDE"][:80])), 8),
     "delta": (decode_delta, encode_delta(RECORDS), 4),
     "batch": (decode_batch, encode_batch(BATCH), 4),
     "packed batch": (decode_batch, encode_batch(BATCH, zstd=True), 4),

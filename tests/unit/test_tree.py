@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from smarttree import codec
-from smarttree.tree import NO_ID, SERVICE_ID, Tree
+from smarttree.tree import NO_ID, SERVICE_ID, Row, Tree
 from tests.plain_trees import DIRECTORY, FILE
 from tests.trees import ROOT_PATH, Forest, Node, random_row, row
 
@@ -31,9 +31,9 @@ class Pair:
             eid = self.tree.issue()
             self._insert(eid, SERVICE_ID, path, row(DIRECTORY))
 
-    def _insert(self, eid: int, parent: int, name: bytes, values: tuple[int, ...]) -> None:
+    def _insert(self, eid: int, parent: int, name: bytes, values: Row) -> None:
         self.tree.insert(eid, parent, name, values)
-        self.model.nodes[eid] = Node(parent, name, row()._replace(**dict(zip(row()._fields, values, strict=True))))
+        self.model.nodes[eid] = Node(parent, name, values)
 
     def any(self) -> int:
         """An entry that is no root."""
@@ -290,14 +290,14 @@ def test_values_out_of_range_leave_the_tree_as_it_was() -> None:
         values[at] = bad
         before = tree.copy()
         with pytest.raises(OverflowError):
-            tree.insert(new, root, b"f", tuple(values))
+            tree.insert(new, root, b"f", Row._make(values))
         assert_equal(tree, before)
     tree.insert(new, root, b"f", good)
     for at, bad in enumerate([1 << 16, 1 << 64, 1 << 63, 1 << 63, 1 << 64, 1 << 32]):
         values = [FILE, 9, 9, 9, 9, 9, 9]
         values[at] = bad
         with pytest.raises(OverflowError):
-            tree.update(new, tuple(values))
+            tree.update(new, Row._make(values))
         assert tree.row(new) == good
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,7 +105,7 @@ def test_a_drain_of_nothing_is_nothing(site: Site) -> None:
 
 def test_every_kind_of_change_is_hinted(site: Site) -> None:
     path = site.top + b"/f"
-    actions = {
+    actions: dict[str, Callable[[], None]] = {
         "create": lambda: os.mknod(path),
         "write": lambda: touch(path, b"x"),
         "truncate": lambda: os.truncate(path, 0),

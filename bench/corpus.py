@@ -1,0 +1,92 @@
+"""Corpora: the trees that tables are measured on. Each is made once, whole or not at all, and kept.
+
+They lie below $SMARTTREE_CORPORA, or build/corpus. `linux` is Debian's linux-source-6.1, unpacked with fresh times;
+`linux-tarball` the same with the times that are in the tarball; `usr` this machine's /usr, as it is; `synthetic` is
+made of 50,000 directories and 501,000 files, from a fixed seed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.programs import MissingError
+
+TARBALL = Path("/usr/src/linux-source-6.1.tar.xz")
+SYNTHETIC_DIRS = 50_000
+SYNTHETIC_FILES = 501_000
+SEED = 20_250_716
+WORDS = "api app auth build cache client config core data event hook index list main model page route store test view"
+EXTENSIONS = ["ts", "js", "py", "rs", "go", "c", "h", "json", "md", "yaml", "html", "css", "png", "d.ts", "map"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """A tree on disk. Its path is for running only, and is never put into a result."""
+
+    name: str
+    path: Path
+    what: str
+
+
+def corpora_folder() -> Path:
+    """Where corpora are kept."""
+    named = os.environ.get("SMARTTREE_CORPORA")
+    return Path(named) if named else Path(__file__).resolve().parent.parent / "build" / "corpus"
+
+
+def corpus(name: str, folder: Path) -> Corpus:
+    """A corpus by name, made first if need be. Raises MissingError, where what it is made of is missing."""
+    if name == "usr":
+        return Corpus(name=name, path=Path("/usr"), what="/usr of this machine")
+    make, what = MADE[name]
+    place = folder / name
+    if not place.exists():
+        unfinished = folder / f"{name}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        print(f"making the corpus {name} …", flush=True)
+        make(unfinished)
+        unfinished.rename(place)
+    return Corpus(name=name, path=place, what=what)
+
+
+def unpack(place: Path, *options: str) -> None:
+    """Unpacks the Linux sources. Raises MissingError."""
+    if not TARBALL.exists():
+        raise MissingError(f"{TARBALL.name} is missing: `make bench-packages` installs it")
+    subprocess.run(["tar", "--no-same-owner", *options, "-xJf", str(TARBALL), "-C", str(place)], check=True)
+
+
+def grow(place: Path) -> None:
+    """Grows the synthetic tree: parents by chance among the last thousand directories, so it is deep and bushy.
+
+    Files are holes of their size, so that it takes inodes, not space.
+    """
+    chance, words = random.Random(SEED), WORDS.split()
+    dirs = [place]
+    while len(dirs) <= SYNTHETIC_DIRS:
+        parent = dirs[chance.randrange(max(0, len(dirs) - 1000), len(dirs))]
+        if len(parent.parts) - len(place.parts) < 24:
+            dirs.append(parent / f"{chance.choice(words)}-{len(dirs)}")
+            dirs[-1].mkdir()
+    for number in range(SYNTHETIC_FILES):
+        name = f"{chance.choice(words)}_{chance.choice(words)}{number % 997}-{number}.{chance.choice(EXTENSIONS)}"
+        fd = os.open(chance.choice(dirs) / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            os.truncate(fd, int(chance.lognormvariate(8, 2)))
+        finally:
+            os.close(fd)
+
+
+MADE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "linux": (lambda place: unpack(place, "--touch"), "Linux 6.1, freshly unpacked"),
+    "linux-tarball": (unpack, "Linux 6.1, with the tarball's times"),
+    "synthetic": (grow, "made from a fixed seed"),
+}
+NAMES = [*MADE, "usr"]
