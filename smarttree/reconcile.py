@@ -19,6 +19,7 @@ from smarttree._scan import Listing
 from smarttree.row import Row
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Place
+from smarttree.wire import DEPTH_MAX
 
 Identity = tuple[int, int, int]
 
@@ -124,12 +125,21 @@ class Reconciliation:
     def match(self) -> None:
         """Find known directories among the arrivals: from then on `place_of` tells where they are now."""
         for place, row in list(self._new_dirs.items()):
-            known = self._claim(row.identity)
+            known = self._claim(row.identity) if self._fits(row.identity, place) else None
             if known is not None:
                 self._move(known, place, row)
                 content = self._listed.pop(place, None)
                 if content is not None:
                     self.see_listing(known, *content)
+
+    def _fits(self, identity: Identity, place: Place) -> bool:
+        """Whether what a directory holds stays within the limit of levels when it moves there. If not it is told as
+        deleted, and as created with as many levels as fit.
+        """
+        known = next(iter(self._gone_by.get(identity, ())), self._leavers.get(identity, NO_ID))
+        room = DEPTH_MAX - 1 - self.depth_of(place[0])
+        # There are at most as many levels as directories, and one of files: nearly always this is enough to know.
+        return known == NO_ID or self._tree.totals(known).dirs < room or self._tree.height(known) <= room
 
     def _claim(self, identity: Identity) -> int | None:
         """An entry that is gone from its place and may be what has appeared elsewhere."""

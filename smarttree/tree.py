@@ -35,6 +35,13 @@ class Tree(_tree.Tree):
             eid = parent
         return eid
 
+    def height(self, eid: int) -> int:
+        """How many levels are below an entry. O(what is below it)."""
+        levels = {eid: 0}
+        for below in self.below(eid).tolist():
+            levels[below] = levels[self.parent(below)] + 1
+        return max(levels.values())
+
     def resolve(self, path: bytes) -> int:
         """The entry with that absolute path, or NO_ID: a look-up in memory, name by name, so `..` leads nowhere."""
         for root in self.roots():
