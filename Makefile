@@ -69,11 +69,28 @@ lock: ## pin the newest versions that pyproject.toml and package.json allow
 	@.ci/lock "$$(.ci/find-python)"
 	@cd tests/node && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
 
+.PHONY: bench-scan
+bench-scan: $(BUILT) build/floor/scan ## the cost of a scan against the floor and rivals [BENCH="--rounds 21 --tree linux"]
+	@$(BIN)/python -m bench.scan build/floor/scan $(BENCH)
+
+.PHONY: bench-size
+bench-size: $(BUILT) ## the size of a snapshot against JSON lines, compressed [BENCH="--tree usr"]
+	@$(BIN)/python -m bench.size $(BENCH)
+
+.PHONY: bench-gate
+bench-gate: $(BUILT) ## fail where a ratio fell: make bench-gate BASE=file [NEW=file] [BENCH="--tolerance 0.05"]
+	@if [[ -z "$(BASE)" ]]; then echo 'Which result? Say: make bench-gate BASE=bench/results/…/scan.json' >&2; exit 2; fi
+	@$(BIN)/python -m bench.gate $(BENCH) "$(BASE)" $(if $(NEW),"$(NEW)")
+
+.PHONY: bench-packages
+bench-packages: ## install what the benchmarks compare with and measure on (Debian, Ubuntu; as root)
+	@apt-get update -q && apt-get install -y --no-install-recommends $$(grep -v '^#' bench/packages.apt)
+
 .PHONY: clean
 clean: ## remove everything that make has made
 	@rm -rf $(VENV) build dist smarttree.egg-info tests/node/node_modules
 	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	@find smarttree spec tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find bench smarttree spec tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	@rm -f smarttree/*.so
 
 # ---------------------------------------------------------------- the steps
@@ -104,3 +121,7 @@ $(BUILT): $(VENV)/.project $(KERNELS) $(KERNEL_PARTS)
 tests/node/node_modules/.installed: tests/node/package.json tests/node/package-lock.json tests/node/.npmrc
 	@cd tests/node && ../../$(PHASE) "node packages" npm ci --ignore-scripts
 	@touch $@
+
+build/floor/scan: bench/floor/scan.c
+	@mkdir -p $(@D)
+	@"$${CC:-cc}" -O2 -Wall -Wextra -std=gnu17 -pthread -o $@ $<

@@ -1,8 +1,8 @@
 """Corpora: the trees that tables are measured on. Each is made once, whole or not at all, and kept.
 
 They lie below $SMARTTREE_CORPORA, or build/corpus. `linux` is Debian's linux-source-6.1, unpacked with fresh times;
-`linux-tarball` the same with the times that are in the tarball; `usr` this machine's /usr, as it is; `synthetic` is
-made of 50,000 directories and 501,000 files, from a fixed seed.
+`linux-tarball` the same with the tarball's times; `linux-scattered` with times by chance; `usr` this machine's /usr,
+as it is; `synthetic` is made of 50,000 directories and 501,000 files, from a fixed seed.
 """
 
 from __future__ import annotations
@@ -63,6 +63,17 @@ def unpack(place: Path, *options: str) -> None:
     subprocess.run(["tar", "--no-same-owner", *options, "-xJf", str(TARBALL), "-C", str(place)], check=True)
 
 
+def scatter(place: Path) -> None:
+    """Unpacks the Linux sources and gives every entry an mtime of its own within one hour: the worst for any format."""
+    unpack(place, "--touch")
+    chance, hour_ns = random.Random(SEED), 3600 * 10**9
+    latest_ns = place.stat().st_mtime_ns
+    for top, dirs, files in os.walk(place, topdown=False):
+        for name in sorted([*dirs, *files]):
+            mtime_ns = latest_ns - chance.randrange(hour_ns)
+            os.utime(os.path.join(top, name), ns=(mtime_ns, mtime_ns), follow_symlinks=False)
+
+
 def grow(place: Path) -> None:
     """Grows the synthetic tree: parents by chance among the last thousand directories, so it is deep and bushy.
 
@@ -87,6 +98,7 @@ def grow(place: Path) -> None:
 MADE: dict[str, tuple[Callable[[Path], None], str]] = {
     "linux": (lambda place: unpack(place, "--touch"), "Linux 6.1, freshly unpacked"),
     "linux-tarball": (unpack, "Linux 6.1, with the tarball's times"),
+    "linux-scattered": (scatter, "Linux 6.1, every mtime by chance within one hour"),
     "synthetic": (grow, "made from a fixed seed"),
 }
 NAMES = [*MADE, "usr"]

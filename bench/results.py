@@ -85,10 +85,10 @@ def document(table: Table, moment: datetime) -> dict[str, Any]:
 
 def text(table: Table, moment: datetime) -> str:
     """The table as it is printed."""
-    lines = [f"{table.name}, {moment:%Y-%m-%d %H:%M} UTC, {table.rounds} rounds: median (lowest..highest)"]
+    lines = [f"{table.name}, {moment:%Y-%m-%d %H:%M} UTC, rounds: {table.rounds}; median (lowest..highest)"]
     lines += [f"  {key}: {value}" for key, value in table.machine.items()]
     for tree, facts in table.trees.items():
-        lines += ["", f"{tree}: " + ", ".join(f"{value} {key}" for key, value in facts.items())]
+        lines += ["", f"{tree}: " + "; ".join(f"{key} {value}" for key, value in facts.items())]
         lines += _aligned([_header(table), *(_row(table, tree, c) for c in table.contestants)])
     lines += ["", *map(_sentence, table.verdicts)] if table.verdicts else []
     return "\n".join(lines) + "\n"

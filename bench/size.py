@@ -34,6 +34,7 @@ from smarttree.wire import PREFIX_SNAPSHOT
 
 BINARY = "smarttree snapshot"
 TARGETS = {"linux": 6.5}
+DEFAULT = ["linux", "linux-tarball", "usr"]
 
 
 class ChangedError(Exception):
@@ -119,7 +120,7 @@ def contestants(facts: Sequence[Fact], snapshot: bytes, smarttree: str) -> list[
     ]
 
 
-def measure(tree: Corpus, smarttree: str) -> tuple[list[Contestant], Samples, dict[str, str | int]]:
+def measure(tree: Corpus, smarttree: str) -> tuple[list[Contestant], Samples, dict[str, object]]:
     """One tree's rows, samples and facts. Raises ChangedError."""
     top = os.fsencode(tree.path)
     ours = Tree()
@@ -168,16 +169,11 @@ def run(trees: Sequence[Corpus]) -> Table:
 
 def main(argv: list[str]) -> int:
     """Runs and keeps the table; the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="bench.size", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument(
-        "--tree", choices=NAMES, action="append", help="may be repeated (default: linux, linux-tarball and usr)"
-    )
+    parser = argparse.ArgumentParser(prog="bench.size", description=__doc__.partition("\n")[0])
+    parser.add_argument("--tree", choices=NAMES, action="append", help=f"may be repeated (default: {DEFAULT})")
     options = parser.parse_args(argv)
     try:
-        names = options.tree or ["linux", "linux-tarball", "usr"]
-        table = run([corpus(name, corpora_folder()) for name in names])
+        table = run([corpus(name, corpora_folder()) for name in options.tree or DEFAULT])
     except (MissingError, ChangedError) as error:
         print(f"bench-size: no table: {error}", file=sys.stderr)
         return 2

@@ -25,6 +25,7 @@ cdef extern from *:
         unsigned long long ino; long long off; unsigned short reclen; unsigned char type; char name[];
     };
     #define st_getdents(fd, buf, n) syscall(SYS_getdents64, fd, buf, n)
+    #define st_add(counter, n) __atomic_fetch_add(&(counter), n, __ATOMIC_RELAXED)
     #define ST_WATCH (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE \\
                       | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
     """
@@ -37,6 +38,7 @@ cdef extern from *:
         pass
     int ST_WATCH, CLONE_FS
     long st_getdents(int, void *, size_t) noexcept nogil
+    void st_add(uint64_t, uint64_t) noexcept nogil
     int inotify_add_watch(int, const char *, uint32_t) noexcept nogil
     int unshare(int) noexcept nogil
     int pthread_mutex_init(pthread_mutex_t *, void *) noexcept nogil
@@ -280,8 +282,8 @@ cdef class Worker:
         self.frames[self.frames_n] = Frame(fd, at.depth, self.blocks_n, 0)
         self.frames_n += 1
         self.blocks_n += 1
-        self.progress.entry_count += block.count
-        self.progress.dir_count += 1
+        st_add(self.progress.entry_count, block.count)
+        st_add(self.progress.dir_count, 1)
         return 0
 
     cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil:

@@ -189,12 +189,14 @@ class Storm:
     # --- several names ------------------------------------------------------------------------------------------------
 
     def link(self) -> Iterator[Step]:
-        """A second name. It stays where it is until all have looked: a file that is written only through a name that was
-        made and removed again within one window is what inotify can't see (ARCHITECTURE.md), and is not tried."""
+        """A file with two names. Both stay where they are until all have looked: a file that is written only through a name
+        that was made and removed again within one window is what inotify can't see (ARCHITECTURE.md), and is not tried.
+        """
         self._links += 1
-        name = HELD + b"/%d-%d" % (self._worker, self._links)
-        self._held.append(name)
-        yield Step("link", self._file(), name)
+        one, other = (HELD + b"/%d-%d%s" % (self._worker, self._links, end) for end in (b"", b"-too"))
+        self._held += [one, other]
+        yield Step("make", one, number=self._dice.randrange(500))
+        yield Step("link", one, other)
 
     def through(self) -> Iterator[Step]:
         if self._held:
