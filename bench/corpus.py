@@ -75,17 +75,15 @@ def scatter(place: Path) -> None:
 
 
 def grow(place: Path) -> None:
-    """Grows the synthetic tree: parents by chance among the last thousand directories, so it is deep and bushy.
+    """Grows the synthetic tree: parents by chance among all directories, so it is bushy, and about 25 levels deep.
 
     Files are holes of their size, so that it takes inodes, not space.
     """
     chance, words = random.Random(SEED), WORDS.split()
     dirs = [place]
-    while len(dirs) <= SYNTHETIC_DIRS:
-        parent = dirs[chance.randrange(max(0, len(dirs) - 1000), len(dirs))]
-        if len(parent.parts) - len(place.parts) < 24:
-            dirs.append(parent / f"{chance.choice(words)}-{len(dirs)}")
-            dirs[-1].mkdir()
+    for number in range(SYNTHETIC_DIRS):
+        dirs.append(chance.choice(dirs) / f"{chance.choice(words)}-{number}")
+        dirs[-1].mkdir()
     for number in range(SYNTHETIC_FILES):
         name = f"{chance.choice(words)}_{chance.choice(words)}{number % 997}-{number}.{chance.choice(EXTENSIONS)}"
         fd = os.open(chance.choice(dirs) / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)

@@ -92,9 +92,11 @@ def _write(pieces: Iterator[bytes], out: BinaryIO) -> None:
         for piece in pieces:
             out.write(piece)
         out.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        # What still stands in the buffer must not be written at exit: that would fail again, aloud.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
         raise SmarttreeError(f"cannot write to standard output: {error.strerror}") from error
 
 

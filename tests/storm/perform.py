@@ -111,14 +111,14 @@ def rmtree(step: Step) -> None:
 
 
 def copy(step: Step) -> None:
-    """The first hundred entries: others may be copying too."""
+    """The first hundred entries: by a link, it may be going into itself."""
     left = 100
     for above, _, files in os.walk(step.path):
         to = step.other + above[len(step.path) :]
         os.makedirs(to, exist_ok=True)
         for name in files:
             _write(to + b"/" + name, os.O_CREAT, left)
-            left -= 1
+        left -= 1 + len(files)
         if left <= 0:
             return
 

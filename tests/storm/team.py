@@ -44,6 +44,7 @@ class Team:
             _pipe(worker.stdin).write(b"%d\n" % count)
             _pipe(worker.stdin).flush()
         self._busy = list(self._workers)
+        self._deadline = monotonic() + DEADLINE_S
 
     def is_busy(self) -> bool:
         """Whether any still works. Once none does, the round is over and counted."""
@@ -51,6 +52,7 @@ class Team:
             count, done = map(int, self._line(worker).split())
             self.steps, self.done = self.steps + count, self.done + done
             self._busy.remove(worker)
+        assert monotonic() < self._deadline, "a worker stands still"
         if not self._busy:
             self._stops.append(monotonic_ns())
         return bool(self._busy)

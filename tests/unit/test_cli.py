@@ -261,10 +261,15 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
         assert process.wait(60) == 128 + signal.SIGPIPE
 
 
-def test_a_full_disk_is_told() -> None:
+@pytest.mark.parametrize("entries", [0, 3, 300, 3_000])
+def test_a_full_disk_is_told(tmp_path: Path, entries: int) -> None:
+    """However much of the output still stands in a buffer when the disk is found to be full."""
+    for number in range(entries):
+        (tmp_path / f"{number}").touch()
     with open("/dev/full", "wb") as full:
-        command = [sys.executable, "-m", "smarttree", "/dev"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+        command = [sys.executable, "-m", "smarttree", str(tmp_path)]
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False, env=buffered)
     assert done.returncode == 1
     assert done.stderr.startswith(b"st: cannot write to standard output: ")
     assert b"Traceback" not in done.stderr
