@@ -6,9 +6,10 @@ and totals are kept true by every operation, at a cost of O(depth). `Columns` tr
 have checked ids and places. No disk, no clock, no thread: one owner changes it.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
+from smarttree._memory cimport widen
 from smarttree._xxh64 cimport xxh64
 
 cdef enum:
@@ -23,18 +24,11 @@ WIDTHS[:] = [4, 4, 2, 2, 8, 8, 8, 8, 4, 4]
 
 
 cdef int grow(void **memory, size_t *room, size_t need, size_t item) except -1:
-    """Make `memory` hold `need` items; `room` follows. Old content stays, new content is zero."""
-    cdef size_t wanted
-    cdef void *moved
-    if need <= room[0]:
-        return 0
-    wanted = max(need, room[0] + room[0] // 2, <size_t>64)
-    moved = realloc(memory[0], wanted * item)
-    if moved == NULL:
+    """`widen`, with new content zero and MemoryError for failure."""
+    cdef size_t before = room[0]
+    if not widen(memory, room, need, item):
         raise MemoryError
-    memset(<uint8_t *>moved + room[0] * item, 0, (wanted - room[0]) * item)
-    memory[0] = moved
-    room[0] = wanted
+    memset(<uint8_t *>memory[0] + before * item, 0, (room[0] - before) * item)
     return 0
 
 

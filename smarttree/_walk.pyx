@@ -8,10 +8,11 @@ another worker is idle it gives away the next subdirectory. Workers only append 
 from libc.errno cimport ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EOVERFLOW, errno
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.stdio cimport snprintf
-from libc.stdlib cimport free, malloc, qsort, realloc
+from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy, strlen
 from posix.unistd cimport close, dup, fchdir
 
+from smarttree._memory cimport widen
 from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, Stat, c_openat, observe
 
 cdef extern from *:
@@ -65,19 +66,6 @@ cdef struct Exchange:        # the subdirectories given away, and how many worke
     int count
     int waiting
     int workers
-
-
-cdef int grow(void **memory, size_t *room, size_t need, size_t item) noexcept nogil:
-    cdef size_t wanted
-    cdef void *moved
-    if need <= room[0]:
-        return 0
-    wanted = max(need, room[0] + room[0] // 2, <size_t>64)
-    moved = realloc(memory[0], wanted * item)
-    if moved == NULL:
-        return -1
-    memory[0], room[0] = moved, wanted
-    return 0
 
 
 cdef int by_name(const void *a, const void *b) noexcept nogil:
@@ -208,7 +196,7 @@ cdef class Worker:
 
     cdef int report(self, const Job *at, int error, const Key *key) noexcept nogil:
         cdef Trouble *trouble
-        if grow(<void **>&self.troubles, &self.troubles_room, self.troubles_n + 1, sizeof(Trouble)) < 0:
+        if not widen(<void **>&self.troubles, &self.troubles_room, self.troubles_n + 1, sizeof(Trouble)):
             return self.fail(ENOMEM)
         trouble = &self.troubles[self.troubles_n]
         trouble.owner, trouble.owner_worker, trouble.error = at.owner, at.owner_worker, error
@@ -238,8 +226,8 @@ cdef class Worker:
                 size = strlen(entry.name)
                 if entry.name[0] == c'.' and (size == 1 or (size == 2 and entry.name[1] == c'.')):
                     continue
-                if (grow(<void **>&self.keys, &self.keys_room, count + 1, sizeof(Key)) < 0
-                        or grow(<void **>&self.heap, &self.heap_room, self.heap_n + size + 1, 1) < 0):
+                if (not widen(<void **>&self.keys, &self.keys_room, count + 1, sizeof(Key))
+                        or not widen(<void **>&self.heap, &self.heap_room, self.heap_n + size + 1, 1)):
                     return -ENOMEM
                 memcpy(self.heap + self.heap_n, entry.name, size + 1)
                 self.keys[count].off, self.keys[count].size = self.heap_n, <uint32_t>size
@@ -264,8 +252,8 @@ cdef class Worker:
         if count < 0:
             self.report(at, <int>-count, NULL)
             count = 0
-        if (grow(<void **>&self.blocks, &self.blocks_room, self.blocks_n + 1, sizeof(Block)) < 0
-                or grow(<void **>&self.entries, &self.entries_room, self.entries_n + count, sizeof(Entry)) < 0):
+        if (not widen(<void **>&self.blocks, &self.blocks_room, self.blocks_n + 1, sizeof(Block))
+                or not widen(<void **>&self.entries, &self.entries_room, self.entries_n + count, sizeof(Entry))):
             return self.fail(ENOMEM)
         block = &self.blocks[self.blocks_n]
         block.owner, block.owner_worker, block.wd = at.owner, at.owner_worker, wd

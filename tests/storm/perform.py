@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import shutil
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 
 from tests.storm.steps import Step
 
@@ -106,8 +106,20 @@ def grow(step: Step) -> None:
         _write(step.path + b"/" + name, os.O_CREAT | os.O_TRUNC, step.number)
 
 
-def rmtree(step: Step) -> None:
-    shutil.rmtree(step.path, ignore_errors=True)
+def remove(path: bytes, within: int | None = None) -> None:
+    """A directory with everything below it, as far as that can be done now. shutil's would wait for ever for a pipe that
+    has taken the place of a directory since it looked."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+    try:
+        for name in map(os.fsencode, os.listdir(fd)):
+            with suppress(OSError):
+                if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                    remove(name, fd)
+                else:
+                    os.unlink(name, dir_fd=fd)
+    finally:
+        os.close(fd)
+    os.rmdir(path, dir_fd=within)
 
 
 def copy(step: Step) -> None:
@@ -125,7 +137,7 @@ def copy(step: Step) -> None:
 
 def again(step: Step) -> None:
     if stat.S_ISDIR(os.lstat(step.path).st_mode):
-        shutil.rmtree(step.path, ignore_errors=True)
+        remove(step.path)
         os.mkdir(step.path)
         _write(step.path + b"/a", os.O_CREAT, step.number)
     else:
@@ -146,7 +158,7 @@ def turn(step: Step) -> None:
     for kind in (step.number // 25, step.number // 5 % 5, step.number % 5):
         if os.path.lexists(step.path):
             if os.path.isdir(step.path) and not os.path.islink(step.path):
-                shutil.rmtree(step.path, ignore_errors=True)
+                remove(step.path)
             else:
                 os.unlink(step.path)
         KINDS[kind](step.path)
@@ -163,7 +175,7 @@ ACTS: dict[str, Callable[[Step], object]] = {
     "exchange": exchange,
     "deep": deep,
     "grow": grow,
-    "rmtree": rmtree,
+    "rmtree": lambda step: remove(step.path),
     "copy": copy,
     "again": again,
     "turn": turn,
