@@ -71,6 +71,7 @@ class Observer:
         self._tree, self._watcher, self._threads = tree, watcher, threads
         self._links = HardLinks(tree)
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
+        self.progress = Progress()  # of all scans but the first; cancelled, it ends the one under way
         self.problems: dict[bytes, Problem] = {}
         self.missing: set[int] = set()  # roots that can't be opened now
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
@@ -254,7 +255,9 @@ class Observer:
     def _read_whole(self, found: Reconciliation, directory: int, path: bytes, fd: int) -> None:
         """Read an open directory anew with everything below it, each directory watched before it is read."""
         depth = found.depth_of(directory)
-        listing = scan(fd, inotify=self._watcher.scan_handle, threads=self._threads, depth=depth)
+        listing = scan(
+            fd, inotify=self._watcher.scan_handle, threads=self._threads, depth=depth, progress=self.progress
+        )
         self._take_note(path, listing)
         found.see_listing(directory, listing, 0)
 
@@ -282,7 +285,7 @@ class Observer:
             # A directory with two links has no subdirectories where the file system counts them: one thread will do.
             threads = 1 if itself.nlink == 2 else self._threads
             depth = found.depth_of(place[0]) + 1
-            listing = scan(fd, inotify=self._watcher.scan_handle, threads=threads, depth=depth)
+            listing = scan(fd, inotify=self._watcher.scan_handle, threads=threads, depth=depth, progress=self.progress)
         except FileNotFoundError:
             self._defer(found, place)
             return

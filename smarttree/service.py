@@ -135,6 +135,8 @@ class Service:
         """End the engine and give back everything it holds. Ends a running scan too; may be called twice."""
         self._stopping.set()
         self._scan.cancel()
+        if self._observer is not None:
+            self._observer.progress.cancel()
         self._urgent.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -246,6 +248,8 @@ class Service:
             committed |= appended
             if not again and not (barrier and self._observer.later):
                 break
+            if self._observer.later:  # what moves while it is looked for is given the time to come to rest
+                self._stopping.wait(min(attempt, 20) / 1000)
             hints = watcher.drain()
         return committed
 

@@ -1,0 +1,119 @@
+"""A watcher that takes every liberty the contract leaves: it doubles, delays and reorders hints, and drops them saying so.
+
+Law: over the real watcher, whose hints it passes on; what is dropped comes out as `overflow`, all else within `patience`
+drains or at `release`. With no patience it keeps the barrier too, and so the whole contract. Delay is the one thing that
+it does beyond: a change may then be told late, never wrongly.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from smarttree.watch.base import Hints, WakeUp
+from smarttree.watch.linux import InotifyWatcher
+
+
+class FakeWatcher:
+    """As `InotifyWatcher`, but `doubling` of the hints come once more in the next drain, `dropping` of the drains are an
+    overflow, and each hint waits for up to `patience` drains, its evidence apart from it."""
+
+    name = "fake"
+
+    def __init__(self, seed: int = 0, *, doubling: float = 1.0, dropping: float = 0.0, patience: int = 0) -> None:
+        self._inner = InotifyWatcher()
+        self._dice = random.Random(seed)
+        self._doubling, self._dropping, self._patience = doubling, dropping, patience
+        self._queue: list[Hints] = []  # what waits: for the next drain, for the one after it, ...
+        self._released = False
+        self._wake: WakeUp | None = None
+        self.doubled = self.dropped = self.delayed = 0
+
+    @property
+    def scan_handle(self) -> int:
+        return self._inner.scan_handle
+
+    def start(self, wake: WakeUp) -> None:
+        self._wake = wake
+        self._inner.start(wake)
+
+    def placing(self) -> AbstractContextManager[None]:
+        return self._inner.placing()
+
+    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """What waits of a directory that has another id now is said of both, as by the real one."""
+        replaced = self._inner.bind(watches)
+        for hints in self._queue:
+            for old, new in replaced:
+                hints.pass_on(old, new)
+        return replaced
+
+    def forget(self, directories: Iterable[int]) -> None:
+        """Nothing is said any more of ids that another entry may soon have."""
+        ended = set(directories)
+        self._inner.forget(ended)
+        for hints in self._queue:
+            hints.names = {directory: names for directory, names in hints.names.items() if directory not in ended}
+            hints.moved = {place for place in hints.moved if place[0] not in ended}
+            hints.written = {place for place in hints.written if place[0] not in ended}
+
+    def release(self) -> None:
+        """Nothing is delayed from now on; what waits comes in the next drain."""
+        self._released = True
+        if self._wake is not None:
+            self._wake()
+
+    def drain(self) -> Hints:
+        heard = self._inner.drain()
+        now = self._queue.pop(0) if self._queue else Hints()
+        if self._released:
+            for hints in self._queue:
+                now.merge(hints)
+            self._queue = []
+        if heard and self._dice.random() < self._dropping:
+            self.dropped += 1
+            now.overflow = True
+        elif self._patience and not self._released:
+            self._delay(heard, now)
+        else:
+            now.merge(heard)
+            self._double(heard)
+        if self._queue and self._wake is not None:
+            self._wake()
+        return now
+
+    def _later(self, drains: int) -> Hints:
+        while len(self._queue) < drains:
+            self._queue.append(Hints())
+        return self._queue[drains - 1]
+
+    def _double(self, heard: Hints) -> None:
+        if heard.names and self._dice.random() < self._doubling:
+            self.doubled += 1
+            later = self._later(1)
+            later.merge(Hints(moved=set(heard.moved), written=set(heard.written)))
+            for directory, names in heard.names.items():
+                later.names.setdefault(directory, set()).update(names)
+
+    def _delay(self, heard: Hints, now: Hints) -> None:
+        """Each hint and each piece of evidence goes its own way, some of them twice."""
+        now.overflow |= heard.overflow
+        now.whole |= heard.whole
+        for directory, names in heard.names.items():
+            self._some_time(now).names.setdefault(directory, set())
+            for name in names:
+                for _ in range(1 + (self._dice.random() < self._doubling)):
+                    self._some_time(now).add(directory, name)
+        for place in heard.moved:
+            self._some_time(now).moved.add(place)
+        for place in heard.written:
+            self._some_time(now).written.add(place)
+
+    def _some_time(self, now: Hints) -> Hints:
+        drains = self._dice.randint(0, self._patience)
+        self.delayed += drains > 0
+        return self._later(drains) if drains else now
+
+    def close(self) -> None:
+        self._inner.close()

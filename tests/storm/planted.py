@@ -1,0 +1,90 @@
+"""A server with a defect: `python planted.py DEFECT …` is `st …`, but each SIGUSR1 makes it go wrong once.
+
+Law: for tests only, and nothing of the server knows of it: the defect is put over the finished program. So the mirror
+test is shown to see what it is there for.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+
+from smarttree.cli import main
+from smarttree.reconcile import Plan, Reconciliation
+from smarttree.row import Row
+from smarttree.watch.base import Hints
+from smarttree.watch.linux import InotifyWatcher
+
+
+class Trap:
+    """Armed by the signal; `spring` is true once."""
+
+    def __init__(self) -> None:
+        self._armed = False
+        signal.signal(signal.SIGUSR1, self._arm)
+
+    def _arm(self, *_: object) -> None:
+        self._armed = True
+
+    def spring(self, occasion: object) -> bool:
+        if self._armed and occasion:
+            self._armed = False
+            print("the defect has struck", file=sys.stderr, flush=True)
+            return True
+        return False
+
+
+def drop_hint(trap: Trap) -> None:
+    """One place that the kernel pointed to is forgotten."""
+    drain = InotifyWatcher.drain
+
+    def dropping(self: InotifyWatcher) -> Hints:
+        hints = drain(self)
+        if trap.spring(any(hints.names.values())):
+            next(names for names in hints.names.values() if names).pop()
+        return hints
+
+    InotifyWatcher.drain = dropping  # type: ignore[method-assign]
+
+
+def over_plan(spoil: Callable[[Plan], None], occasion: Callable[[Plan], object], trap: Trap) -> None:
+    plan_of = Reconciliation.plan
+
+    def spoiling(self: Reconciliation) -> Plan:
+        plan = plan_of(self)
+        if trap.spring(occasion(plan)):
+            spoil(plan)
+        return plan
+
+    Reconciliation.plan = spoiling  # type: ignore[method-assign]
+
+
+def skip_rename(trap: Trap) -> None:
+    """One entry is left where it was."""
+    over_plan(lambda plan: plan.moves.popitem(), lambda plan: plan.moves, trap)
+
+
+def falsify_size(trap: Trap) -> None:
+    """One file is said to be a byte larger than it is."""
+
+    def written(plan: Plan) -> list[int]:
+        return [eid for eid, update in plan.updates.items() if not update.row.is_dir]
+
+    def spoil(plan: Plan) -> None:
+        eid = written(plan)[0]
+        row: Row = plan.updates[eid].row
+        plan.updates[eid] = plan.updates[eid]._replace(row=row._replace(size=row.size + 1))
+
+    over_plan(spoil, written, trap)
+
+
+DEFECTS: dict[str, Callable[[Trap], None]] = {
+    "drop-hint": drop_hint,
+    "skip-rename": skip_rename,
+    "falsify-size": falsify_size,
+}
+
+if __name__ == "__main__":
+    DEFECTS[sys.argv[1]](Trap())
+    sys.exit(main(sys.argv[2:]))
