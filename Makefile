@@ -69,6 +69,10 @@ lock: ## pin the newest versions that pyproject.toml and package.json allow
 	@.ci/lock "$$(.ci/find-python)"
 	@cd tests/node && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
 
+.PHONY: soak
+soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees [SOAK_MINUTES=60 STORM_SEED=number]
+	@$(BIN)/python -m tests.storm.soak
+
 .PHONY: bench-scan
 bench-scan: $(BUILT) build/floor/scan ## the cost of a scan against the floor and rivals [BENCH="--rounds 21 --tree linux"]
 	@$(BIN)/python -m bench.scan build/floor/scan $(BENCH)

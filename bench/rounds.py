@@ -46,23 +46,43 @@ def ratios(over: Sequence[float], under: Sequence[float]) -> Spread:
     return spread([a / b for a, b in zip(over, under, strict=True)])
 
 
-def interleaved(
-    contestants: Sequence[Contestant], *, rounds: int, warmups: int, tell: Callable[[str], None] = lambda _: None
-) -> Samples:
-    """Every contestant once, in order, `warmups + rounds` times; the samples of the first `warmups` are dropped.
+class Rounds(NamedTuple):
+    """What `interleaved` measured, and how many rounds were disturbed, dropped and run again."""
 
+    samples: Samples
+    again: int
+
+
+def interleaved(
+    contestants: Sequence[Contestant],
+    *,
+    rounds: int,
+    warmups: int = 0,
+    spare: int = 0,
+    disturbed: Callable[[], Callable[[], bool]] = lambda: lambda: False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Rounds:
+    """Every contestant once, in order, `rounds` times after `warmups` that are dropped.
+
+    `disturbed` is called at a round's start and answers with a function for its end: whether the round is to be run
+    again, which is done at most `spare` times in all. It must not know the samples, or it would choose among them.
     `tell` hears of each round's start. An exception of a contestant ends it all: a table has all its rows or is none.
     """
     if len({contestant.name for contestant in contestants}) < len(contestants):
         raise ValueError("two contestants have the same name")
     if rounds < 1:
         raise ValueError("no rounds, no table")
-    samples: Samples = {contestant.name: {} for contestant in contestants}
-    for number in range(-warmups, rounds):
+    kept: list[dict[str, Sample]] = []
+    again, number = 0, -warmups
+    while number < rounds:
         tell(f"round {number + 1} of {rounds}" if number >= 0 else "warm-up")
-        for contestant in contestants:
-            sample = contestant.run()
-            if number >= 0:
-                for measure, value in sample.items():
-                    samples[contestant.name].setdefault(measure, []).append(value)
-    return samples
+        was_disturbed = disturbed()
+        found = {contestant.name: contestant.run() for contestant in contestants}
+        if number >= 0 and again < spare and was_disturbed():
+            again += 1
+            continue
+        if number >= 0:
+            kept.append(found)
+        number += 1
+    names = [contestant.name for contestant in contestants]
+    return Rounds({name: {m: [found[name][m] for found in kept] for m in kept[0][name]} for name in names}, again)

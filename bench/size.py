@@ -137,7 +137,7 @@ def measure(tree: Corpus, smarttree: str) -> tuple[list[Contestant], Samples, di
         "file system": filesystem(tree.path),
         "what": tree.what,
     }
-    return rows, interleaved(rows, rounds=1, warmups=0), told
+    return rows, interleaved(rows, rounds=1).samples, told
 
 
 def run(trees: Sequence[Corpus]) -> Table:

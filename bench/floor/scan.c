@@ -5,7 +5,8 @@
  * openat, getdents64, and statx of every entry relative to its directory's descriptor. Nothing is stored, sorted or
  * told: names are looked at where the kernel put them, and all that is kept is a sum over what was read, the same in
  * whatever order threads come by. Only the names of subdirectories are copied, until their parent has been read; an
- * idle thread is handed the next one, already open. Links are not followed. The time is taken inside, from before the
+ * idle thread, which looks out for it for some 0.1 ms before it sleeps (sleeping at once costs a tenth more time), is
+ * handed the next one, already open. Links are not followed. The time is taken inside, from before the
  * first open to after the last join: starting the process is not in it. Any error ends it with exit status 1: a
  * floor that skipped something would be no floor.
  */
@@ -23,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DENTS_BYTES = 65536, THREADS_MAX = 8, HANDED_MAX = 64 };
+enum { DENTS_BYTES = 65536, THREADS_MAX = 8, HANDED_MAX = 64, SPINS = 100000 };
 
 struct dirent64_raw { uint64_t ino; int64_t off; uint16_t reclen; uint8_t type; char name[]; };
 
@@ -105,6 +106,9 @@ static int next(void) { /* an open directory, or -1 when every thread is idle: t
     pthread_mutex_lock(&lock);
     idle += 1;
     atomic_fetch_add_explicit(&hungry, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&lock);
+    for (int i = 0; i < SPINS && atomic_load_explicit(&hungry, memory_order_relaxed) > 0; i++) continue;
+    pthread_mutex_lock(&lock);
     while (handed_n == 0 && idle < thread_count) pthread_cond_wait(&moved, &lock);
     if (handed_n) {
         fd = handed[--handed_n];

@@ -23,7 +23,7 @@ from tests.storm.team import Team
 from tests.storm.witness import CutFollower, LawBroken, SlowFollower, Witnesses
 
 BREACHES = (AssertionError, QtnError, OutOfStep, ConnectionError, TimeoutError, KeyError)
-"""What a witness may raise when something is wrong: by the law itself, or because the stream makes no sense any more."""
+"""What a witness may raise when something is wrong: the law itself, or because the stream makes no sense any more."""
 
 FLAGS: tuple[tuple[str, ...], ...] = (
     ("--batch-ms", "5"),
@@ -43,6 +43,7 @@ class Plan:
     workers: int = 3
     cutters: int = 0
     slow: int = 0
+    changes: bool = True  # whether to follow those too who live on changes
     flags: Sequence[str] = FLAGS[0]
     command: Sequence[str] = SERVE
     root: Path | None = None  # a tree that is there; else one is grown from the seed
@@ -62,6 +63,7 @@ class Outcome:
     entries: int = 0
     cuts: int = 0
     inside: int = 0
+    closed: int = 0  # by the server, which it may where a client is slow or too little is kept
     rebases: int = 0
 
     def __add__(self, other: Outcome) -> Outcome:
@@ -75,12 +77,12 @@ def campaign(plan: Plan) -> Outcome:
         root.mkdir()
         grow(root, plan.seed)
     outcome = Outcome()
-    with Team(root, plan.logs, seed=plan.seed, workers=plan.workers) as team:
-        with Process(root, *plan.flags, command=plan.command) as server:
-            try:
-                _rage(plan, server, root, team, outcome)
-            except BREACHES as error:
-                raise LawBroken(explain(plan, error, team.history()) + "\n" + server.log()[-4000:]) from error
+    crew = Team(root, plan.logs, seed=plan.seed, workers=plan.workers)
+    with crew as team, Process(root, *plan.flags, command=plan.command) as server:
+        try:
+            _rage(plan, server, root, team, outcome)
+        except BREACHES as error:
+            raise LawBroken(explain(plan, error, team.history()) + "\n" + server.log()[-4000:]) from error
     shutil.rmtree(plan.logs)
     return outcome
 
@@ -93,7 +95,7 @@ def grow(root: Path, seed: int) -> None:
 def _rage(plan: Plan, server: Process, root: Path, team: Team, outcome: Outcome) -> None:
     server.await_ready()
     dice = random.Random(f"clients {plan.seed}")
-    with closing(Witnesses(server.url, root, changes=plan.root is None)) as witnesses:
+    with closing(Witnesses(server.url, root, changes=plan.changes)) as witnesses:
         url = f"{server.url}/events"
         cutters = [CutFollower(url, random.Random(dice.random())) for _ in range(plan.cutters)]
         slow = [SlowFollower(url) for _ in range(plan.slow)]
@@ -105,7 +107,8 @@ def _rage(plan: Plan, server: Process, root: Path, team: Team, outcome: Outcome)
             witnesses.look(f"round {number}")
             outcome.looks += 1
             outcome.cuts, outcome.inside = sum(c.cuts for c in cutters), sum(c.inside for c in cutters)
-            outcome.rebases = sum(client.rebases for client in (*cutters, *slow))
+            outcome.rebases = sum(client.rebases for client in witnesses.everyone)
+            outcome.closed = sum(client.closed for client in witnesses.everyone)
             outcome.steps, outcome.done = team.steps, team.done
             outcome.batches, outcome.digests = witnesses.batches, witnesses.digests
             outcome.entries = witnesses.entries
@@ -120,7 +123,9 @@ def explain(plan: Plan, error: BaseException, history: list[Step]) -> str:
     complaint = f"{type(error).__name__}: {error}\n{told}\nlogs: {plan.logs}"
     if plan.root is not None:
         return complaint + "\n(on a tree that was there before: not replayed)"
-    short = shrink([*growth(plan.seed), *history], plan.flags, plan.command, within_s=plan.shrink_s)
+    short = shrink(
+        [*growth(plan.seed), *history], plan.flags, plan.command, within_s=plan.shrink_s, changes=plan.changes
+    )
     if short is None:
         return complaint + f"\n{len(history)} steps one after the other do not show it: it takes two at a time"
     (plan.logs / "shrunk").write_text("".join(step.line() + "\n" for step in short), encoding="utf-8")

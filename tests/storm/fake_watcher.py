@@ -1,8 +1,8 @@
-"""A watcher that takes every liberty the contract leaves: it doubles, delays and reorders hints, and drops them saying so.
+"""A watcher that takes every liberty: it doubles, delays and reorders hints, and drops them saying so.
 
-Law: over the real watcher, whose hints it passes on; what is dropped comes out as `overflow`, all else within `patience`
-drains or at `release`. With no patience it keeps the barrier too, and so the whole contract. Delay is the one thing that
-it does beyond: a change may then be told late, never wrongly.
+Law: it passes on the real watcher's hints; what is dropped comes out as `overflow`, all else within `patience` drains
+or at `release`. With no patience it keeps the barrier, and so the whole contract. Delay is the one thing that it does
+beyond that: a change may then be told late, never wrongly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from smarttree.watch.linux import InotifyWatcher
 
 
 class FakeWatcher:
-    """As `InotifyWatcher`, but `doubling` of the hints come once more in the next drain, `dropping` of the drains are an
+    """As `InotifyWatcher`, but `doubling` of the drains are said once more in the next, `dropping` of them are an
     overflow, and each hint waits for up to `patience` drains, its evidence apart from it."""
 
     name = "fake"
@@ -24,11 +24,18 @@ class FakeWatcher:
     def __init__(self, seed: int = 0, *, doubling: float = 1.0, dropping: float = 0.0, patience: int = 0) -> None:
         self._inner = InotifyWatcher()
         self._dice = random.Random(seed)
-        self._doubling, self._dropping, self._patience = doubling, dropping, patience
+        self._doubling, self._dropping, self.patience = doubling, dropping, patience
         self._queue: list[Hints] = []  # what waits: for the next drain, for the one after it, ...
         self._released = False
         self._wake: WakeUp | None = None
         self.doubled = self.dropped = self.delayed = 0
+
+    @property
+    def has_struck(self) -> bool:
+        """Whether each thing that was asked for has been done."""
+        if self.patience:
+            return self.delayed > 0 and (self.dropped > 0 or not self._dropping)
+        return self.dropped > 0 if self._dropping else self.doubled > 0
 
     @property
     def scan_handle(self) -> int:
@@ -68,13 +75,12 @@ class FakeWatcher:
         heard = self._inner.drain()
         now = self._queue.pop(0) if self._queue else Hints()
         if self._released:
-            for hints in self._queue:
-                now.merge(hints)
-            self._queue = []
+            while self._queue:
+                now.merge(self._queue.pop())
         if heard and self._dice.random() < self._dropping:
             self.dropped += 1
             now.overflow = True
-        elif self._patience and not self._released:
+        elif self.patience and not self._released:
             self._delay(heard, now)
         else:
             now.merge(heard)
@@ -111,7 +117,7 @@ class FakeWatcher:
             self._some_time(now).written.add(place)
 
     def _some_time(self, now: Hints) -> Hints:
-        drains = self._dice.randint(0, self._patience)
+        drains = self._dice.randint(0, self.patience)
         self.delayed += drains > 0
         return self._later(drains) if drains else now
 

@@ -107,8 +107,8 @@ def grow(step: Step) -> None:
 
 
 def remove(path: bytes, within: int | None = None) -> None:
-    """A directory with everything below it, as far as that can be done now. shutil's would wait for ever for a pipe that
-    has taken the place of a directory since it looked."""
+    """A directory with everything below it, as far as that can be done now. shutil's would wait for ever for a pipe
+    that has taken the place of a directory since it looked."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
     try:
         for name in map(os.fsencode, os.listdir(fd)):

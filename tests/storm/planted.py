@@ -1,4 +1,5 @@
-"""A server with a defect: `python planted.py DEFECT …` is `st …`, but each SIGUSR1 makes it go wrong once.
+"""A server with a defect: `python planted.py DEFECT …` is `st …`, but each SIGUSR1 makes it go wrong once; with
+`DEFECT:always` it does so whenever it can.
 
 Law: for tests only, and nothing of the server knows of it: the defect is put over the finished program. So the mirror
 test is shown to see what it is there for.
@@ -18,10 +19,10 @@ from smarttree.watch.linux import InotifyWatcher
 
 
 class Trap:
-    """Armed by the signal; `spring` is true once."""
+    """Armed by the signal; `spring` is true once, or always."""
 
-    def __init__(self) -> None:
-        self._armed = False
+    def __init__(self, *, always: bool) -> None:
+        self._armed = self._always = always
         signal.signal(signal.SIGUSR1, self._arm)
 
     def _arm(self, *_: object) -> None:
@@ -29,7 +30,7 @@ class Trap:
 
     def spring(self, occasion: object) -> bool:
         if self._armed and occasion:
-            self._armed = False
+            self._armed = self._always
             print("the defect has struck", file=sys.stderr, flush=True)
             return True
         return False
@@ -48,7 +49,7 @@ def drop_hint(trap: Trap) -> None:
     InotifyWatcher.drain = dropping  # type: ignore[method-assign]
 
 
-def over_plan(spoil: Callable[[Plan], None], occasion: Callable[[Plan], object], trap: Trap) -> None:
+def over_plan(spoil: Callable[[Plan], object], occasion: Callable[[Plan], object], trap: Trap) -> None:
     plan_of = Reconciliation.plan
 
     def spoiling(self: Reconciliation) -> Plan:
@@ -86,5 +87,6 @@ DEFECTS: dict[str, Callable[[Trap], None]] = {
 }
 
 if __name__ == "__main__":
-    DEFECTS[sys.argv[1]](Trap())
+    defect, _, often = sys.argv[1].partition(":")
+    DEFECTS[defect](Trap(always=often == "always"))
     sys.exit(main(sys.argv[2:]))

@@ -24,7 +24,9 @@ from tests.storm.witness import Witnesses
 SYNC = Step("sync", b"")
 
 
-def replay(steps: Sequence[Step], flags: Sequence[str] = (), command: Sequence[str] = SERVE) -> str | None:
+def replay(
+    steps: Sequence[Step], flags: Sequence[str] = (), command: Sequence[str] = SERVE, *, changes: bool = True
+) -> str | None:
     """What is wrong after these steps, or at one of their `sync`s; None if nothing is."""
     with tempfile.TemporaryDirectory(prefix="smarttree-replay-", ignore_cleanup_errors=True) as path:
         root = Path(path, "root")
@@ -32,7 +34,7 @@ def replay(steps: Sequence[Step], flags: Sequence[str] = (), command: Sequence[s
         with Process(root, *flags, command=command) as server:
             try:
                 server.await_ready()
-                with closing(Witnesses(server.url, root)) as witnesses:
+                with closing(Witnesses(server.url, root, changes=changes)) as witnesses:
                     _run(steps, root, witnesses)
             except (AssertionError, QtnError, OutOfStep, ConnectionError, TimeoutError, KeyError) as error:
                 return f"{type(error).__name__}: {error}\n{server.log()}"
@@ -53,21 +55,26 @@ def _run(steps: Sequence[Step], root: Path, witnesses: Witnesses) -> None:
 
 
 def shrink(
-    steps: list[Step], flags: Sequence[str] = (), command: Sequence[str] = SERVE, *, within_s: float = 60.0
+    steps: list[Step],
+    flags: Sequence[str] = (),
+    command: Sequence[str] = SERVE,
+    *,
+    within_s: float = 60.0,
+    changes: bool = True,
 ) -> list[Step] | None:
     """The fewest steps found in that time that still go wrong, one by one; None if even all of them don't.
 
     Delta debugging: ever smaller parts are left out, as long as what is left goes wrong.
     """
     deadline = monotonic() + within_s
-    if replay(steps, flags, command) is None:
+    if replay(steps, flags, command, changes=changes) is None:
         return None
     parts = 2
     while len(steps) > 1 and monotonic() < deadline:
         size = -(-len(steps) // parts)
         for start in range(0, len(steps), size):
             left = steps[:start] + steps[start + size :]
-            if monotonic() > deadline or replay(left, flags, command) is not None:
+            if monotonic() > deadline or replay(left, flags, command, changes=changes) is not None:
                 break
         else:
             if size == 1:

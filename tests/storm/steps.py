@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 PLAIN = [b"a", b"b", b"c", b"d", b"e.c", b"f.c", b"g.h", b"h"]
 ODD = [b"\xff\xfe", b"new\nline", b" ", b"data: x\n\nid: 1", b"\x1b[31m", b"n" * 255, b"w\xc3\xa4re", b"%2e", b"..."]
 HELD = b"held"
-"""The directory of fresh second names, which no step of the storm removes before all have looked (see `Storm.link`)."""
+"""The directory of files with several names (see `Storm.link`)."""
 
 WEIGHTS = {
     "make": 8, "append": 6, "truncate": 2, "save": 6, "mkdir": 4, "deep": 1, "rename": 10, "move": 4, "swap": 3,
@@ -52,7 +52,7 @@ def growth(seed: int, count: int = 60) -> Iterator[Step]:
     dice = random.Random(f"growth {seed}")
     yield Step("mkdir", HELD)
     for _ in range(count):
-        path = b"/".join(dice.choices(PLAIN[:5], k=dice.choice((1, 2, 2, 3, 4))))
+        path = b"/".join(dice.choices(PLAIN[:4], k=dice.choice((1, 2, 2, 3, 4))))
         yield Step("grow", path, number=dice.randrange(100))
 
 
@@ -61,8 +61,9 @@ class Storm:
 
     def __init__(self, seed: int, worker: int, known: Iterable[bytes]) -> None:
         self._dice = random.Random(f"storm {seed} {worker}")
-        self._worker, self._links = worker, 0
-        self._held: list[bytes] = []
+        self._worker, self._names_made = worker, 0
+        self._linked: list[list[bytes]] = []  # the names of each file that has, or had, two
+        self._mapped: set[bytes] = set()
         self._root: Node = {}
         self._spots = 0
         for path in known:
@@ -78,10 +79,8 @@ class Storm:
             self._spots += 1
 
     def round(self, count: int) -> Iterator[Step]:
-        """`count` steps. All that was done before is known to everyone by now: second names that were held may go."""
-        for name in self._held:
-            yield Step("rename", name, self._place())
-        self._held = []
+        """`count` steps. All that was done before is known to everyone by now."""
+        yield from self._age()
         acts, weights = list(WEIGHTS), list(WEIGHTS.values())
         for _ in range(count):
             if self._spots > SPOTS_MAX and self._dice.random() < 0.5:
@@ -156,10 +155,9 @@ class Storm:
         return self._on_file("save", 3000)
 
     def map(self) -> Iterator[Step]:
-        """Into a file of one's own, as a mapping that another cuts short ends the process; later it goes where others are."""
+        """Into a file of one's own, as a mapping that another cuts short ends the process; later it is moved."""
         name = HELD + b"/map%d-%d" % (self._worker, self._dice.randrange(3))
-        if name not in self._held:
-            self._held.append(name)
+        self._mapped.add(name)
         yield Step("map", name, number=self._dice.randrange(4096))
 
     def truncate(self) -> Iterator[Step]:
@@ -171,7 +169,9 @@ class Storm:
 
     def utime(self) -> Iterator[Step]:
         spot = self._spot()
-        when = self._dice.choice((0, 1, -1, 10**18, self._dice.randrange(1 << 61), -self._dice.randrange(1 << 31) * 10**9))
+        when = self._dice.choice(
+            (0, 1, -1, 10**18, self._dice.randrange(1 << 61), -self._dice.randrange(1 << 31) * 10**9)
+        )
         yield Step("utime", spot[0] if spot else self._place(), number=when)
 
     def symlink(self) -> Iterator[Step]:
@@ -189,18 +189,37 @@ class Storm:
     # --- several names ------------------------------------------------------------------------------------------------
 
     def link(self) -> Iterator[Step]:
-        """A file with two names. Both stay where they are until all have looked: a file that is written only through a name
-        that was made and removed again within one window is what inotify can't see (ARCHITECTURE.md), and is not tried.
-        """
-        self._links += 1
-        one, other = (HELD + b"/%d-%d%s" % (self._worker, self._links, end) for end in (b"", b"-too"))
-        self._held += [one, other]
+        """A file with two names. A name of it that is made in a round is not removed in that round: a file that is
+        written only through a name made and removed within one window is what inotify can't see (ARCHITECTURE.md)."""
+        one, other = self._held_name(), self._held_name()
+        self._linked.append([one, other])
         yield Step("make", one, number=self._dice.randrange(500))
         yield Step("link", one, other)
 
     def through(self) -> Iterator[Step]:
-        if self._held:
-            yield Step(self._dice.choice(("append", "truncate", "chmod")), self._dice.choice(self._held), number=448)
+        if self._linked:
+            name = self._dice.choice(self._dice.choice(self._linked))
+            yield Step(self._dice.choice(("append", "truncate", "chmod", "make")), name, number=448)
+
+    def _held_name(self) -> bytes:
+        self._names_made += 1
+        return HELD + b"/%d-%d" % (self._worker, self._names_made)
+
+    def _age(self) -> Iterator[Step]:
+        """At the start of a round: a file of two names has one changed, or loses one, or then goes to the others."""
+        for name in sorted(self._mapped):
+            yield Step("rename", name, self._place())
+        self._mapped = set()
+        for names in list(self._linked):
+            if len(names) == 1:
+                yield Step("rename", names[0], self._place())
+                self._linked.remove(names)
+            elif self._dice.random() < 0.5:
+                yield Step("unlink", names.pop(self._dice.randrange(2)))
+            else:
+                to = self._held_name()
+                yield Step("rename", names[0], to)
+                names[0] = to
 
     # --- moving -------------------------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ class Team:
 
     def is_busy(self) -> bool:
         """Whether any still works. Once none does, the round is over and counted."""
-        for worker in [worker for worker in self._busy if select.select([worker.stdout], [], [], 0)[0]]:
+        for worker in [worker for worker in self._busy if select.select([_pipe(worker.stdout)], [], [], 0)[0]]:
             count, done = map(int, self._line(worker).split())
             self.steps, self.done = self.steps + count, self.done + done
             self._busy.remove(worker)

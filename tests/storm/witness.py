@@ -10,7 +10,7 @@ import socket
 from copy import deepcopy
 from pathlib import Path
 
-from tests.clients.plain import Follower, ProtocolBreach, Stream, get_json
+from tests.clients.plain import Follower, ProtocolBreach, Stream, Turn, get_json
 from tests.disk import Listing, difference, listing, mirror_listing
 from tests.integration.consumers import ByDeltas, ByWords, shape_of, without_times_of_directories
 
@@ -47,67 +47,71 @@ class CutStream(Stream):
         return self.budget is not None and self.taken >= self.budget
 
 
-class CutFollower(Follower):
-    """A client that is cut off again and again, as `dice` say, and resumes by the last id it has committed.
+class ResumingFollower(Follower):
+    """A client that comes back when its stream ends, as an EventSource does.
 
-    `cuts` counts all, `inside` those in the middle of a frame, `rebases` the times it was told everything anew.
+    It reads only when it is asked to `reach` a clock. `closed` counts the ends that were the server's doing, `rebases`
+    the times it was told everything anew.
     """
 
+    closed = rebases = 0
+
+    def reach(self, clock: str) -> None:
+        """Follows until this clock or a later one is committed."""
+        while position(self.last_id) < position(clock):
+            before = len(self.turns)
+            if self.step(OPENING_S) is None:
+                self._note_end()
+                self.reconnect()
+            for turn in self.turns[before:]:
+                self.rebases += any(tree["reason"] == "rebase" for tree in turn.named("tree"))
+
+    def _note_end(self) -> None:
+        self.closed += 1
+
+
+class CutFollower(ResumingFollower):
+    """A client that is cut off again and again, as `dice` say, and resumes by the last id it has committed.
+
+    `cuts` counts all, `inside` those in the middle of a frame.
+    """
+
+    cuts = inside = 0
+    _patience = 1  # doubled by each connection that brought nothing whole, so that it gets on in the end
+
     def __init__(self, url: str, dice: random.Random) -> None:
-        self.dice, self.cuts, self.inside, self.rebases = dice, 0, 0, 0
+        self.dice = dice
         super().__init__(url)
 
     def _connected(self) -> Stream:
-        """Cut at once, soon or late; now and then not at all, so that it gets on even where openings are large."""
         stream = CutStream(self.url, headers=self.headers, last_id=self.last_id)
         if stream.status != 200:
             stream.close()
             raise ProtocolBreach(f"{self.url}: status {stream.status}")
-        if self.dice.random() < 0.97:
-            stream.budget = int(10 ** self.dice.uniform(1.5, 3.8))
+        stream.budget = int(10 ** self.dice.uniform(1.5, 3.2)) * self._patience
+        self._patience *= 2
         return stream
 
-    def reach(self, clock: str) -> None:
-        """Follows, through all cuts, until this clock or a later one is committed."""
-        while position(self.last_id) < position(clock) or self.last_id.partition("-")[0] != clock.partition("-")[0]:
-            before = len(self.turns)
-            if self.step(OPENING_S) is None:
-                self._resume()
-            for turn in self.turns[before:]:
-                self.rebases += any(tree["reason"] == "rebase" for tree in turn.named("tree"))
+    def _commit(self, turn: Turn) -> None:
+        super()._commit(turn)
+        self._patience = 1
 
-    def _resume(self) -> None:
+    def _note_end(self) -> None:
         stream = self.stream
-        if not (isinstance(stream, CutStream) and stream.is_cut()):
-            raise LawBroken("the server has closed the stream of a client that was not slow")
-        self.cuts += 1
-        self.inside += stream.is_inside_a_frame
-        self.reconnect()
+        if isinstance(stream, CutStream) and stream.is_cut():
+            self.cuts += 1
+            self.inside += stream.is_inside_a_frame
+        else:
+            self.closed += 1
 
 
-class SlowFollower(Follower):
-    """A client with little room for what it does not read, which reads only when it is asked to `reach` a clock.
-
-    The server may close it in the middle of a batch; then it resumes. `closed` counts that, `rebases` the trees anew.
-    """
-
-    def __init__(self, url: str) -> None:
-        self.closed = self.rebases = 0
-        super().__init__(url)
+class SlowFollower(ResumingFollower):
+    """It has little room for what it does not read, and reads only when all is over."""
 
     def _connected(self) -> Stream:
         stream = super()._connected()
         stream._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         return stream
-
-    def reach(self, clock: str) -> None:
-        while position(self.last_id) < position(clock):
-            before = len(self.turns)
-            if self.step(OPENING_S) is None:
-                self.closed += 1
-                self.reconnect()
-            for turn in self.turns[before:]:
-                self.rebases += any(tree["reason"] == "rebase" for tree in turn.named("tree"))
 
 
 def position(clock: str) -> int:
@@ -118,14 +122,14 @@ def position(clock: str) -> int:
 class Witnesses:
     """Several clients of one server, and the disk. `follow` between the steps of a storm, `look` when it stands still.
 
-    One follows everything and two live on its changes (by words, by deltas), one takes `tree` and `quantum` alone, and
-    further ones may be added to `clients`: each has `reach`, or `until_clock`.
+    One follows everything and two live on its `changes` (by words, by deltas), one takes `tree` and `quantum` alone,
+    and further ones may be added to `clients`. Those that live on changes can't take a tree anew in between.
     """
 
     def __init__(self, url: str, *roots: Path, changes: bool = True) -> None:
         self.url, self.roots = url, roots
-        self.full, self.bare = Follower(f"{url}/events"), Follower(f"{url}/events{BARE}")
-        self.clients: list[CutFollower | SlowFollower] = []
+        self.full, self.bare = ResumingFollower(f"{url}/events"), ResumingFollower(f"{url}/events{BARE}")
+        self.clients: list[ResumingFollower] = []
         for follower in (self.full, self.bare):
             follower.turn(OPENING_S)
         self.consumers = changes
@@ -134,16 +138,18 @@ class Witnesses:
         self.full.turns.clear()
         self.batches = self.digests = self.entries = 0
 
+    @property
+    def everyone(self) -> list[ResumingFollower]:
+        return [self.full, self.bare, *self.clients]
+
     def sync(self) -> str:
         return str(get_json(f"{self.url}/clock?sync=1")["clock"])
 
     def follow(self) -> str:
         """Every client but the slow ones comes up to now; the clock."""
         clock = self.sync()
-        for follower in (self.full, self.bare):
-            follower.until(lambda self: position(self.last_id) >= position(clock), OPENING_S)
-        for client in self.clients:
-            if isinstance(client, CutFollower):
+        for client in self.everyone:
+            if not isinstance(client, SlowFollower):
                 client.reach(clock)
         self._take_changes()
         return clock
@@ -153,8 +159,9 @@ class Witnesses:
         clock = self.follow()
         for client in self.clients:
             client.reach(clock)
+        _refuse("a client that keeps up was told everything anew" if self.full.rebases and self.consumers else "", when)
         disk = {path: seen for root in self.roots for path, seen in listing(bytes(root)).items()}
-        for follower in (self.full, self.bare, *self.clients):
+        for follower in self.everyone:
             _refuse("" if follower.last_id == clock else f"at {follower.last_id} instead of {clock}", when)
             _refuse(difference(disk, mirror_listing(follower.mirror)), when)
             in_full = follower.mirror.digest() == follower.mirror.service_digest
@@ -187,7 +194,7 @@ class Witnesses:
         _refuse(f"by the words: {sorted(words)[:20]}" if words else "", when)
 
     def close(self) -> None:
-        for follower in (self.full, self.bare, *self.clients):
+        for follower in self.everyone:
             follower.close()
 
 

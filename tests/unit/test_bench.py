@@ -75,8 +75,15 @@ def tree(tmp_path: Path) -> Path:
 def test_turns_are_taken_and_warm_ups_dropped() -> None:
     log: list[str] = []
     rows = [contestant(name, iter(values), log=log) for name, values in (("a", [9.0, 1, 2]), ("b", [9.0, 3, 4]))]
-    assert interleaved(rows, rounds=2, warmups=1) == {"a": {"ns": [1, 2]}, "b": {"ns": [3, 4]}}
+    assert interleaved(rows, rounds=2, warmups=1).samples == {"a": {"ns": [1, 2]}, "b": {"ns": [3, 4]}}
     assert log == ["a", "b"] * 3
+
+
+def test_a_disturbed_round_is_run_again_as_often_as_there_is_spare() -> None:
+    answers = iter([True, False, True, True])
+    row = contestant("a", iter([1.0, 2, 3, 4, 5]))
+    measured = interleaved([row], rounds=3, spare=2, disturbed=lambda: lambda: next(answers))
+    assert measured == ({"a": {"ns": [2, 4, 5]}}, 2)
 
 
 def test_a_ratio_is_of_one_round_so_drift_cancels() -> None:
@@ -89,9 +96,9 @@ def test_a_ratio_is_of_one_round_so_drift_cancels() -> None:
 def test_a_contestant_that_fails_ends_the_table() -> None:
     rows = [contestant("a", iter([1.0, 2.0])), contestant("b", iter([1.0]))]
     with pytest.raises(StopIteration):
-        interleaved(rows, rounds=2, warmups=0)
+        interleaved(rows, rounds=2)
     with pytest.raises(ValueError, match="same name"):
-        interleaved([rows[0], rows[0]], rounds=1, warmups=0)
+        interleaved([rows[0], rows[0]], rounds=1)
 
 
 # ---------------------------------------------------------------- what is missing, and who did other work
