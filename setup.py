@@ -8,12 +8,15 @@ Generated C and objects go below build/, one directory for each variant, so that
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-KERNELS = sorted(path.stem for path in Path("smarttree").glob("_*.pyx"))
+# What speaks to the Linux kernel; elsewhere disk/portable.py and watch/portable.py stand in for it.
+LINUX_ONLY = {"_scan", "_stat", "_walk", "_watch"} if sys.platform != "linux" else set()
+KERNELS = sorted(path.stem for path in Path("smarttree").glob("_*.pyx") if path.stem not in LINUX_ONLY)
 
 VARIANT = {"": "fast", "0": "fast", "1": "debug", "asan": "asan"}[os.environ.get("SMARTTREE_DEBUG", "")]
 DEBUG = VARIANT != "fast"

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.results import FORMAT, RESULTS
+from bench.report import FORMAT, RESULTS
 
 TOLERANCE = 0.10
 """By how much of itself a ratio may fall: between repeated runs on a quiet machine, medians move by half of this."""

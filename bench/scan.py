@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.corpus import NAMES, Corpus, corpora_folder, corpus
 from bench.machine import ROOT, Others, card, filesystem
 from bench.programs import MissingError, library_version, program, program_version, timed
-from bench.results import Table, Verdict, text, write
+from bench.report import Table, Verdict, text, write
 from bench.rounds import Contestant, Sample, Samples, interleaved, ratios
 
 FLOOR, FIND = "floor, 2 threads", "find -printf"

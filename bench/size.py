@@ -24,7 +24,7 @@ import zstandard
 from bench.corpus import NAMES, Corpus, corpora_folder, corpus
 from bench.machine import card, filesystem
 from bench.programs import MissingError
-from bench.results import Table, Verdict, write
+from bench.report import Table, Verdict, write
 from bench.rounds import Contestant, Sample, Samples, interleaved
 from smarttree._scan import scan
 from smarttree.clock import Clock

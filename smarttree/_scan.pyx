@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memset
 import os
 import threading
 
-from smarttree._stat cimport row_of
+from smarttree._listing cimport Item, Listing
 from smarttree._walk cimport Block, Entry, Progress, Trouble, Worker
 from smarttree._walk import Pool
 
@@ -17,63 +17,6 @@ cdef enum:
     WORKERS_MAX = 8
     UNREAD = 0xFFFFFFFF
     VANISHED = 0xFFFFFFFE
-
-
-cdef class Listing:
-    """What a scan found: item 0 is the directory itself, the others follow in directory order. Immutable.
-
-    `problems` lists (index of the directory, name in it or b"", errno) for what could not be read.
-    """
-
-    def __dealloc__(self):
-        free(self.items)
-        free(self.heap)
-
-    def __len__(self):
-        return self.n
-
-    cdef Item *at(self, index) except NULL:
-        if not 0 <= index < self.n:
-            raise IndexError(index)
-        return &self.items[<uint32_t>index]
-
-    def name(self, index):
-        cdef Item *item = self.at(index)
-        return PyBytes_FromStringAndSize(<char *>self.heap + item.name_off, item.name_len)
-
-    def row(self, index):
-        return row_of(&self.at(index).stat)
-
-    def parent(self, index):
-        return self.at(index).parent
-
-    def children(self, index):
-        """The indices of a directory's entries."""
-        cdef Item *item = self.at(index)
-        return range(item.first, item.first + item.count)
-
-    def watch(self, index):
-        """The watch descriptor that was placed on a directory before it was read, or -1."""
-        return self.at(index).wd
-
-    def watches(self):
-        """(index, watch descriptor) of every directory that is watched."""
-        cdef uint32_t i
-        return [(i, self.items[i].wd) for i in range(self.n) if self.items[i].wd >= 0]
-
-    def hard_linked(self):
-        """(index, inode) of every entry that is no directory and has other names."""
-        cdef uint32_t i
-        return [(i, self.items[i].stat.ino) for i in range(self.n)
-                if self.items[i].stat.nlink > 1 and self.items[i].stat.mode & 0xF000 != 0x4000]
-
-    def path(self, index):
-        """The path of an item relative to the scanned directory; b"" for the directory itself."""
-        cdef list parts = []
-        while index:
-            parts.append(self.name(index))
-            index = self.at(index).parent
-        return b"/".join(reversed(parts))
 
 
 cdef class Numbering:

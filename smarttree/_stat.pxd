@@ -2,6 +2,8 @@
 """`statx`, reduced to what the Tree keeps: shared by the scan and by single looks."""
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
+from smarttree._listing cimport Stat
+
 cdef extern from *:
     """
     #ifndef _GNU_SOURCE
@@ -30,16 +32,6 @@ cdef extern from *:
     int c_statx "statx"(int, const char *, int, unsigned int, statx_t *) noexcept nogil
 
 
-cdef struct Stat:
-    uint64_t size
-    int64_t mtime
-    int64_t ctime
-    uint64_t ino
-    uint32_t birth       # a 32-bit fingerprint of the birth time; 0 where the file system has none
-    uint32_t nlink
-    uint16_t mode
-
-
 cdef inline int64_t nanoseconds(timestamp t) noexcept nogil:
     return t.tv_sec * 1000000000 + t.tv_nsec
 
@@ -57,6 +49,3 @@ cdef inline int observe(int fd, const char *name, int flags, Stat *out) noexcept
         birth = <uint64_t>nanoseconds(seen.stx_btime) * 0x9E3779B97F4A7C15ULL
         out.birth = max(<uint32_t>(birth >> 32), <uint32_t>1)
     return 0
-
-
-cdef object row_of(const Stat *seen)

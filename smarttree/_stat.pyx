@@ -6,11 +6,7 @@ from libc.stdlib cimport free, malloc
 
 import os
 
-from smarttree.row import Row
-
-
-cdef object row_of(const Stat *seen):
-    return Row(seen.mode, seen.size, seen.mtime, seen.ctime, seen.ino, seen.birth, seen.nlink)
+from smarttree._listing cimport Stat, row_of
 
 
 def look(int fd, list names):

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t
 
 from smarttree._columns cimport Columns
-from smarttree._scan cimport Listing
+from smarttree._listing cimport Listing
 
 
 cdef class Tree(Columns):

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smarttree._columns import Columns
-from smarttree._scan import Listing
+from smarttree._listing import Listing
 from smarttree.row import Row
 
 class Tree(Columns):

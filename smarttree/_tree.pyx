@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, Columns, Digest, Dir, grow, plus
-from smarttree._scan cimport Item, Listing
+from smarttree._listing cimport Item, Listing
 
 
 cdef class Tree(Columns):

@@ -1,6 +1,6 @@
 from typing import Self
 
-from smarttree._scan import Listing
+from smarttree._listing import Listing
 
 class Defect(Exception):
     column: int

@@ -12,7 +12,7 @@ from smarttree._buffer cimport (
     Bits, Reader, finished, get_bits, get_byte, get_bytes, get_text, get_varint, get_zigzag, reader,
 )
 from smarttree._columns cimport grow
-from smarttree._scan cimport Item, Listing
+from smarttree._listing cimport Item, Listing
 
 cdef enum:
     COLUMNS = 11

@@ -2,7 +2,7 @@
 """What the workers of a scan leave behind, each in memory of its own, for `_scan` to number."""
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
-from smarttree._stat cimport Stat
+from smarttree._listing cimport Stat
 
 
 cdef struct Entry:           # one entry of a directory that was read

@@ -12,8 +12,9 @@ from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy, strlen
 from posix.unistd cimport close, dup, fchdir
 
+from smarttree._listing cimport Stat
 from smarttree._memory cimport widen
-from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, Stat, c_openat, observe
+from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, c_openat, observe
 
 cdef extern from *:
     """

@@ -12,17 +12,14 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from smarttree._scan import Listing, scan
-from smarttree._stat import look, look_at
-from smarttree._walk import Progress
+from smarttree._listing import Listing
+from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.links import HardLinks
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Place, Watcher
 
 PROBLEMS_MAX = 1000
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_PART_BYTES = 4000  # one open() takes a path of less than PATH_MAX (4,096) bytes
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
 
 
@@ -32,23 +29,6 @@ class Problem(NamedTuple):
     path: bytes
     errno: int
     message: str
-
-
-def open_directory(path: bytes) -> int:
-    """A descriptor of the directory at an absolute path of any length; the last name may be no symbolic link."""
-    fd = os.open(b"/", _OPEN)
-    rest = path.lstrip(b"/")
-    while rest:
-        part, rest = rest, b""
-        if len(part) > _PART_BYTES:
-            cut = part.rfind(b"/", 0, _PART_BYTES)
-            part, rest = part[:cut], part[cut + 1 :]
-        try:
-            inner = os.open(part, _OPEN, dir_fd=fd)
-        finally:
-            os.close(fd)
-        fd = inner
-    return fd
 
 
 class _Window(NamedTuple):
@@ -67,11 +47,11 @@ class _Window(NamedTuple):
 class Observer:
     """Looks at the disk for one Tree. Used by the engine's thread only."""
 
-    def __init__(self, tree: Tree, watcher: Watcher, *, threads: int) -> None:
-        self._tree, self._watcher, self._threads = tree, watcher, threads
+    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int) -> None:
+        self._tree, self._watcher, self._disk, self._threads = tree, watcher, disk, threads
         self._links = HardLinks(tree)
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
-        self.progress = Progress()  # of all scans but the first; cancelled, it ends the one under way
+        self.progress = disk.progress()  # of all scans but the first; cancelled, it ends the one under way
         self.problems: dict[bytes, Problem] = {}
         self.missing: set[int] = set()  # roots that can't be opened now
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
@@ -81,13 +61,22 @@ class Observer:
     def add_root(self, path: bytes, progress: Progress) -> int:
         """Scan and watch a directory and put it in the tree. Raises OSError, InterruptedError."""
         with self._watcher.placing():
-            listing = scan(path, inotify=self._watcher.scan_handle, threads=self._threads, progress=progress)
+            opened = self._disk.open(path, follow=True)
+            try:
+                listing = self._scan(opened, depth=0, progress=progress)
+            finally:
+                opened.close()
             root = self._tree.graft(listing, path)
             self._watcher.bind((root + index, wd) for index, wd in listing.watches())
         for index, ino in listing.hard_linked():
             self._links.add(ino, root + index)
         self._note_problems(path, listing)
         return root
+
+    def _scan(self, opened: Directory, *, depth: int, progress: Progress) -> Listing:
+        # A directory with two links has no subdirectories where the file system counts them: one thread will do.
+        threads = 1 if opened.row().nlink == 2 else self._threads
+        return opened.scan(watch=self._watcher.scan_handle, threads=threads, depth=depth, progress=progress)
 
     # --- hints ------------------------------------------------------------------------------------------------------
 
@@ -186,7 +175,7 @@ class Observer:
 
     def _look_in(self, window: _Window, directory: int, path: bytes) -> bool:
         try:
-            fd = open_directory(path)
+            opened = self._disk.open(path)
         except OSError as error:
             if error.errno in _FORBIDDEN:
                 self._note_problem(path, error.errno or 0)
@@ -194,15 +183,15 @@ class Observer:
                 return True
             return self._suspect(window, directory)
         try:
-            itself = look_at(fd)
+            itself = opened.row()
             if itself.identity != self._tree.row(directory).identity:
                 return self._suspect(window, directory)
-            self._see(window, fd, directory, path)
+            self._see(window, opened, directory, path)
             if directory in window.whole:
-                self._read_whole(window.found, directory, path, fd)
+                self._read_whole(window.found, directory, path, opened)
             window.found.see_itself(directory, itself)
         finally:
-            os.close(fd)
+            opened.close()
         return True
 
     def _suspect(self, window: _Window, directory: int) -> bool:
@@ -213,9 +202,9 @@ class Observer:
         window.waiting.setdefault(parent, set()).add(name)
         return True
 
-    def _see(self, window: _Window, fd: int, directory: int, path: bytes) -> None:
+    def _see(self, window: _Window, opened: Directory, directory: int, path: bytes) -> None:
         found, wanted = window.found, list(window.waiting.pop(directory))
-        for name, row in zip(wanted, look(fd, wanted), strict=True):
+        for name, row in zip(wanted, opened.look(wanted), strict=True):
             if isinstance(row, int):
                 self._note_problem(path + b"/" + name, row)
                 found.see(directory, name, None)
@@ -230,34 +219,31 @@ class Observer:
     def _look_in_root(self, window: _Window, root: int) -> None:
         found, path = window.found, self._tree.path(root)
         try:
-            fd = os.open(path, _OPEN & ~os.O_NOFOLLOW)
+            opened = self._disk.open(path, follow=True)
         except OSError:
             del window.waiting[root]
             self._lose_root(found, root)
             return
         try:
-            itself = look_at(fd)
+            itself = opened.row()
             if root in self.missing or root in window.whole or itself.identity != self._tree.row(root).identity:
                 del window.waiting[root]
                 self.missing.discard(root)
-                self._read_whole(found, root, path, fd)
+                self._read_whole(found, root, path, opened)
             else:
-                self._see(window, fd, root, path)
+                self._see(window, opened, root, path)
                 found.see_itself(root, itself)
         finally:
-            os.close(fd)
+            opened.close()
 
     def _lose_root(self, found: Reconciliation, root: int) -> None:
         self.missing.add(root)
         for child in self._tree.children(root):
             found.see(root, self._tree.name(child), None)
 
-    def _read_whole(self, found: Reconciliation, directory: int, path: bytes, fd: int) -> None:
+    def _read_whole(self, found: Reconciliation, directory: int, path: bytes, opened: Directory) -> None:
         """Read an open directory anew with everything below it, each directory watched before it is read."""
-        depth = found.depth_of(directory)
-        listing = scan(
-            fd, inotify=self._watcher.scan_handle, threads=self._threads, depth=depth, progress=self.progress
-        )
+        listing = self._scan(opened, depth=found.depth_of(directory), progress=self.progress)
         self._take_note(path, listing)
         found.see_listing(directory, listing, 0)
 
@@ -269,7 +255,7 @@ class Observer:
             return
         path = parent.rstrip(b"/") + b"/" + place[1]
         try:
-            fd = open_directory(path)
+            opened = self._disk.open(path)
         except OSError as error:
             if error.errno in _FORBIDDEN:
                 self._note_problem(path, error.errno or 0)
@@ -278,19 +264,16 @@ class Observer:
                 self._defer(found, place)
             return
         try:
-            itself = look_at(fd)
+            itself = opened.row()
             if itself.identity != found.row_at(place).identity:
                 self._defer(found, place)
                 return
-            # A directory with two links has no subdirectories where the file system counts them: one thread will do.
-            threads = 1 if itself.nlink == 2 else self._threads
-            depth = found.depth_of(place[0]) + 1
-            listing = scan(fd, inotify=self._watcher.scan_handle, threads=threads, depth=depth, progress=self.progress)
+            listing = self._scan(opened, depth=found.depth_of(place[0]) + 1, progress=self.progress)
         except FileNotFoundError:
             self._defer(found, place)
             return
         finally:
-            os.close(fd)
+            opened.close()
         self._take_note(path, listing)
         found.list_at(place, listing)
 

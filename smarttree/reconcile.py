@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from smarttree._scan import Listing
+from smarttree._listing import Listing
 from smarttree.row import Row
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Place
@@ -144,7 +144,9 @@ class Reconciliation:
     def _claim(self, identity: Identity) -> int | None:
         """An entry that is gone from its place and may be what has appeared elsewhere."""
         for known in self._gone_by.get(identity, ()):
-            if known in self._gone and (self._lost or self._place_in_tree(known) in self._moved):
+            # Without a birth time an inode proves nothing: it is another file's as soon as this one has ended.
+            proven = (self._lost and identity[1] != 0) or self._place_in_tree(known) in self._moved
+            if known in self._gone and proven:
                 del self._gone[known]
                 return known
         known = self._leavers.get(identity, NO_ID)

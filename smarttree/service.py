@@ -17,9 +17,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from smarttree._walk import Progress as ScanProgress
+from smarttree import disk, watch
 from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
+from smarttree.disk.base import Disk
 from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
 from smarttree.ledger import Ledger, cut_batches
 from smarttree.modes import View
@@ -30,7 +31,6 @@ from smarttree.stream.activity import Activity
 from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Watcher
-from smarttree.watch.linux import InotifyWatcher
 
 __all__ = ["Problem", "Progress", "Service", "View"]
 
@@ -62,7 +62,7 @@ class Service:
     `state` is `scanning`, `ready` or `failed`; then `failure` says why. `log` and `activity` can be used once ready.
     """
 
-    def __init__(self, config: ServiceConfig, *, watcher: Watcher | None = None) -> None:
+    def __init__(self, config: ServiceConfig, *, watcher: Watcher | None = None, reader: Disk | None = None) -> None:
         self.config = config
         self.state = "scanning"
         self.failure: SmarttreeError | None = None
@@ -72,6 +72,7 @@ class Service:
         self._tree = Tree()
         self._ledger = Ledger(self._tree)
         self._watcher = watcher
+        self._disk = reader or disk.choose()
         self._observer: Observer | None = None
         self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
         self._view: View | None = None
@@ -82,7 +83,7 @@ class Service:
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._listeners: list[Callable[[], None]] = []
         self._poll_at = 0.0  # when roots that can't be opened are tried again
-        self._scan, self._began, self._scanned_s = ScanProgress(), time.monotonic(), 0.0
+        self._scan, self._began, self._scanned_s = self._disk.progress(), time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # --- for everyone -------------------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or InotifyWatcher()
+            watcher = self._watcher = self._watcher or watch.choose(self.config.roots)
             try:
                 self._scan_roots(watcher)
                 while not self._stopping.is_set():
@@ -192,8 +193,8 @@ class Service:
             listener()
 
     def _scan_roots(self, watcher: Watcher) -> None:
-        observer = self._observer = Observer(self._tree, watcher, threads=self.config.scan_threads)
-        watcher.start(self._wake.set)
+        observer = self._observer = Observer(self._tree, watcher, self._disk, threads=self.config.scan_threads)
+        watcher.start(self._wake.set, self._tree)
         for path in self.config.roots:
             observer.add_root(path, self._scan)
         self._scanned_s = time.monotonic() - self._began
@@ -215,7 +216,7 @@ class Service:
             return
         with self._lock:
             self._answering, self._syncs = self._syncs, []
-        hints = watcher.drain()
+        hints = watcher.drain(barrier=bool(self._answering))
         if self._answering or time.monotonic() >= self._poll_at:
             self._poll_at = time.monotonic() + MISSING_ROOT_POLL_S
             for root in self._observer.missing:
@@ -239,18 +240,18 @@ class Service:
         committed = False
         for attempt in range(ROUNDS_MAX + 1):
             hints.merge(self._observer.later)
-            hints.overflow |= attempt == ROUNDS_MAX
             if not hints:
                 break
-            if hints.overflow:
-                logger.warning("hints were lost or can't be followed: reading everything anew")
+            if attempt == ROUNDS_MAX:
+                logger.warning("what changes can't be followed: reading everything anew")
+                hints.overflow = True
             again, appended = self._reconcile(hints)
             committed |= appended
             if not again and not (barrier and self._observer.later):
                 break
             if self._observer.later:  # what moves while it is looked for is given the time to come to rest
                 self._stopping.wait(min(attempt, 20) / 1000)
-            hints = watcher.drain()
+            hints = watcher.drain(barrier=False)
         return committed
 
     def _reconcile(self, hints: Hints) -> tuple[bool, bool]:

@@ -52,16 +52,18 @@ def colour_wanted() -> bool:
 
 def _scan(config: ShowConfig) -> tuple[View, int, list[tuple[bytes, int]]]:
     """The tree, the id of its top, and what could not be read: (path, errno)."""
-    from smarttree._scan import scan
-    from smarttree._walk import Progress
+    from smarttree import disk
     from smarttree.tree import SERVICE_ID, Tree
 
-    progress = Progress()
+    reader = disk.choose()
+    progress = reader.progress()
     # The scan does not hold the GIL and so cannot see an interrupt; this thread, which waits for it, does.
     with ThreadPoolExecutor(1, thread_name_prefix="scan") as scanner:
-        scanning = scanner.submit(scan, config.path, threads=config.scan_threads, progress=progress)
         try:
+            opened = reader.open(config.path, follow=True)
+            scanning = scanner.submit(opened.scan, watch=-1, threads=config.scan_threads, depth=0, progress=progress)
             listing = scanning.result()
+            opened.close()
         except KeyboardInterrupt:
             progress.cancel()
             raise

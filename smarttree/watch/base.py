@@ -1,7 +1,7 @@
 """The Watcher contract: hints that say *look here*, never what happened.
 
 A watcher may double, delay and reorder hints; only two things it may not do: lose one without saying `overflow`, and
-return from `drain` before everything the kernel had queued when it was called is in the hints (the barrier).
+return from a `drain` that is a barrier before everything that had happened when it was called is in the hints.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from smarttree.tree import Tree
 
 Place = tuple[int, bytes]
 """Where an entry is: the id of its directory and its name there."""
@@ -66,8 +68,10 @@ class Watcher(Protocol):
     def scan_handle(self) -> int:
         """What `scan(inotify=…)` places its watches on; -1 where the scan places none."""
 
-    def start(self, wake: WakeUp) -> None:
-        """Begin to listen; `wake` is called, from any thread, when hints wait."""
+    def start(self, wake: WakeUp, tree: Tree) -> None:
+        """Begin to listen; `wake` is called, from any thread, when hints wait. `tree` is for looking paths up, in
+        `drain` only.
+        """
 
     def placing(self) -> AbstractContextManager[None]:
         """Around a scan and the `bind` that follows: hints for watches that have no id yet are kept."""
@@ -78,8 +82,8 @@ class Watcher(Protocol):
     def forget(self, directories: Iterable[int]) -> None:
         """These ids are no longer in the tree."""
 
-    def drain(self) -> Hints:
-        """Everything that waits: the barrier behind `sync`."""
+    def drain(self, *, barrier: bool = True) -> Hints:
+        """Everything that waits. With `barrier`, all that happened before the call is in it, or it says `overflow`."""
 
     def close(self) -> None:
         """Stop, and give back every resource."""

@@ -6,6 +6,7 @@ directory's rename costs nothing.
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import threading
@@ -13,7 +14,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from smarttree._watch import Inotify
+from smarttree.tree import Tree
 from smarttree.watch.base import Hints, WakeUp
+
+logger = logging.getLogger(__name__)
 
 IN_MODIFY, IN_CLOSE_WRITE, IN_MOVED_FROM = 0x2, 0x8, 0x40
 IN_Q_OVERFLOW, IN_IGNORED = 0x4000, 0x8000
@@ -44,7 +48,7 @@ class InotifyWatcher:
     def scan_handle(self) -> int:
         return self._inotify.fd
 
-    def start(self, wake: WakeUp) -> None:
+    def start(self, wake: WakeUp, tree: Tree) -> None:
         self._reader = threading.Thread(target=self._read, args=(wake,), name="inotify", daemon=True)
         self._reader.start()
 
@@ -104,7 +108,8 @@ class InotifyWatcher:
                     del self._id_of[wd]
                     self._inotify.forget(wd)
 
-    def drain(self) -> Hints:
+    def drain(self, *, barrier: bool = True) -> Hints:
+        """Emptying the kernel's queue is a barrier by itself, so each drain is one."""
         with self._lock:
             self._take()
             hints, self._hints = self._hints, Hints()
@@ -116,6 +121,7 @@ class InotifyWatcher:
 
     def _hear(self, wd: int, mask: int, name: bytes) -> None:
         if mask & IN_Q_OVERFLOW:
+            logger.warning("the kernel's queue of events overflowed: reading everything anew")
             self._hints.overflow = True
             return
         directory = self._id_of.get(wd)

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
+from smarttree.tree import Tree
 from smarttree.watch.base import Hints, WakeUp
 from smarttree.watch.linux import InotifyWatcher
 
@@ -41,9 +42,9 @@ class FakeWatcher:
     def scan_handle(self) -> int:
         return self._inner.scan_handle
 
-    def start(self, wake: WakeUp) -> None:
+    def start(self, wake: WakeUp, tree: Tree) -> None:
         self._wake = wake
-        self._inner.start(wake)
+        self._inner.start(wake, tree)
 
     def placing(self) -> AbstractContextManager[None]:
         return self._inner.placing()
@@ -71,8 +72,8 @@ class FakeWatcher:
         if self._wake is not None:
             self._wake()
 
-    def drain(self) -> Hints:
-        heard = self._inner.drain()
+    def drain(self, *, barrier: bool = True) -> Hints:
+        heard = self._inner.drain(barrier=barrier)
         now = self._queue.pop(0) if self._queue else Hints()
         if self._released:
             while self._queue:

@@ -40,8 +40,8 @@ def drop_hint(trap: Trap) -> None:
     """One place that the kernel pointed to is forgotten."""
     drain = InotifyWatcher.drain
 
-    def dropping(self: InotifyWatcher) -> Hints:
-        hints = drain(self)
+    def dropping(self: InotifyWatcher, *, barrier: bool = True) -> Hints:
+        hints = drain(self, barrier=barrier)
         if trap.spring(any(hints.names.values())):
             next(names for names in hints.names.values() if names).pop()
         return hints

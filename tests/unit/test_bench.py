@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench import corpus, gate, results, scan, size
+from bench import corpus, gate, report, scan, size
 from bench.programs import MissingError, program, timed
 from bench.rounds import Contestant, Sample, Spread, interleaved, ratios
 from tests.disk import listing
@@ -31,14 +31,14 @@ def contestant(name: str, values: Iterator[float], role: Any = "rival", log: lis
     return Contestant(name=name, role=role, version="1", run=run)
 
 
-def table(ours_ns: float = 2.0, floor_ns: float = 1.0, find_ns: float = 4.0) -> results.Table:
+def table(ours_ns: float = 2.0, floor_ns: float = 1.0, find_ns: float = 4.0) -> report.Table:
     rows = [
         contestant(scan.FLOOR, iter([]), "floor"),
         contestant("smarttree", iter([]), "ours"),
         contestant(scan.FIND, iter([])),
     ]
     samples = {scan.FLOOR: {"ns": [floor_ns]}, "smarttree": {"ns": [ours_ns]}, scan.FIND: {"ns": [find_ns]}}
-    return results.Table(
+    return report.Table(
         name="scan",
         measure="ns",
         units={"ns": "ns an entry"},
@@ -47,13 +47,13 @@ def table(ours_ns: float = 2.0, floor_ns: float = 1.0, find_ns: float = 4.0) -> 
         contestants=rows,
         trees={"linux": {"entries": 1000}},
         samples={"linux": samples},
-        verdicts=[results.Verdict(target="smarttree", tree="linux", value=ours_ns / floor_ns, limit=1.5)],
+        verdicts=[report.Verdict(target="smarttree", tree="linux", value=ours_ns / floor_ns, limit=1.5)],
         machine={"cores": 2},
     )
 
 
-def kept(made: results.Table, place: Path) -> Path:
-    return results.write(made, place)
+def kept(made: report.Table, place: Path) -> Path:
+    return report.write(made, place)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_the_gate_passes_equals_and_closes_on_a_fall(tmp_path: Path) -> None:
 
 
 def test_the_gate_closes_on_a_row_that_is_gone() -> None:
-    base = json.loads(json.dumps(results.document(table(), MOMENT)))
+    base = json.loads(json.dumps(report.document(table(), MOMENT)))
     new = json.loads(json.dumps(base))
     del new["ratios"]["linux"]["smarttree"][scan.FIND]
     assert [line for line in gate.fallen(base, new, 0.1) if scan.FIND in line and "not there" in line]

@@ -174,5 +174,5 @@ def test_lost_hints_lose_nothing(tmp_path: Path, begin: Begin) -> None:
 class Forgetful(InotifyWatcher):
     """Loses every hint and says that hints were lost."""
 
-    def drain(self) -> Hints:
-        return Hints(overflow=bool(super().drain()))
+    def drain(self, *, barrier: bool = True) -> Hints:
+        return Hints(overflow=bool(super().drain(barrier=barrier)))

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from smarttree import codec, wire
-from smarttree._scan import Listing, scan
+from smarttree._listing import Listing
+from smarttree._scan import scan
 from smarttree._stat import look, look_at
 from smarttree._walk import Progress
 from smarttree._watch import Inotify

@@ -15,7 +15,7 @@ import pytest
 from smarttree.errors import NotReady, SmarttreeError, SystemLimit
 from smarttree.modes import View
 from smarttree.service import EngineFailure, Service
-from smarttree.tree import NO_ID, SERVICE_ID
+from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, WakeUp
 from smarttree.watch.linux import InotifyWatcher
 from tests.running import DEADLINE_S, Begin, Run, begin, churn, config, top
@@ -126,10 +126,10 @@ class Broken(InotifyWatcher):
 
     failure: Exception | None = None
 
-    def drain(self) -> Hints:
+    def drain(self, *, barrier: bool = True) -> Hints:
         if self.failure is not None:
             raise self.failure
-        return super().drain()
+        return super().drain(barrier=barrier)
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ class Gate(InotifyWatcher):
         super().__init__()
         self.reached, self.open = threading.Event(), threading.Event()
 
-    def start(self, wake: WakeUp) -> None:
-        super().start(wake)
+    def start(self, wake: WakeUp, tree: Tree) -> None:
+        super().start(wake, tree)
         self.reached.set()
         assert self.open.wait(DEADLINE_S)
 

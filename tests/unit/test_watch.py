@@ -56,7 +56,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A running watcher over an empty directory."""
     watcher: Watcher = request.param()
     made = open_site(watcher, os.fsencode(tmp_path))
-    watcher.start(made.woken.set)
+    watcher.start(made.woken.set, made.tree)
     yield made
     watcher.close()
 
@@ -264,7 +264,7 @@ def test_everything_is_given_back(watcher: Callable[[], Watcher], started: bool,
     for _ in range(5):
         site = open_site(watcher(), os.fsencode(tmp_path))
         if started:
-            site.watcher.start(site.woken.set)
+            site.watcher.start(site.woken.set, site.tree)
             touch(site.top + b"/f")
         site.watcher.close()
     assert len(os.listdir("/proc/self/fd")) == len(before)

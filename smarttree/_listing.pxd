@@ -1,8 +1,16 @@
 # cython: language_level=3
-"""What a scan hands on: a Listing's memory, owned by the Listing and frozen once `scan` has returned it."""
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+"""What a scan hands on: a Listing's memory, owned by the Listing and frozen once the scan has returned it."""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from smarttree._stat cimport Stat
+
+cdef struct Stat:
+    uint64_t size
+    int64_t mtime
+    int64_t ctime
+    uint64_t ino
+    uint32_t birth       # a 32-bit fingerprint of the birth time; 0 where the file system has none
+    uint32_t nlink
+    uint16_t mode
 
 
 cdef struct Item:
@@ -21,3 +29,6 @@ cdef class Listing:
     cdef readonly uint32_t n
     cdef readonly list problems
     cdef Item *at(self, index) except NULL
+
+
+cdef object row_of(const Stat *seen)

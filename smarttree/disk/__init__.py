@@ -1,0 +1,21 @@
+"""Reading the disk: one contract, and an implementation for each kind of system. `choose` picks this system's."""
+
+from __future__ import annotations
+
+import sys
+
+from smarttree.disk.base import Disk
+
+__all__ = ["choose"]
+
+
+def choose() -> Disk:
+    """Our own system calls on Linux, Python's elsewhere."""
+    if sys.platform == "linux":
+        from smarttree.disk.linux import LinuxDisk
+
+        return LinuxDisk()
+    else:
+        from smarttree.disk.portable import PortableDisk
+
+        return PortableDisk()

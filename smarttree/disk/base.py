@@ -1,0 +1,53 @@
+"""The contract for reading the disk: open a directory, look at names in it, read it whole. No path of it is cached."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from smarttree._listing import Listing
+from smarttree.row import Row
+
+
+class Progress(Protocol):
+    """Counts that grow while a scan runs. Any thread may read them, and cancel it: it then raises InterruptedError."""
+
+    @property
+    def entries(self) -> int: ...
+    @property
+    def dirs(self) -> int: ...
+    def cancel(self) -> None: ...
+
+
+class Directory(Protocol):
+    """An open directory: it stays the same one wherever it is moved, as far as the system can tell."""
+
+    def row(self) -> Row:
+        """Its own values. Raises OSError."""
+
+    def look(self, names: list[bytes]) -> list[Row | int | None]:
+        """A `Row`, None (not there) or an errno (can't be read) for each name in it. Links are not followed."""
+
+    def scan(self, *, watch: int, threads: int, depth: int, progress: Progress) -> Listing:
+        """It and everything below it, each directory watched on `watch` (-1: not) before it is read.
+
+        `depth` is how far below its root it is: what is deeper than 512 levels is a problem of the listing. Raises
+        OSError where it can't be read, or the system is short of something; InterruptedError when cancelled.
+        """
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class Disk(Protocol):
+    """Opens directories. `name` is as in the log."""
+
+    @property
+    def name(self) -> str: ...
+
+    def progress(self) -> Progress:
+        """A counter that this disk's scans take."""
+
+    def open(self, path: bytes, *, follow: bool = False) -> Directory:
+        """The directory at an absolute path of any length the system takes; the last name may be a link only if
+        `follow`. Raises OSError.
+        """

@@ -1,0 +1,61 @@
+"""The disk on Linux: our own scan and looks, by descriptors, so that no path is followed twice."""
+
+from __future__ import annotations
+
+import os
+
+from smarttree._listing import Listing
+from smarttree._scan import scan
+from smarttree._stat import look, look_at
+from smarttree._walk import Progress
+from smarttree.disk import base
+from smarttree.row import Row
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK
+_PART_BYTES = 4000  # one open() takes a path of less than PATH_MAX (4,096) bytes
+
+
+class LinuxDirectory:
+    """A descriptor."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def row(self) -> Row:
+        return look_at(self._fd)
+
+    def look(self, names: list[bytes]) -> list[Row | int | None]:
+        return look(self._fd, names)
+
+    def scan(self, *, watch: int, threads: int, depth: int, progress: base.Progress) -> Listing:
+        assert isinstance(progress, Progress)
+        return scan(self._fd, inotify=watch, threads=threads, depth=depth, progress=progress)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class LinuxDisk:
+    """`openat`, `getdents64` and `statx`, without the GIL."""
+
+    name = "statx"
+
+    def progress(self) -> Progress:
+        return Progress()
+
+    def open(self, path: bytes, *, follow: bool = False) -> LinuxDirectory:
+        """Paths longer than PATH_MAX are opened part by part."""
+        how = _OPEN if follow else _OPEN | os.O_NOFOLLOW
+        fd = os.open(b"/", _OPEN)
+        rest = path.lstrip(b"/")
+        while rest:
+            part, rest = rest, b""
+            if len(part) > _PART_BYTES:
+                cut = part.rfind(b"/", 0, _PART_BYTES)
+                part, rest = part[:cut], part[cut + 1 :]
+            try:
+                inner = os.open(part, _OPEN if rest else how, dir_fd=fd)
+            finally:
+                os.close(fd)
+            fd = inner
+        return LinuxDirectory(fd)
