@@ -113,10 +113,12 @@ async def mark_begun(request: web.Request, _response: web.StreamResponse) -> Non
 
 
 class OneLine(logging.Filter):
-    """A malformed request is its sender's mistake: one line in the log, without our traceback."""
+    """What is not our fault gets no traceback: a malformed request gets one line, a client that has left gets none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, ConnectionError):
+            return False
         if isinstance(error, HttpProcessingError):
             record.msg, record.args = "refused a malformed request: %s", (error.message.splitlines()[0],)
             record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
