@@ -69,6 +69,10 @@ lock: ## pin the newest versions that pyproject.toml and package.json allow
 	@.ci/lock "$$(.ci/find-python)"
 	@cd tests/node && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
 
+.PHONY: mirror
+mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees and with planted defects, about two minutes
+	@$(PHASE) mirror $(BIN)/python -m pytest tests/mirror $(T)
+
 .PHONY: soak
 soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees [SOAK_MINUTES=60 STORM_SEED=number]
 	@$(BIN)/python -m tests.storm.soak

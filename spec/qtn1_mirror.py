@@ -207,10 +207,10 @@ class _Draft:
     def _chain(self, entry_id: int, index: int | None) -> list[int]:
         """The entry's id, its parent's, and so on up to its root's. Without a record's index it is not checked: it can
         only be wrong if a record's entry is in it, and may be deep because one was moved."""
-        chain: list[int] = []
+        chain: dict[int, None] = {}  # in order, and quick to ask
         while entry_id != SERVICE:
             if index is not None and (entry_id in chain or len(chain) > MAX_DEPTH):
                 raise QtnError("below-itself" if entry_id in chain else "too-deep", index)
-            chain.append(entry_id)
+            chain[entry_id] = None
             entry_id = self._own(entry_id).parent
-        return chain
+        return list(chain)

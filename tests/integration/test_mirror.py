@@ -163,7 +163,7 @@ def test_hints_that_were_lost_delay_a_change_and_never_hide_it(tmp_path: Path) -
         grow(root / "late")
         server.popen.send_signal(signal.SIGCONT)
         witnesses.look("after the storm")
-        assert "hints were lost" in server.log() or room > 20_000
+        assert "overflowed" in server.log() or room > 20_000
         assert not [tree for turn in witnesses.full.turns[1:] for tree in turn.named("tree")]
         grow(root / "afterwards")
         witnesses.look("and it goes on")
