@@ -72,7 +72,7 @@ def test_a_defect_in_a_storm_is_seen(defect: str, tmp_path: Path) -> None:
 
 
 def test_a_storm_that_finds_a_defect_says_how_to_repeat_it() -> None:
-    plan = Plan(seed=3, rounds=9, steps=40, workers=1, command=command("falsify-size:always"), shrink_s=5)
+    plan = Plan(seed=3, rounds=9, steps=40, workers=1, command=command("falsify-size:always"), shrink_s=2)
     with pytest.raises(LawBroken) as caught:
         campaign(plan)
     told = str(caught.value)
