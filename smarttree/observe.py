@@ -152,15 +152,22 @@ class Observer:
     def _look_around(self, window: _Window) -> bool:
         """Look at everything in `waiting` that can be reached now; whether there was any."""
         found, waiting, progress = window.found, window.waiting, False
-        for directory in list(waiting):
+        todo, stuck = list(waiting), set[int]()
+        while todo:
+            directory = todo.pop()
             path = found.path_of(directory)
-            if path is None:  # gone from its place, and not found elsewhere so far
+            # Without a path it is gone from its place, and not found elsewhere so far.
+            if path is None or directory in stuck or directory not in waiting:
                 continue
             if self._tree.parent(directory) == SERVICE_ID:
                 self._look_in_root(window, directory)
                 progress = True
+            elif self._look_in(window, directory, path):
+                progress = True
             else:
-                progress |= self._look_in(window, directory, path)
+                # Its place is next, so that one pass climbs to where a chain of directories ends, however long it is.
+                stuck.add(directory)
+                todo += self._suspect(window, directory)
         return self._look_at_links(found, waiting) or progress
 
     def _look_at_links(self, found: Reconciliation, waiting: dict[int, set[bytes]]) -> bool:
@@ -174,6 +181,7 @@ class Observer:
         return bool(unseen)
 
     def _look_in(self, window: _Window, directory: int, path: bytes) -> bool:
+        """Whether that could be done; if not, it is not where it was."""
         try:
             opened = self._disk.open(path)
         except OSError as error:
@@ -181,11 +189,11 @@ class Observer:
                 self._note_problem(path, error.errno or 0)
                 del window.waiting[directory]
                 return True
-            return self._suspect(window, directory)
+            return False
         try:
             itself = opened.row()
             if itself.identity != self._tree.row(directory).identity:
-                return self._suspect(window, directory)
+                return False
             self._see(window, opened, directory, path)
             if directory in window.whole:
                 self._read_whole(window.found, directory, path, opened)
@@ -194,13 +202,13 @@ class Observer:
             opened.close()
         return True
 
-    def _suspect(self, window: _Window, directory: int) -> bool:
-        """A directory is not where it was: have its place looked at, unless that has been seen in this window."""
+    def _suspect(self, window: _Window, directory: int) -> list[int]:
+        """The directory that must be looked in as this one is not where it was, unless its place has been seen."""
         parent, name = window.found.place_of(directory)
-        if window.found.has_seen((parent, name)) or name in window.waiting.get(parent, ()):
-            return False
+        if window.found.has_seen((parent, name)):
+            return []
         window.waiting.setdefault(parent, set()).add(name)
-        return True
+        return [parent]
 
     def _see(self, window: _Window, opened: Directory, directory: int, path: bytes) -> None:
         found, wanted = window.found, list(window.waiting.pop(directory))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.integration.process import Process
 from tests.storm.campaign import BREACHES, Plan, campaign, grow
 from tests.storm.team import PROJECT, Team
 from tests.storm.witness import LawBroken, Witnesses
+
+DEADLINE_S = 30.0
 
 # Each is one event in the kernel: a second one, in the next window, would repair what the first one did wrong.
 DEFECTS = ("drop-hint", "skip-rename", "falsify-size")
@@ -41,11 +44,19 @@ def watched(defect: str, root: Path) -> Iterator[tuple[Process, Witnesses]]:
             yield server, witnesses
 
 
+def arm(server: Process) -> None:
+    """Returns when it is: the engine is another thread than the one that takes signals."""
+    before, deadline = server.log().count("is armed"), monotonic() + DEADLINE_S
+    server.popen.send_signal(signal.SIGUSR1)
+    while server.log().count("is armed") == before:
+        assert monotonic() < deadline, server.log()
+
+
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_one_defect_in_quiet_is_seen(defect: str, tmp_path: Path) -> None:
     with watched(defect, tmp_path / "root") as (server, witnesses):
         witnesses.look("before")
-        server.popen.send_signal(signal.SIGUSR1)
+        arm(server)
         OCCASIONS[defect](tmp_path / "root")
         with pytest.raises(LawBroken, match="disk"):
             witnesses.look("after")
@@ -55,7 +66,7 @@ def test_one_defect_in_quiet_is_seen(defect: str, tmp_path: Path) -> None:
 def rage(server: Process, witnesses: Witnesses, team: Team) -> None:
     for number in range(40):
         team.start(100)
-        server.popen.send_signal(signal.SIGUSR1)
+        arm(server)
         while team.is_busy():
             witnesses.follow()
         witnesses.look(f"round {number}")

@@ -7,6 +7,7 @@ test is shown to see what it is there for.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ class Trap:
 
     def _arm(self, *_: object) -> None:
         self._armed = True
+        os.write(2, b"the defect is armed\n")  # print is not safe where a signal may fall into another print
 
     def spring(self, occasion: object) -> bool:
         if self._armed and occasion:
