@@ -61,6 +61,16 @@ cdef class Listing:
         return [(i, self.items[i].stat.ino) for i in range(self.n)
                 if self.items[i].stat.nlink > 1 and self.items[i].stat.mode & 0xF000 != 0x4000]
 
+    def problems_of(self, index):
+        """{name or b"": errno} of a directory; what `problems` lists, looked up in O(1)."""
+        cdef dict found
+        if self.problems_by is None:
+            found = {}
+            for owner, name, number in self.problems:
+                found.setdefault(owner, {})[name] = number
+            self.problems_by = found
+        return self.problems_by.get(index, {})
+
     def path(self, index):
         """The path of an item relative to the scanned directory; b"" for the directory itself."""
         cdef list parts = []

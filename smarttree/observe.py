@@ -8,27 +8,20 @@ looked at, and what was to be seen in it waits.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.links import HardLinks
+from smarttree.problems import FORBIDDEN, Problems
 from smarttree.reconcile import Plan, Reconciliation
+from smarttree.row import Row
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Place, Watcher
+from smarttree.wire import DEPTH_MAX
 
-PROBLEMS_MAX = 1000
-_FORBIDDEN = {errno.EACCES, errno.EPERM}
-
-
-class Problem(NamedTuple):
-    """Something below a root that could not be read; it is not in the tree."""
-
-    path: bytes
-    errno: int
-    message: str
+_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class _Window(NamedTuple):
@@ -52,7 +45,7 @@ class Observer:
         self._links = HardLinks(tree)
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
         self.progress = disk.progress()  # of all scans but the first; cancelled, it ends the one under way
-        self.problems: dict[bytes, Problem] = {}
+        self.problems = Problems(tree)
         self.missing: set[int] = set()  # roots that can't be opened now
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
 
@@ -70,7 +63,9 @@ class Observer:
             self._watcher.bind((root + index, wd) for index, wd in listing.watches())
         for index, ino in listing.hard_linked():
             self._links.add(ino, root + index)
-        self._note_problems(path, listing)
+        for index, name, number in listing.problems:
+            self.problems.note(root + index, name, number)
+        self.problems.settle()
         return root
 
     def _scan(self, opened: Directory, *, depth: int, progress: Progress) -> Listing:
@@ -98,6 +93,7 @@ class Observer:
             self._links.learn(plan)
             carry_out(plan)
             self._bind(found)
+            self._note_problems(found)
         return bool(found.watches)
 
     def _bind(self, found: Reconciliation) -> None:
@@ -118,7 +114,8 @@ class Observer:
             if window.found.path_of(directory) is None:  # it has ended, and what was in it
                 continue
             self.later.names.setdefault(directory, set()).update(names)
-            self.later.add(*window.found.place_of(directory))
+            if self._tree.parent(directory) != SERVICE_ID:
+                self.later.add(*window.found.place_of(directory))
         self.later.whole |= window.whole & window.waiting.keys()
         if self.later:
             self.later.moved, self.later.written = hints.moved, hints.written
@@ -159,14 +156,13 @@ class Observer:
             # Without a path it is gone from its place, and not found elsewhere so far.
             if path is None or directory in stuck or directory not in waiting:
                 continue
-            if self._tree.parent(directory) == SERVICE_ID:
-                self._look_in_root(window, directory)
+            is_root = self._tree.parent(directory) == SERVICE_ID
+            if self._look_in_root(window, directory, path) if is_root else self._look_in(window, directory, path):
                 progress = True
-            elif self._look_in(window, directory, path):
-                progress = True
-            else:
+                continue
+            stuck.add(directory)
+            if not is_root:
                 # Its place is next, so that one pass climbs to where a chain of directories ends, however long it is.
-                stuck.add(directory)
                 todo += self._suspect(window, directory)
         return self._look_at_links(found, waiting) or progress
 
@@ -180,27 +176,30 @@ class Observer:
             waiting.setdefault(directory, set()).add(name)
         return bool(unseen)
 
-    def _look_in(self, window: _Window, directory: int, path: bytes) -> bool:
-        """Whether that could be done; if not, it is not where it was."""
+    def _enter(self, path: bytes, *, follow: bool = False) -> tuple[Directory, Row]:
+        """An open directory and its own values. Raises OSError."""
+        opened = self._disk.open(path, follow=follow)
         try:
-            opened = self._disk.open(path)
+            return opened, opened.row()
+        except OSError:
+            opened.close()
+            raise
+
+    def _look_in(self, window: _Window, directory: int, path: bytes) -> bool:
+        """Whether that could be done. If not, it is not where it was, or something above it is closed."""
+        try:
+            opened, itself = self._enter(path)
         except OSError as error:
-            if error.errno in _FORBIDDEN:
-                self._note_problem(path, error.errno or 0)
+            if error.errno in FORBIDDEN:
+                # What is above it is looked at next. Once that can be entered again, it is read whole.
                 del window.waiting[directory]
-                return True
             return False
         try:
-            itself = opened.row()
-            if itself.identity != self._tree.row(directory).identity:
-                return False
-            self._see(window, opened, directory, path)
-            if directory in window.whole:
-                self._read_whole(window.found, directory, path, opened)
-            window.found.see_itself(directory, itself)
+            return itself.identity == self._tree.row(directory).identity and self._see_all(
+                window, opened, directory, itself
+            )
         finally:
             opened.close()
-        return True
 
     def _suspect(self, window: _Window, directory: int) -> list[int]:
         """The directory that must be looked in as this one is not where it was, unless its place has been seen."""
@@ -210,49 +209,75 @@ class Observer:
         window.waiting.setdefault(parent, set()).add(name)
         return [parent]
 
-    def _see(self, window: _Window, opened: Directory, directory: int, path: bytes) -> None:
+    def _see_all(self, window: _Window, opened: Directory, directory: int, itself: Row) -> bool:
+        """See a directory and the names in it that wait; everything in it, if that is wanted. False: it has ended."""
+        if directory in window.whole or self._may_be_open(directory, itself):
+            try:
+                self._read_whole(window.found, directory, opened)
+            except FileNotFoundError:
+                return False
+        self._see_names(window, opened, directory)
+        window.found.see_itself(directory, itself)
+        return True
+
+    def _may_be_open(self, directory: int, itself: Row) -> bool:
+        """Whether a directory was closed to us, and has changed since: its permissions, perhaps."""
+        return self.problems.is_closed(directory) and itself.ctime_ns != self._tree.row(directory).ctime_ns
+
+    def _see_names(self, window: _Window, opened: Directory, directory: int) -> None:
         found, wanted = window.found, list(window.waiting.pop(directory))
         for name, row in zip(wanted, opened.look(wanted), strict=True):
             if isinstance(row, int):
-                self._note_problem(path + b"/" + name, row)
-                found.see(directory, name, None)
+                self.problems.note(directory, name, row)
+                found.skip(directory, name)
                 continue
+            self.problems.clear(directory, name)
             known = self._tree.child(directory, name)
             if known != NO_ID and self._links.is_linked(known):
                 self._linked.add(self._tree.row(known).ino)
             if row is not None and row.nlink > 1 and not row.is_dir:
                 self._linked.add(row.ino)
+            if row is not None and row.is_dir and known != NO_ID and self._may_be_open(known, row):
+                window.waiting.setdefault(known, set())
             found.see(directory, name, row)
 
-    def _look_in_root(self, window: _Window, root: int) -> None:
-        found, path = window.found, self._tree.path(root)
+    def _look_in_root(self, window: _Window, root: int, path: bytes) -> bool:
+        """Whether that could be done. If not, the system is short of something for now."""
         try:
-            opened = self._disk.open(path, follow=True)
-        except OSError:
-            del window.waiting[root]
-            self._lose_root(found, root)
-            return
+            opened, itself = self._enter(path, follow=True)
+        except OSError as error:
+            if error.errno in _SHORT:
+                return False
+            self._lose_root(window, root)
+            return True
         try:
-            itself = opened.row()
-            if root in self.missing or root in window.whole or itself.identity != self._tree.row(root).identity:
-                del window.waiting[root]
+            if root in self.missing or itself.identity != self._tree.row(root).identity:
                 self.missing.discard(root)
-                self._read_whole(found, root, path, opened)
-            else:
-                self._see(window, opened, root, path)
-                found.see_itself(root, itself)
+                window.whole.add(root)
+            if not self._see_all(window, opened, root, itself):
+                self._lose_root(window, root)
         finally:
             opened.close()
+        return True
 
-    def _lose_root(self, found: Reconciliation, root: int) -> None:
+    def _lose_root(self, window: _Window, root: int) -> None:
+        del window.waiting[root]
         self.missing.add(root)
         for child in self._tree.children(root):
-            found.see(root, self._tree.name(child), None)
+            window.found.see(root, self._tree.name(child), None)
 
-    def _read_whole(self, found: Reconciliation, directory: int, path: bytes, opened: Directory) -> None:
-        """Read an open directory anew with everything below it, each directory watched before it is read."""
-        listing = self._scan(opened, depth=found.depth_of(directory), progress=self.progress)
-        self._take_note(path, listing)
+    def _read_whole(self, found: Reconciliation, directory: int, opened: Directory) -> None:
+        """Read an open directory anew with everything below it, each directory watched before it is read. Raises
+        OSError, but where it is only that it may not be read.
+        """
+        try:
+            listing = self._scan(opened, depth=found.depth_of(directory), progress=self.progress)
+        except OSError as error:
+            if error.errno not in FORBIDDEN:
+                raise
+            found.problems[directory] = {b"": error.errno or 0}
+            return
+        self._linked.update(inode for _, inode in listing.hard_linked())
         found.see_listing(directory, listing, 0)
 
     def _list_new(self, found: Reconciliation, place: Place) -> None:
@@ -261,18 +286,12 @@ class Observer:
         if parent is None:
             self._defer(found, place)
             return
-        path = parent.rstrip(b"/") + b"/" + place[1]
         try:
-            opened = self._disk.open(path)
-        except OSError as error:
-            if error.errno in _FORBIDDEN:
-                self._note_problem(path, error.errno or 0)
-                found.leave_unread(place)
-            else:
-                self._defer(found, place)
+            opened, itself = self._enter(parent.rstrip(b"/") + b"/" + place[1])
+        except OSError:
+            self._defer(found, place)
             return
         try:
-            itself = opened.row()
             if itself.identity != found.row_at(place).identity:
                 self._defer(found, place)
                 return
@@ -280,9 +299,14 @@ class Observer:
         except FileNotFoundError:
             self._defer(found, place)
             return
+        except OSError as error:
+            if error.errno not in FORBIDDEN:
+                raise
+            found.leave_unread(place, error.errno or 0)
+            return
         finally:
             opened.close()
-        self._take_note(path, listing)
+        self._linked.update(inode for _, inode in listing.hard_linked())
         found.list_at(place, listing)
 
     def _defer(self, found: Reconciliation, place: Place) -> None:
@@ -290,22 +314,11 @@ class Observer:
         found.vanish(place)
         self.later.add(*place)
 
-    # --- what a listing has beside its entries ------------------------------------------------------------------------
-
-    def _take_note(self, top: bytes, listing: Listing) -> None:
-        self._linked.update(inode for _, inode in listing.hard_linked())
-        self._note_problems(top, listing)
-
-    def _note_problems(self, top: bytes, listing: Listing) -> None:
-        for index, name, number in listing.problems:
-            parts = [part for part in (top.rstrip(b"/"), listing.path(index), name) if part]
-            self._note_problem(b"/".join(parts) or b"/", number)
-
-    def _note_problem(self, path: bytes, number: int) -> None:
-        if len(self.problems) < PROBLEMS_MAX:
-            self.problems[path] = Problem(path, number, problem_message(number))
-
-
-def problem_message(number: int) -> str:
-    """What the errno of a scan's problem means here."""
-    return "deeper than 512 levels" if number == errno.EOVERFLOW else os.strerror(number)
+    def _note_problems(self, found: Reconciliation) -> None:
+        """Keep what could not be read. A directory that was too deep, and was moved up, is read now."""
+        for directory, names in found.problems.items():
+            self.problems.replace(directory, names)
+        self.problems.settle()
+        for directory in self.problems.too_deep():
+            if found.depth_of(directory) < DEPTH_MAX:
+                self.later.whole.add(directory)

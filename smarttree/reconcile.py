@@ -11,7 +11,7 @@ alone proves nothing); after lost hints the identity must do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -56,10 +56,11 @@ class Reconciliation:
         self._leavers = dict(self._directories_at(moved))
         self._arrivals: dict[Place, Row] = {}  # what is at a place where the Tree has something else, or nothing ...
         self._new_dirs: dict[Place, Row] = {}  # ... and the same for directories
-        self._listed: dict[Place, tuple[Listing, int] | None] = {}  # None: it can't be read
+        self._listed: dict[Place, tuple[Listing, int] | int] = {}  # its content, or the errno that forbids it
         self._fresh: dict[int, Place] = {}  # ids issued for directories that are new
         self._plan = Plan()
         self.watches: list[tuple[int, int]] = []  # (id, watch descriptor) of every directory that was listed
+        self.problems: dict[int, Mapping[bytes, int]] = {}  # of every such directory: what could not be read
 
     # --- observations -----------------------------------------------------------------------------------------------
 
@@ -80,6 +81,10 @@ class Reconciliation:
         if row is not None:
             (self._new_dirs if row.is_dir else self._arrivals)[place] = row
 
+    def skip(self, directory: int, name: bytes) -> None:
+        """What is at that place can't be looked at: it stays as it was."""
+        self._seen.add((directory, name))
+
     def has_seen(self, place: Place) -> bool:
         return place in self._seen
 
@@ -96,7 +101,8 @@ class Reconciliation:
             if listing.watch(index) >= 0:
                 self.watches.append((parent, listing.watch(index)))
             self.see_itself(parent, listing.row(index))
-            names = set()
+            self.problems[parent] = problems = listing.problems_of(index)
+            names = set(problems)
             for child in listing.children(index):
                 name, row = listing.name(child), listing.row(child)
                 names.add(name)
@@ -108,7 +114,7 @@ class Reconciliation:
                     self._listed[(parent, name)] = (listing, child)
                 elif known != NO_ID and known not in self._gone and self._tree.row(known).identity == row.identity:
                     todo.append((known, child))
-            if parent not in self._fresh:
+            if parent not in self._fresh and b"" not in problems:
                 for known in self._tree.children(parent):
                     if self._tree.name(known) not in names:
                         self.see(parent, self._tree.name(known), None)
@@ -128,9 +134,13 @@ class Reconciliation:
             known = self._claim(row.identity) if self._fits(row.identity, place) else None
             if known is not None:
                 self._move(known, place, row)
-                content = self._listed.pop(place, None)
-                if content is not None:
-                    self.see_listing(known, *content)
+                self._take_in(known, self._listed.pop(place, None))
+
+    def _take_in(self, directory: int, content: tuple[Listing, int] | int | None) -> None:
+        if isinstance(content, tuple):
+            self.see_listing(directory, *content)
+        elif content is not None:
+            self.problems[directory] = {b"": content}
 
     def _fits(self, identity: Identity, place: Place) -> bool:
         """Whether what a directory holds stays within the limit of levels when it moves there. If not it is told as
@@ -207,9 +217,9 @@ class Reconciliation:
         """The content of the new directory at `place`."""
         self._listed[place] = (listing, 0)
 
-    def leave_unread(self, place: Place) -> None:
-        """The new directory at `place` may not be read: it is an entry without children."""
-        self._listed[place] = None
+    def leave_unread(self, place: Place, number: int) -> None:
+        """The new directory at `place` can't be read, says an errno: it is an entry without children."""
+        self._listed[place] = number
 
     def vanish(self, place: Place) -> None:
         """What had arrived there could not be read: as if it had not been seen."""
@@ -223,9 +233,8 @@ class Reconciliation:
                 eid = self._tree.issue()
                 self._fresh[eid] = place
                 row = self._new_dirs.pop(place)
-                self._plan.creates[eid] = (place, content[0].row(content[1]) if content else row)
-                if content is not None:
-                    self.see_listing(eid, *content)
+                self._plan.creates[eid] = (place, content[0].row(content[1]) if isinstance(content, tuple) else row)
+                self._take_in(eid, content)
             self.match()
 
     # --- the plan ---------------------------------------------------------------------------------------------------

@@ -24,8 +24,9 @@ from smarttree.disk.base import Disk
 from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
 from smarttree.ledger import Ledger, cut_batches
 from smarttree.modes import View
-from smarttree.observe import Observer, Problem
+from smarttree.observe import Observer
 from smarttree.order import order
+from smarttree.problems import Problem
 from smarttree.reconcile import Plan
 from smarttree.stream.activity import Activity
 from smarttree.stream.log import Log
@@ -95,7 +96,7 @@ class Service:
     @property
     def problems(self) -> list[Problem]:
         """What could not be read, the first thousand."""
-        return list(self._observer.problems.values()) if self._observer else []
+        return list(self._observer.problems.shown) if self._observer else []
 
     @property
     def clock(self) -> Clock:
@@ -199,7 +200,7 @@ class Service:
             observer.add_root(path, self._scan)
         self._scanned_s = time.monotonic() - self._began
         self.state = "ready"
-        for problem in observer.problems.values():
+        for problem in observer.problems.shown:
             logger.warning("not in the tree: %r: %s", os.fsdecode(problem.path), problem.message)
         self._wake.set()
         self._tell_listeners()

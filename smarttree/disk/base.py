@@ -49,5 +49,5 @@ class Disk(Protocol):
 
     def open(self, path: bytes, *, follow: bool = False) -> Directory:
         """The directory at an absolute path of any length the system takes; the last name may be a link only if
-        `follow`. Raises OSError.
+        `follow`. Whether it may be read shows only when it is scanned. Raises OSError.
         """

@@ -11,12 +11,13 @@ from smarttree._walk import Progress
 from smarttree.disk import base
 from smarttree.row import Row
 
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK
+_READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_HOLD = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC  # enough to look at names; needs no right to list them
 _PART_BYTES = 4000  # one open() takes a path of less than PATH_MAX (4,096) bytes
 
 
 class LinuxDirectory:
-    """A descriptor."""
+    """A descriptor that holds the directory; it is opened for reading only to be scanned."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -29,7 +30,11 @@ class LinuxDirectory:
 
     def scan(self, *, watch: int, threads: int, depth: int, progress: base.Progress) -> Listing:
         assert isinstance(progress, Progress)
-        return scan(self._fd, inotify=watch, threads=threads, depth=depth, progress=progress)
+        fd = os.open(b".", _READ, dir_fd=self._fd)
+        try:
+            return scan(fd, inotify=watch, threads=threads, depth=depth, progress=progress)
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         os.close(self._fd)
@@ -45,8 +50,8 @@ class LinuxDisk:
 
     def open(self, path: bytes, *, follow: bool = False) -> LinuxDirectory:
         """Paths longer than PATH_MAX are opened part by part."""
-        how = _OPEN if follow else _OPEN | os.O_NOFOLLOW
-        fd = os.open(b"/", _OPEN)
+        how = _HOLD if follow else _HOLD | os.O_NOFOLLOW
+        fd = os.open(b"/", _HOLD)
         rest = path.lstrip(b"/")
         while rest:
             part, rest = rest, b""
@@ -54,7 +59,7 @@ class LinuxDisk:
                 cut = part.rfind(b"/", 0, _PART_BYTES)
                 part, rest = part[:cut], part[cut + 1 :]
             try:
-                inner = os.open(part, _OPEN if rest else how, dir_fd=fd)
+                inner = os.open(part, _HOLD if rest else how, dir_fd=fd)
             finally:
                 os.close(fd)
             fd = inner

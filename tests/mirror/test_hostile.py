@@ -172,6 +172,21 @@ def test_deeper_than_is_told(live: bool, root: Path) -> None:
         os.close(fd)
 
 
+def test_what_was_too_deep_is_told_once_it_is_moved_up(root: Path) -> None:
+    top, bottom = go_deep(root, 600, b"d")
+    middle = os.open("d/" * 300, os.O_RDONLY, dir_fd=top)
+    with Process(root) as server, closing(Witnesses(server.url, root, changes=False)) as witnesses:
+        witnesses.follow()
+        assert len(problems(server)) == 1
+        os.rename(b"d", b"up", src_dir_fd=middle, dst_dir_fd=top)
+        look(root, server, witnesses, "moved up")
+        assert problems(server) == []
+        os.close(os.open("file", os.O_CREAT, dir_fd=bottom))
+        look(root, server, witnesses, "changed at the bottom")
+    for fd in (top, middle, bottom):
+        os.close(fd)
+
+
 def test_a_hundred_thousand_entries_in_one_directory(root: Path) -> None:
     (root / "many").mkdir()
     fd = os.open(root / "many", os.O_RDONLY)
@@ -246,6 +261,50 @@ def test_a_directory_that_may_not_be_read(root: Path) -> None:
             assert "Traceback" not in server.log()
     for name in ("closed", "late"):
         (root / name).chmod(0o700)
+
+
+def test_a_directory_that_is_closed_and_opened_again(root: Path) -> None:
+    """What was told of it stays, and is a problem by name. Once it may be read, what was missed is told."""
+    inner = root / "often" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "file").touch()
+    (root / "never").mkdir(mode=0)
+    (root / "never").chmod(0)
+    inside = os.open(inner, os.O_RDONLY)
+    with Process(root, command=unprivileged()) as server:
+        server.await_ready()
+        with closing(Witnesses(server.url, root, changes=False)) as witnesses:
+            (root / "often").chmod(0)
+            os.close(os.open("unseen", os.O_CREAT, dir_fd=inside))
+            os.unlink("file", dir_fd=inside)
+            witnesses.follow()
+            assert bytes(inner / "file") in mirror_listing(witnesses.full.mirror)
+            assert {one["path"] for one in problems(server)} == {str(root / "never"), str(inner)}
+            for name in ("often", "never"):
+                (root / name).chmod(0o700)
+            (root / "never" / "now").touch()
+            look(root, server, witnesses, "opened")
+            assert problems(server) == []
+    os.close(inside)
+
+
+def test_names_may_be_looked_at_where_they_may_not_be_listed(root: Path) -> None:
+    (root / "known").mkdir()
+    (root / "known" / "gone").mkdir()
+    (root / "known" / "file").touch()
+    with Process(root, command=unprivileged()) as server:
+        server.await_ready()
+        with closing(Witnesses(server.url, root, changes=False)) as witnesses:
+            (root / "known").chmod(0o311)
+            (root / "known" / "new").touch()
+            (root / "known" / "gone" / "inner").touch()
+            (root / "known" / "gone" / "inner").unlink()
+            (root / "known" / "gone").rmdir()
+            (root / "known" / "file").write_text("more")
+            look(root, server, witnesses, "closed for listing only")
+            assert problems(server) == []
+            (root / "known").chmod(0o700)
+            look(root, server, witnesses, "opened")
 
 
 # ---------------------------------------------------------------- a race
