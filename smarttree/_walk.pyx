@@ -28,6 +28,7 @@ cdef extern from *:
     };
     #define st_getdents(fd, buf, n) syscall(SYS_getdents64, fd, buf, n)
     #define st_add(counter, n) __atomic_fetch_add(&(counter), n, __ATOMIC_RELAXED)
+    #define st_load(counter) __atomic_load_n(&(counter), __ATOMIC_RELAXED)
     #define ST_WATCH (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE \\
                       | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
     """
@@ -41,6 +42,8 @@ cdef extern from *:
     int ST_WATCH, CLONE_FS
     long st_getdents(int, void *, size_t) noexcept nogil
     void st_add(uint64_t, uint64_t) noexcept nogil
+    int st_load(int) noexcept nogil
+    int sched_yield() noexcept nogil
     int inotify_add_watch(int, const char *, uint32_t) noexcept nogil
     int unshare(int) noexcept nogil
     int pthread_mutex_init(pthread_mutex_t *, void *) noexcept nogil
@@ -56,6 +59,7 @@ cdef enum:
     DENTS_BYTES = 65536      # one call for all but huge directories
     DEPTH_MAX = 512          # spec/QTN1.md; what is deeper is reported, not descended into
     JOBS_MAX = 64
+    POLLS = 256              # an idle worker looks so often before it sleeps, 0.1 ms: waking it costs as much
     S_IFMT = 0xF000
     S_IFDIR = 0x4000
 
@@ -109,8 +113,14 @@ cdef bint offer(Exchange *pool, Job *job) noexcept nogil:
 cdef bint take(Exchange *pool, Job *job) noexcept nogil:
     """Wait for a job; False when every worker waits, which is the end."""
     cdef bint found = False
+    cdef int polls = POLLS
     pthread_mutex_lock(&pool.lock)
     pool.waiting += 1
+    pthread_mutex_unlock(&pool.lock)
+    while polls and st_load(pool.count) == 0 and st_load(pool.waiting) < pool.workers:
+        sched_yield()
+        polls -= 1
+    pthread_mutex_lock(&pool.lock)
     while pool.count == 0 and pool.waiting < pool.workers:
         pthread_cond_wait(&pool.moved, &pool.lock)
     if pool.count:
@@ -234,7 +244,7 @@ cdef class Worker:
                 self.keys[count].off, self.keys[count].size = self.heap_n, <uint32_t>size
                 self.heap_n += size + 1
                 count += 1
-        if got < 0 and count == 0:
+        if got < 0:  # half a list would tell the rest as deleted
             return -errno
         for i in range(count):
             self.keys[i].name = self.heap + self.keys[i].off
