@@ -99,6 +99,8 @@ def main() -> int:
         for cycle in count():
             for what, plan in (*small(seeds), *large(tree, seeds)):
                 soak.storm(what, plan)
+                if cycle and soak.is_over():
+                    break
             soak.suite("tests/mirror", "--deselect", "tests/mirror/test_git_burst.py")
             if cycle == 0:
                 soak.suite("tests/mirror/test_git_burst.py", BURST="all")
