@@ -13,7 +13,9 @@ from typing import Final
 from smarttree import __version__
 from smarttree.wire import PROTOCOL_VERSION
 
-_KERNELS: Final = ("_tree", "_scan", "_qtn", "_delta", "_watch")
+_KERNELS: Final = ("_tree", "_qtn", "_delta", *(("_scan", "_watch") if sys.platform == "linux" else ()))
+_OWN: Final = ("scan statx", "watch inotify")  # what disk.choose and watch.choose choose
+_PORTABLE: Final = ("scan portable", "watch watchdog")
 _LIBRARIES: Final = ("aiohttp", "numpy", "xxhash", "zstandard")
 
 
@@ -23,8 +25,7 @@ def version_line() -> str:
         f"protocol {PROTOCOL_VERSION}",
         f"Python {platform.python_version()}",
         f"{platform.system()} {platform.release()}",
-        f"scan {'statx' if _found('_scan') else 'missing'}",
-        f"watch {'inotify' if sys.platform == 'linux' and _found('_watch') else 'missing'}",
+        *(_OWN if sys.platform == "linux" else _PORTABLE),
         _kernels(),
         *(f"{name} {_installed(name)}" for name in _LIBRARIES),
     ]
