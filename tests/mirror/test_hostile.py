@@ -279,7 +279,9 @@ def test_a_directory_that_is_closed_and_opened_again(root: Path) -> None:
             os.unlink("file", dir_fd=inside)
             witnesses.follow()
             assert bytes(inner / "file") in mirror_listing(witnesses.full.mirror)
-            assert {one["path"] for one in problems(server)} == {str(root / "never"), str(inner)}
+            # Which of the two closed directories is asked first is chance; one of them stands for both.
+            shown = {one["path"] for one in problems(server)}
+            assert shown in ({str(root / "never"), str(closed)} for closed in (inner, inner.parent))
             for name in ("often", "never"):
                 (root / name).chmod(0o700)
             (root / "never" / "now").touch()
