@@ -43,6 +43,7 @@ pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed ## the tests a
 
 .PHONY: lint
 lint: $(BUILT) $(VENV)/.test ## ruff, mypy, cython-lint, stubtest, import layers
+	@$(PHASE) "constants of the wire" $(BIN)/python -m spec.generate --check
 	@$(PHASE) "ruff check" $(BIN)/ruff check
 	@$(PHASE) "ruff format" $(BIN)/ruff format --check
 	@$(PHASE) mypy $(BIN)/python -m mypy
@@ -55,6 +56,10 @@ lint: $(BUILT) $(VENV)/.test ## ruff, mypy, cython-lint, stubtest, import layers
 format: $(VENV)/.test ## put the code into the one style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+.PHONY: wire
+wire: $(VENV)/.made ## make the code's constants from spec/wire.toml
+	@$(BIN)/python -m spec.generate
 
 .PHONY: system-packages
 system-packages: ## install the system packages of packages.apt that are missing, or say how

@@ -10,14 +10,13 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from smarttree._memory cimport widen
+from smarttree._wire cimport ENTRY_HASH_HEAD_BYTES, IDS_MAX
 from smarttree._xxh64 cimport xxh64
 
 cdef enum:
     NAME_BYTES_MAX = 65535
     SPAN_ROOM_MIN = 4
     WASTE_MIN = 65536
-    IDS_MAX = 50000000
-    ENTRY_HASH_HEAD = 36
 
 cdef size_t[COLUMNS] WIDTHS
 WIDTHS[:] = [4, 4, 2, 2, 8, 8, 8, 8, 4, 4]
@@ -44,7 +43,7 @@ cdef class Columns:
 
     def __cinit__(self):
         self.dirs_free, self.free_ids, self.root_order = [], [], []
-        self.scratch = <uint8_t *>malloc(ENTRY_HASH_HEAD + NAME_BYTES_MAX)
+        self.scratch = <uint8_t *>malloc(ENTRY_HASH_HEAD_BYTES + NAME_BYTES_MAX)
         if self.scratch == NULL:
             raise MemoryError
         self.reserve(64)

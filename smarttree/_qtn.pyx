@@ -14,15 +14,10 @@ from libc.string cimport memcmp, memset
 from smarttree._buffer cimport (
     Bits, Buffer, end_bits, put_bits, put_byte, put_bytes, put_varint, put_zigzag, release, width_of,
 )
+from smarttree._columns cimport NO_ID
 from smarttree._tree cimport Tree
+from smarttree._wire cimport CHUNK_COLUMNS, EXTENSION_MAX_BYTES, EXTENSIONS_MAX, PREFIX_MAX_BYTES
 from smarttree._xxh64 cimport xxh64
-
-cdef enum:
-    COLUMNS = 11
-    EXTENSIONS_MAX = 127     # an extension id is one byte below 128
-    EXTENSION_MAX = 16
-    PREFIX_MAX = 255
-    NO_ID = 0xFFFFFFFF
 
 
 cdef struct Extension:
@@ -38,13 +33,13 @@ cdef struct Chunk:           # what one chunk's encoding works on; the tree's me
     Extension *slots
     size_t slot_mask
     int64_t *times
-    Buffer[COLUMNS] columns
+    Buffer[CHUNK_COLUMNS] columns
 
 
 cdef inline size_t extension_size(const uint8_t *name, size_t size) noexcept nogil:
     """How many of a name's last bytes are its extension, dot included; 0 for none."""
     cdef size_t at = 2
-    while at <= EXTENSION_MAX and at < size:
+    while at <= EXTENSION_MAX_BYTES and at < size:
         if name[size - at] == c'.':
             return at
         if at == 2 and name[size - 1] == c'.':
@@ -121,7 +116,7 @@ cdef void put_names(Tree tree, Chunk *chunk) noexcept nogil:
             if number:
                 stem = size - cut
         prefix = 0
-        while prefix < PREFIX_MAX and prefix < stem and prefix < previous_size and name[prefix] == previous[prefix]:
+        while prefix < PREFIX_MAX_BYTES and prefix < stem and prefix < previous_size and name[prefix] == previous[prefix]:
             prefix += 1
         put_byte(&chunk.columns[1], <uint8_t>prefix)
         put_bytes(&chunk.columns[2], name + prefix, stem - prefix)
@@ -254,14 +249,14 @@ def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t 
             put_counts_and_sizes(tree, &chunk)
             put_times(tree, &chunk)
             put_ids(&chunk, last)
-        for i in range(<size_t>COLUMNS):
+        for i in range(<size_t>CHUNK_COLUMNS):
             failed = failed or chunk.columns[i].failed
         if failed:
             raise MemoryError
         return [PyBytes_FromStringAndSize(<char *>chunk.columns[i].data, chunk.columns[i].n)
-                for i in range(<size_t>COLUMNS)]
+                for i in range(<size_t>CHUNK_COLUMNS)]
     finally:
         free(chunk.slots)
         free(chunk.times)
-        for i in range(<size_t>COLUMNS):
+        for i in range(<size_t>CHUNK_COLUMNS):
             release(&chunk.columns[i])

@@ -5,15 +5,6 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from smarttree._columns cimport Columns
 
 
-cdef enum:                   # the bits of a record's mask
-    DELETED = 1
-    PLACE = 2
-    MODE = 4
-    SIZE = 8
-    MTIME = 16
-    ALL = 30
-
-
 cdef struct Item:
     uint64_t size
     int64_t mtime

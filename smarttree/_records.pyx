@@ -10,18 +10,16 @@ from libc.string cimport memchr, memcpy, memset
 
 from typing import NamedTuple
 
-from smarttree import wire
 from smarttree._buffer cimport (
     Bits, Buffer, Reader, end_bits, finished, get_bits, get_byte, get_text, get_varint, get_zigzag,
     put_bits, put_byte, put_bytes, put_varint, put_zigzag, reader, release, width_of,
 )
 from smarttree._columns cimport S_IFMT, Columns, grow
 from smarttree._unqtn import Defect
-
-cdef enum:
-    NAME_MAX = 1024
-    PATH_MAX = 65536
-    IDS_MAX = 50000000       # bounds what a Tree of hostile ids may allocate
+from smarttree._wire cimport (
+    IDS_MAX, MASK_ALL, MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE, NAME_MAX_BYTES, PATH_MAX_BYTES,
+    SIZE_MAX_BITS,
+)
 
 
 class Record(NamedTuple):
@@ -84,27 +82,27 @@ cdef class Records:
     cdef int take(self, Columns tree, uint32_t eid, uint8_t mask) except -1:
         cdef Item *item = self.extend()
         item.id, item.mask = eid, mask
-        if mask & PLACE:
+        if mask & MASK_PLACE:
             item.parent = tree.parent_[eid]
             self.keep_name(item, tree.heap + tree.name_off[eid], tree.name_len[eid])
-        if mask & MODE:
+        if mask & MASK_MODE:
             item.mode = tree.mode_[eid]
-        if mask & SIZE:
+        if mask & MASK_SIZE:
             item.size = tree.size_[eid]
-        if mask & MTIME:
+        if mask & MASK_MTIME:
             item.mtime = tree.mtime_[eid]
         return 0
 
     def state(self, Columns tree not None, uint32_t eid, uint8_t mask):
         """Add a record that says what `mask` names of an entry, as it is in `tree` now."""
-        if not tree.holds(eid) or not mask & ALL or mask & ~ALL:
+        if not tree.holds(eid) or not mask & MASK_ALL or mask & ~MASK_ALL:
             raise KeyError(eid)
         self.take(tree, eid, mask)
 
     def delete(self, uint32_t eid):
         """Add a record that says the entry is gone, with everything then below it."""
         cdef Item *item = self.extend()
-        item.id, item.mask = eid, DELETED
+        item.id, item.mask = eid, MASK_DELETED
 
     cdef int sort(self) except -1:
         cdef size_t i
@@ -139,17 +137,17 @@ cdef void put_records(Buffer *out, const Item *items, size_t n, const uint8_t *h
         put_byte(out, items[i].mask)
     before = 0
     for i in range(n):
-        if items[i].mask & PLACE:
+        if items[i].mask & MASK_PLACE:
             put_zigzag(out, items[i].parent - before)
             before = items[i].parent
     put_places(out, items, n, heap)
     for i in range(n):
-        if items[i].mask & MODE:
+        if items[i].mask & MASK_MODE:
             put_varint(out, items[i].mode)
     put_sizes(out, items, n)
     before = 0
     for i in range(n):
-        if items[i].mask & MTIME:
+        if items[i].mask & MASK_MTIME:
             put_zigzag(out, <uint64_t>items[i].mtime - before)
             before = <uint64_t>items[i].mtime
 
@@ -159,7 +157,7 @@ cdef void put_places(Buffer *out, const Item *items, size_t n, const uint8_t *he
     cdef const uint8_t *name
     cdef size_t previous_size = 0, prefix, i
     for i in range(n):
-        if not items[i].mask & PLACE:
+        if not items[i].mask & MASK_PLACE:
             continue
         name, prefix = heap + items[i].name_off, 0
         while prefix < items[i].name_len and prefix < previous_size and name[prefix] == previous[prefix]:
@@ -175,11 +173,11 @@ cdef void put_sizes(Buffer *out, const Item *items, size_t n) noexcept nogil:
     cdef size_t i
     cdef int width
     for i in range(n):
-        if items[i].mask & SIZE:
+        if items[i].mask & MASK_SIZE:
             put_byte(out, <uint8_t>width_of(items[i].size))
     for i in range(n):
         width = width_of(items[i].size)
-        if items[i].mask & SIZE and width > 1:
+        if items[i].mask & MASK_SIZE and width > 1:
             put_bits(out, &bits, items[i].size, width - 1)
     end_bits(out, &bits)
 
@@ -202,11 +200,11 @@ def decode_records(const uint8_t[::1] data not None):
     for i in range(n):
         item = &records.items[i]
         item.mask = get_byte(&source)
-        if item.mask != DELETED and (item.mask == 0 or item.mask & ~ALL):
+        if item.mask != MASK_DELETED and (item.mask == 0 or item.mask & ~MASK_ALL):
             raise Defect("a mask that says nothing known", 0)
     get_places(&source, records)
     for i in range(n):
-        if records.items[i].mask & MODE:
+        if records.items[i].mask & MASK_MODE:
             value = get_varint(&source)
             if value >= 65536 or value & S_IFMT == 0:
                 raise Defect("a mode of more than 16 bits, or without a type", 0)
@@ -214,7 +212,7 @@ def decode_records(const uint8_t[::1] data not None):
     get_sizes(&source, records)
     before = 0
     for i in range(n):
-        if records.items[i].mask & MTIME:
+        if records.items[i].mask & MASK_MTIME:
             before += get_zigzag(&source)
             records.items[i].mtime = <int64_t>before
     if not finished(&source):
@@ -228,14 +226,14 @@ cdef int get_places(Reader *source, Records records) except -1:
     cdef const uint8_t *suffix
     cdef Item *item
     for i in range(records.n):
-        if records.items[i].mask & PLACE:
+        if records.items[i].mask & MASK_PLACE:
             before += get_zigzag(source)
             if before >= IDS_MAX:
                 raise Defect("a parent that is out of bounds", 0)
             records.items[i].parent = <uint32_t>before
     for i in range(records.n):
         item = &records.items[i]
-        if not item.mask & PLACE:
+        if not item.mask & MASK_PLACE:
             continue
         prefix = get_varint(source)
         suffix = get_text(source, &size)
@@ -256,7 +254,7 @@ cdef int check_place(const Item *item, const uint8_t *name, size_t size) except 
     if item.parent == 0:
         if not is_path(name, size):
             raise Defect("a root whose name is no absolute path", 0)
-    elif size == 0 or size > NAME_MAX or memchr(name, c"/", size) != NULL:
+    elif size == 0 or size > NAME_MAX_BYTES or memchr(name, c"/", size) != NULL:
         raise Defect("a name of no bytes, of more than 1,024, or with a slash", 0)
     elif name[0] == c"." and (size == 1 or (size == 2 and name[1] == c".")):
         raise Defect("a name that is . or ..", 0)
@@ -266,7 +264,7 @@ cdef int check_place(const Item *item, const uint8_t *name, size_t size) except 
 cdef bint is_path(const uint8_t *path, size_t size) noexcept:
     """Absolute, and each part a name: not empty, not `.` and not `..`. Just "/" is a path too."""
     cdef size_t start = 1, end
-    if size == 0 or size >= PATH_MAX or path[0] != c"/":
+    if size == 0 or size >= PATH_MAX_BYTES or path[0] != c"/":
         return False
     if size == 1:
         return True
@@ -286,19 +284,14 @@ cdef int get_sizes(Reader *source, Records records) except -1:
     cdef Bits bits = Bits(0, 0)
     cdef size_t i
     for i in range(records.n):
-        if records.items[i].mask & SIZE:
+        if records.items[i].mask & MASK_SIZE:
             records.items[i].size = get_byte(source)
-            if records.items[i].size > 63:
+            if records.items[i].size > SIZE_MAX_BITS:
                 raise Defect("a size of more than 63 bits", 0)
     for i in range(records.n):
-        if records.items[i].mask & SIZE and records.items[i].size:
+        if records.items[i].mask & MASK_SIZE and records.items[i].size:
             records.items[i].size = ((<uint64_t>1 << (records.items[i].size - 1))
                                      | get_bits(source, &bits, <int>records.items[i].size - 1))
     if bits.pending:
         raise Defect("bits left over", 0)
     return 0
-
-
-if (wire.MASK_DELETED, wire.MASK_PLACE, wire.MASK_MODE, wire.MASK_SIZE, wire.MASK_MTIME) != (
-        DELETED, PLACE, MODE, SIZE, MTIME):
-    raise ImportError("wire.py and _records.pxd disagree about the bits of a mask")

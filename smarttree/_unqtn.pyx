@@ -13,13 +13,9 @@ from smarttree._buffer cimport (
 )
 from smarttree._columns cimport grow
 from smarttree._listing cimport Item, Listing
+from smarttree._wire cimport CHUNK_COLUMNS, DEPTH_MAX, EXTENSIONS_MAX, IDS_MAX, NAME_MAX_BYTES, SIZE_MAX_BITS
 
 cdef enum:
-    COLUMNS = 11
-    EXTENSIONS_MAX = 127
-    DEPTH_MAX = 512
-    NAME_MAX = 1024
-    IDS_MAX = 50000000       # bounds what a Tree of hostile ids may allocate
     S_IFMT = 0xF000
     S_IFDIR = 0x4000
 
@@ -67,15 +63,15 @@ cdef class Decoder:
 
     def add(self, uint32_t count, list columns):
         """Decode one chunk of `count` entries from its raw columns (bytes). Raises `Defect`; about 0.1 µs an entry."""
-        cdef Reader[COLUMNS] parts
+        cdef Reader[CHUNK_COLUMNS] parts
         cdef Reader *part
         cdef int i
         cdef const uint8_t[::1] data
         if not 0 < count <= self.expected - (self.listing.n - 1):
             raise Defect("more entries than announced", 0)
-        if len(columns) != COLUMNS:
-            raise ValueError(f"a chunk has {COLUMNS} columns")
-        for i in range(COLUMNS):
+        if len(columns) != CHUNK_COLUMNS:
+            raise ValueError(f"a chunk has {CHUNK_COLUMNS} columns")
+        for i in range(CHUNK_COLUMNS):
             data = columns[i]
             parts[i] = reader(&data[0] if data.shape[0] else NULL, data.shape[0])
         for i in (1, 4, 6):
@@ -89,7 +85,7 @@ cdef class Decoder:
         self.read_sizes(count, &parts[6], &parts[7])
         self.read_times(count, &parts[8], &parts[9])
         self.read_ids(count, &parts[10])
-        for i in range(COLUMNS):
+        for i in range(CHUNK_COLUMNS):
             part = &parts[i]
             if not finished(part):
                 raise Defect("too short, too long, or not in shortest form", i + 1)
@@ -120,7 +116,7 @@ cdef class Decoder:
             if number > known:
                 raise Defect("an extension that is not in the table", 5)
             total = prefix + size + extensions[number].size
-            if total == 0 or total > NAME_MAX:
+            if total == 0 or total > NAME_MAX_BYTES:
                 raise Defect("a name of no bytes, or of more than 1,024", 3)
             grow(<void **>&self.listing.heap, &self.heap_room, self.heap_n + total, 1)
             memcpy(self.listing.heap + self.heap_n, self.listing.heap + previous, prefix)
@@ -169,7 +165,7 @@ cdef class Decoder:
         cdef int width
         for i in range(count):
             width = get_byte(widths)
-            if width > 63:
+            if width > SIZE_MAX_BITS:
                 raise Defect("a size of more than 63 bits", 7)
             size = 0
             if width:

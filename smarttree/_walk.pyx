@@ -15,6 +15,7 @@ from posix.unistd cimport close, dup, fchdir
 from smarttree._listing cimport Stat
 from smarttree._memory cimport widen
 from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, c_openat, observe
+from smarttree._wire cimport DEPTH_MAX
 
 cdef extern from *:
     """
@@ -57,7 +58,6 @@ cdef extern from *:
 
 cdef enum:
     DENTS_BYTES = 65536      # one call for all but huge directories
-    DEPTH_MAX = 512          # spec/QTN1.md; what is deeper is reported, not descended into
     JOBS_MAX = 64
     POLLS = 256              # an idle worker looks so often before it sleeps, 0.1 ms: waking it costs as much
     S_IFMT = 0xF000

@@ -40,7 +40,6 @@ __all__ = [
     "to_text",
 ]
 
-_COMPRESS_MIN_BYTES = 24  # below this a zstd frame's own header outweighs what it saves
 _local = threading.local()
 _MAGIC = {  # by text prefix; the one that begins the others stands last
     wire.PREFIX_DELTA: wire.MAGIC_DELTA,
@@ -236,7 +235,7 @@ def from_text(text: str) -> bytes:
 
 def _pack_column(raw: bytes) -> bytes:
     stored = raw
-    if len(raw) >= _COMPRESS_MIN_BYTES:
+    if len(raw) >= wire.COMPRESS_MIN_BYTES:
         packed = _compress(raw)
         stored = packed if len(packed) < len(raw) else raw
     return varint(len(raw)) + varint(len(stored)) + stored
@@ -251,7 +250,7 @@ def _unpack_column(reading: Reading) -> bytes:
 
 def _pack_body(raw: bytes) -> tuple[int, bytes]:
     """(flags, body) of a delta or batch."""
-    if len(raw) >= _COMPRESS_MIN_BYTES * 4:
+    if len(raw) >= wire.COMPRESS_MIN_BYTES * 4:
         packed = varint(len(raw)) + _compress(raw)
         if len(packed) < len(raw):
             return wire.FLAG_ZSTD, packed

@@ -1,4 +1,4 @@
-"""The numbers of the wire, each written once. `spec/QTN1.md` and `spec/HTTP.md` explain them."""
+"""The numbers of the wire. Made from spec/wire.toml, which says what each is; don't edit: `make wire`."""
 
 from __future__ import annotations
 
@@ -23,16 +23,25 @@ MASK_PLACE: Final = 2
 MASK_MODE: Final = 4
 MASK_SIZE: Final = 8
 MASK_MTIME: Final = 16
-MASK_ALL: Final = MASK_PLACE | MASK_MODE | MASK_SIZE | MASK_MTIME
+MASK_ALL: Final = 30
 
 NAME_MAX_BYTES: Final = 1024
 PATH_MAX_BYTES: Final = 65_536
 DEPTH_MAX: Final = 512
-CHUNK_MAX_ENTRIES: Final = 65_536
-CHUNK_ENTRIES: Final = 16_384  # what our encoder cuts at: larger saves 3 % of size, smaller costs it
-COLUMN_MAX_BYTES: Final = 8 << 20
-WINDOW_MAX_BYTES: Final = 8 << 20
-BODY_MAX_BYTES: Final = 1 << 30
 ENTRIES_MAX: Final = 50_000_000
+IDS_MAX: Final = 50_000_000
+CHUNK_MAX_ENTRIES: Final = 65_536
 CHUNK_COLUMNS: Final = 11
+COLUMN_MAX_BYTES: Final = 8_388_608
+WINDOW_MAX_BYTES: Final = 8_388_608
+BODY_MAX_BYTES: Final = 1_073_741_824
+PREFIX_MAX_BYTES: Final = 255
+EXTENSIONS_MAX: Final = 127
+SIZE_MAX_BITS: Final = 63
+
+CHUNK_ENTRIES: Final = 16_384
+EXTENSION_MAX_BYTES: Final = 16
+COMPRESS_MIN_BYTES: Final = 24
 ZSTD_LEVEL: Final = 3
+
+ENTRY_HASH_HEAD_BYTES: Final = 36

@@ -1,0 +1,31 @@
+# cython: language_level=3
+"""The numbers of the wire, for kernels. Made from spec/wire.toml; don't edit: `make wire`."""
+cdef enum:
+    PROTOCOL_VERSION = 1
+    DEFAULT_PORT = 8973
+    FLAG_ZSTD = 1
+    FLAG_VOID_DIGEST = 2
+    MASK_DELETED = 1
+    MASK_PLACE = 2
+    MASK_MODE = 4
+    MASK_SIZE = 8
+    MASK_MTIME = 16
+    MASK_ALL = 30
+    NAME_MAX_BYTES = 1024
+    PATH_MAX_BYTES = 65536
+    DEPTH_MAX = 512
+    ENTRIES_MAX = 50000000
+    IDS_MAX = 50000000
+    CHUNK_MAX_ENTRIES = 65536
+    CHUNK_COLUMNS = 11
+    COLUMN_MAX_BYTES = 8388608
+    WINDOW_MAX_BYTES = 8388608
+    BODY_MAX_BYTES = 1073741824
+    PREFIX_MAX_BYTES = 255
+    EXTENSIONS_MAX = 127
+    SIZE_MAX_BITS = 63
+    CHUNK_ENTRIES = 16384
+    EXTENSION_MAX_BYTES = 16
+    COMPRESS_MIN_BYTES = 24
+    ZSTD_LEVEL = 3
+    ENTRY_HASH_HEAD_BYTES = 36
