@@ -13,6 +13,7 @@ from smarttree._wire cimport (
     DEPTH_MAX, MASK_ALL, MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE,
 )
 
+
 def diff_trees(Columns before not None, Columns after not None):
     """The Records that turn `before` into `after`, two states of one id space. O(ids), about 10 ns each."""
     cdef Records records = Records()

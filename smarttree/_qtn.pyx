@@ -105,7 +105,7 @@ cdef int choose_extensions(Tree tree, Chunk *chunk) noexcept nogil:
 cdef void put_names(Tree tree, Chunk *chunk) noexcept nogil:
     cdef const uint8_t *previous = NULL
     cdef const uint8_t *name
-    cdef size_t previous_size = 0, size, stem, prefix, i, cut
+    cdef size_t previous_size = 0, size, stem, prefix, room, i, cut
     cdef uint8_t number
     for i in range(chunk.n):
         name, size = tree.heap + tree.name_off[chunk.ids[i]], tree.name_len[chunk.ids[i]]
@@ -115,8 +115,8 @@ cdef void put_names(Tree tree, Chunk *chunk) noexcept nogil:
             number = slot_of(chunk, name + size - cut, cut).number
             if number:
                 stem = size - cut
-        prefix = 0
-        while prefix < PREFIX_MAX_BYTES and prefix < stem and prefix < previous_size and name[prefix] == previous[prefix]:
+        prefix, room = 0, min(stem, previous_size, <size_t>PREFIX_MAX_BYTES)
+        while prefix < room and name[prefix] == previous[prefix]:
             prefix += 1
         put_byte(&chunk.columns[1], <uint8_t>prefix)
         put_bytes(&chunk.columns[2], name + prefix, stem - prefix)
