@@ -44,6 +44,15 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeConfig:
+    """Which QTN1 document `st decode` prints, and how. `path` "-" is standard input."""
+
+    path: str
+    mode: str = "classic"
+    depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowConfig:
     """What `st PATH` prints. `depth` is how many levels below `path` are told; None is all of them."""
 

@@ -59,6 +59,10 @@ def _run(settings: Settings) -> int:
         from smarttree.cli.show import show
 
         return show(settings.show)
+    if settings.decode is not None:
+        from smarttree.cli.decode import decode
+
+        return decode(settings.decode)
     if settings.serve is not None:
         from smarttree.http.app import serve
         from smarttree.progress import ScanProgress

@@ -88,7 +88,7 @@ _NOW: Final = (
         group=Group.WHAT,
         read=values.read_text,
         metavar="MODE",
-        targets=("http.mode", "show.mode"),
+        targets=("http.mode", "show.mode", "decode.mode"),
         help="how a tree is told: quantum (the QTN1 format), json or classic; "
         "by default quantum when serving, classic when printing",
     ),
@@ -98,7 +98,7 @@ _NOW: Final = (
         scope=Scope.SHOW,
         read=values.read_whole(0, 1_000_000),
         metavar="N",
-        targets=("show.depth",),
+        targets=("show.depth", "decode.depth"),
         help="print N levels below PATH, not everything; for classic and json",
     ),
     Option(
@@ -271,7 +271,6 @@ BY_KEY: Final = {option.key: option for option in OPTIONS}
 
 # Words that will be commands of their own. Refused now, so that a directory of that name does not change its meaning.
 LATER_COMMANDS: Final = {
-    "decode": "reading QTN1 back",
     "doctor": "a report on the system's limits",
     "state": "a look at the kept state",
 }

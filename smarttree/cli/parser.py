@@ -12,11 +12,12 @@ from smarttree.cli.options import BY_KEY, OPTIONS, Group, Option
 from smarttree.config import HttpConfig, ServiceConfig, ShowConfig
 from smarttree.errors import BadParameter
 
-_USAGE: Final = "st [options] [PATH]\n       st --serve [options] PATH [PATH ...]"
+_USAGE: Final = "st [options] [PATH]\n       st decode [options] FILE\n       st --serve [options] PATH [PATH ...]"
 
 _DESCRIPTION: Final = """\
 Prints the tree below PATH (the current directory when left out), or serves it: the tree,
-and every change in it as it happens, as server-sent events to any number of clients.
+and every change in it as it happens, as server-sent events to any number of clients;
+or prints what a QTN1 document says (FILE, binary or text; - is standard input).
 """
 
 _EPILOG: Final = """\
@@ -42,6 +43,7 @@ examples:
   st .                                  print the tree
   st --depth 2 --mode json /srv         two levels of it, as JSON
   st --mode quantum . > tree.qtn        the whole of it, in a few bytes per file
+  st decode tree.qtn                    back again; --mode json for scripts
   st --serve .                          then: curl -N http://localhost:8973/events
 """
 

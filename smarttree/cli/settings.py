@@ -15,7 +15,7 @@ from smarttree.cli.options import BY_KEY, LATER_COMMANDS, OPTIONS, Option, Scope
 from smarttree.cli.parser import nearest, read_argv
 from smarttree.cli.paths import open_root, open_roots
 from smarttree.cli.values import is_loopback, read_switch
-from smarttree.config import HttpConfig, ServiceConfig, ShowConfig
+from smarttree.config import DecodeConfig, HttpConfig, ServiceConfig, ShowConfig
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet
 from smarttree.printable import printable
 
@@ -27,13 +27,14 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What to do: exactly one of `serve` and `show` is set, or neither when the version was asked for.
+    """What to do: exactly one of `serve`, `show` and `decode` is set, or none when the version was asked for.
 
     `verbosity` is -1, 0 or 1. `warnings` are to be logged once logging stands.
     """
 
     serve: tuple[ServiceConfig, HttpConfig] | None = None
     show: ShowConfig | None = None
+    decode: DecodeConfig | None = None
     verbosity: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -62,6 +63,8 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     common: Any = {"verbosity": _verbosity(sources), "warnings": warnings}
     if serves:
         return Settings(serve=_serve(values, given.paths), **common)
+    if given.paths[:1] == ("decode",):
+        return Settings(decode=_decode(values, given.paths[1:]), **common)
     return Settings(show=_show(values, given.paths), **common)
 
 
@@ -204,10 +207,22 @@ def _serve(values: Values, paths: Sequence[str]) -> tuple[ServiceConfig, HttpCon
     return ServiceConfig(roots=open_roots(paths), **_fields(values, "service")), http
 
 
+def _decode(values: Values, paths: Sequence[str]) -> DecodeConfig:
+    if len(paths) != 1:
+        raise BadParameter("`st decode` takes one FILE, or - for standard input; a directory of that name is ./decode")
+    config = DecodeConfig(path=paths[0], **_fields(values, "decode"))
+    _refuse_depth(config.mode, config.depth)
+    return config
+
+
+def _refuse_depth(mode: str, depth: int | None) -> None:
+    if depth is not None and not modes.find(mode).CUTS:
+        raise BadParameter(f"--depth does not go with --mode {mode}, which always tells the whole tree")
+
+
 def _show(values: Values, paths: Sequence[str]) -> ShowConfig:
     if len(paths) > 1:
         raise BadParameter("one PATH at a time is printed; only --serve takes several")
     show = ShowConfig(path=open_root(paths[0] if paths else "."), **_fields(values, "show"))
-    if show.depth is not None and not modes.find(show.mode).CUTS:
-        raise BadParameter(f"--depth does not go with --mode {show.mode}, which always tells the whole tree")
+    _refuse_depth(show.mode, show.depth)
     return show

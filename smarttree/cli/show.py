@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, Final
+from typing import Final
 
 from smarttree import modes
+from smarttree.cli.output import print_view
 from smarttree.cli.paths import refusal
 from smarttree.clock import Clock
 from smarttree.config import ShowConfig
-from smarttree.errors import SmarttreeError
 from smarttree.modes import View
 from smarttree.printable import printable
 
@@ -27,27 +27,9 @@ def show(config: ShowConfig) -> int:
     a directory that could not be read is a fact about the disk, not a failure to tell the rest."""
     mode = modes.find(config.mode)
     view, top, problems = _scan(config)
-    if sys.stdout is None:
-        raise SmarttreeError("standard output is closed: there is nowhere to print to")
-    out, is_terminal = sys.stdout.buffer, sys.stdout.isatty()
-    if mode.NAME == "classic" and is_terminal and colour_wanted():
-        from smarttree.modes import classic
-
-        pieces = classic.render(view, top, depth=config.depth, colour=True)
-    else:
-        pieces = mode.render(view, top, depth=config.depth)
-    if mode.NAME == "quantum" and is_terminal:
-        pieces = _as_text(pieces)
-    elif mode.NAME == "json" and is_terminal:
-        pieces = _ended(pieces)
-    _write(pieces, out)
+    print_view(view, top, mode, config.depth)
     _tell(problems)
     return 0
-
-
-def colour_wanted() -> bool:
-    """On a terminal, unless NO_COLOR says otherwise (no-color.org) or the terminal cannot."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
 
 
 def _scan(config: ShowConfig) -> tuple[View, int, list[tuple[bytes, int]]]:
@@ -74,32 +56,6 @@ def _scan(config: ShowConfig) -> tuple[View, int, list[tuple[bytes, int]]]:
     # A listing counts from its top, and a graft gives consecutive ids.
     problems = [(os.path.join(tree.path(top + at), name), number) for at, name, number in listing.problems]
     return View(_NO_CLOCK, tree, tree.digest(SERVICE_ID)), top, problems
-
-
-def _as_text(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    from smarttree.codec import to_text
-    from smarttree.wire import PREFIX_SNAPSHOT
-
-    yield to_text(PREFIX_SNAPSHOT, b"".join(pieces)).encode("ascii")
-    yield b"\n"
-
-
-def _ended(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    yield from pieces
-    yield b"\n"
-
-
-def _write(pieces: Iterator[bytes], out: BinaryIO) -> None:
-    try:
-        for piece in pieces:
-            out.write(piece)
-        out.flush()
-    except OSError as error:
-        # What still stands in the buffer must not be written at exit: that would fail again, aloud.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise SmarttreeError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def _tell(problems: Sequence[tuple[bytes, int]]) -> None:

@@ -106,7 +106,12 @@ def test_every_form_of_the_seed_is_parsed(line: str, paths: list[str]) -> None:
         ("--cors nonsense --serve {here}", "https://app.example.com"),
         ("--config {here}/nowhere {here}", "cannot read the configuration file"),
         ("doctor", "not available yet"),
-        ("decode {here}/file", "not available yet"),
+        ("decode", "one FILE"),
+        ("decode {here}", "is a directory: `st "),
+        ("decode {here}/file", "no QTN1 document"),
+        ("decode {here}/nothing", "does not exist"),
+        ("decode --mode quantum --depth 1 {here}/file", "--depth does not go with --mode quantum"),
+        ("decode --port 1 {here}/file", "--port only means something together with --serve"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, capsys: Capture, line: str, told: str) -> None:

@@ -10,14 +10,14 @@ import pytest
 from smarttree.cli.options import BY_KEY, OPTIONS, Option
 from smarttree.cli.settings import Settings, read_environment, read_file, read_settings
 from smarttree.cli.values import is_loopback, read_bytes, read_host, read_origin, read_seconds, read_switch, read_whole
-from smarttree.config import HttpConfig, ServiceConfig, ShowConfig
+from smarttree.config import DecodeConfig, HttpConfig, ServiceConfig, ShowConfig
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet, UnknownMode
 
-CONCERNS = {"service": ServiceConfig, "http": HttpConfig, "show": ShowConfig}
+CONCERNS = {"service": ServiceConfig, "http": HttpConfig, "show": ShowConfig, "decode": DecodeConfig}
 LATER = [option for option in OPTIONS if option.later]
 
 # What no flag sets: the paths are arguments, and the rest is not for a person to choose.
-NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "http.retry_min_ms", "http.retry_max_ms"}
+NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "decode.path", "http.retry_min_ms", "http.retry_max_ms"}
 
 
 def served(settings: Settings) -> tuple[ServiceConfig, HttpConfig]:

@@ -1,0 +1,140 @@
+"""`st decode FILE`: what a QTN1 document says, in a form for people (classic) or scripts (json).
+
+A snapshot is printed as `st PATH` prints a tree, in any mode; a delta or batch as its records, one a line.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from smarttree import codec, modes, wire
+from smarttree.cli.output import print_pieces, print_view
+from smarttree.cli.paths import refusal
+from smarttree.clock import Clock
+from smarttree.config import DecodeConfig
+from smarttree.errors import BadParameter, QtnError
+from smarttree.modes import View
+from smarttree.printable import printable
+from smarttree.row import kind_of
+from smarttree.tree import SERVICE_ID
+
+if TYPE_CHECKING:
+    from smarttree._records import Record, Records
+
+_STDIN: Final = "-"
+_MODES: Final = ("classic", "json")
+
+
+def decode(config: DecodeConfig) -> int:
+    """Prints to standard output. Raises QtnError with the file's name and the offset in its text."""
+    data = _read(config.path)
+    try:
+        _print(_binary(data), config)
+    except QtnError as error:
+        where = "standard input" if config.path == _STDIN else printable(config.path)
+        raise QtnError(f"{where}: byte {error.offset}: {error}", offset=error.offset) from error
+    return 0
+
+
+def _read(path: str) -> bytes:
+    if path == _STDIN:
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path).read_bytes()
+    except IsADirectoryError as error:
+        raise BadParameter(f"{printable(path)} is a directory: `st {printable(path)}` prints it") from error
+    except OSError as error:
+        raise refusal(path, error) from error
+
+
+def _binary(data: bytes) -> bytes:
+    """The document itself, from either of its forms. Space around the text form is not minded."""
+    text = data.strip()
+    if not text.startswith(wire.PREFIX_SNAPSHOT.encode("ascii")):
+        return data
+    try:
+        return codec.from_text(text.decode("ascii"))
+    except UnicodeDecodeError as error:
+        raise QtnError("a text form with a character that is not ASCII", offset=error.start) from None
+
+
+def _print(data: bytes, config: DecodeConfig) -> None:
+    if data.startswith((wire.MAGIC_DELTA, wire.MAGIC_BATCH)):
+        if config.mode not in _MODES or config.depth is not None:
+            raise BadParameter(f"a delta or batch is told by --mode {' or '.join(_MODES)}, and has no depth")
+        print_pieces(_told(data, as_json=config.mode == "json"))
+        return
+    if not data.startswith(wire.MAGIC_SNAPSHOT):
+        raise QtnError(f"no QTN1 document: it begins neither with 01 02 03 nor with {wire.PREFIX_SNAPSHOT}", offset=0)
+    snapshot = codec.decode_snapshot(data)
+    view = View(snapshot.clock, snapshot.tree, snapshot.tree.digest(SERVICE_ID))
+    print_view(view, snapshot.top, modes.find(config.mode), config.depth)
+
+
+def _told(data: bytes, *, as_json: bool) -> Iterator[bytes]:
+    """A delta or batch, piece by piece."""
+    head, records = _head_and_records(data)
+    if not as_json:
+        yield " ".join([*(f"{key} {value}" for key, value in head.items()), f"records {len(records)}\n"]).encode()
+        for record in records:
+            yield _line(record).encode()
+        return
+    yield (json.dumps(head, separators=(",", ":"))[:-1] + ',"records":[').encode("ascii")
+    for number, record in enumerate(records):
+        yield (",\n" if number else "\n").encode("ascii") + json.dumps(_fields(record), separators=(",", ":")).encode()
+    yield b"\n]}\n"
+
+
+def _head_and_records(data: bytes) -> tuple[dict[str, str | None], Records]:
+    if data.startswith(wire.MAGIC_DELTA):
+        return {"document": "delta"}, codec.decode_delta(data)
+    batch = codec.decode_batch(data)
+    head = {
+        "document": "batch",
+        "from": str(Clock(batch.epoch, batch.from_seq)),
+        "clock": str(Clock(batch.epoch, batch.to_seq)),
+        "digest": None if batch.digest is None else f"{batch.digest:016x}",
+    }
+    return head, batch.records
+
+
+def _line(record: Record) -> str:
+    """One record for a person: what it does not say is left out."""
+    if record.mask & wire.MASK_DELETED:
+        return f"{record.id}: deleted\n"
+    said = []
+    if record.mask & wire.MASK_PLACE:
+        said.append(f"is {printable(record.name)} in {record.parent or 'the service'}")
+    if record.mask & wire.MASK_MODE:
+        said.append(stat.filemode(record.mode))
+    if record.mask & wire.MASK_SIZE:
+        said.append(f"{record.size:,} bytes")
+    if record.mask & wire.MASK_MTIME:
+        seconds, rest = divmod(record.mtime_ns, 10**9)
+        said.append(f"mtime {seconds}.{rest:09d}")
+    return f"{record.id}: {', '.join(said)}\n"
+
+
+def _fields(record: Record) -> dict[str, object]:
+    """One record for a program, with the fields of mode `json`; `st_mode` also tells apart what that calls `other`."""
+    if record.mask & wire.MASK_DELETED:
+        return {"id": record.id, "deleted": True}
+    fields: dict[str, object] = {"id": record.id}
+    if record.mask & wire.MASK_PLACE:
+        fields |= {"parent": record.parent, "name": record.name.decode("utf-8", "replace")}
+        if fields["name"] != record.name.decode("utf-8", "surrogateescape"):
+            fields["name_b64"] = base64.b64encode(record.name).decode("ascii")
+    if record.mask & wire.MASK_MODE:
+        permissions = format(stat.S_IMODE(record.mode), "04o")
+        fields |= {"kind": kind_of(record.mode), "mode": permissions, "st_mode": record.mode}
+    if record.mask & wire.MASK_SIZE:
+        fields["size"] = record.size
+    if record.mask & wire.MASK_MTIME:
+        fields["mtime_ns"] = str(record.mtime_ns)
+    return fields
