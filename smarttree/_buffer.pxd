@@ -8,6 +8,12 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
+cdef extern from *:
+    """
+    #define st_clz(value) __builtin_clzll(value)
+    """
+    int clz "st_clz"(uint64_t) noexcept nogil
+
 
 cdef struct Buffer:
     uint8_t *data
@@ -77,25 +83,25 @@ cdef inline void put_zigzag(Buffer *b, uint64_t value) noexcept nogil:
 
 cdef inline int width_of(uint64_t value) noexcept nogil:
     """The number of significant bits."""
-    cdef int width = 0
-    while value:
-        width += 1
-        value >>= 1
-    return width
+    return 64 - clz(value) if value else 0
 
 
 cdef inline void put_bits(Buffer *b, Bits *bits, uint64_t value, int width) noexcept nogil:
     """Append the `width` low bits of `value`, least significant first."""
     cdef int part
+    if not make_room(b, 9):
+        return
     while width:
-        part = min(width, 8 - bits.count)
-        bits.pending |= (value & ((1 << part) - 1)) << bits.count
+        part = min(width, 64 - bits.count)
+        bits.pending |= (value & (<uint64_t>-1 >> (64 - part))) << bits.count
         bits.count += part
-        value >>= part
+        value = value >> 1 >> (part - 1)  # a shift by 64 is none
         width -= part
-        if bits.count == 8:
-            put_byte(b, <uint8_t>bits.pending)
-            bits.pending, bits.count = 0, 0
+        while bits.count >= 8:
+            b.data[b.n] = <uint8_t>bits.pending
+            b.n += 1
+            bits.pending >>= 8
+            bits.count -= 8
 
 
 cdef inline void end_bits(Buffer *b, Bits *bits) noexcept nogil:

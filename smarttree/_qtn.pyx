@@ -27,12 +27,20 @@ cdef struct Extension:
     uint8_t number           # its index in the table, from 1; 0: not in it
 
 
+cdef struct Time:
+    int64_t value
+    uint32_t number
+
+
 cdef struct Chunk:           # what one chunk's encoding works on; the tree's memory is borrowed
     const uint32_t *ids
     size_t n
     Extension *slots
     size_t slot_mask
-    int64_t *times
+    Extension **entry_slots  # of each entry: its extension, or NULL
+    Time *times              # the distinct ones, in the order of their numbers
+    uint32_t *time_slots
+    uint32_t *time_numbers   # of each entry
     Buffer[CHUNK_COLUMNS] columns
 
 
@@ -68,7 +76,7 @@ cdef int by_use(const void *a, const void *b) noexcept nogil:
 
 
 cdef int by_time(const void *a, const void *b) noexcept nogil:
-    cdef int64_t x = (<const int64_t *>a)[0], y = (<const int64_t *>b)[0]
+    cdef int64_t x = (<const Time *>a).value, y = (<const Time *>b).value
     return (x > y) - (x < y)
 
 
@@ -83,6 +91,7 @@ cdef int choose_extensions(Tree tree, Chunk *chunk) noexcept nogil:
     for i in range(chunk.n):
         name = tree.heap + tree.name_off[chunk.ids[i]]
         size = extension_size(name, tree.name_len[chunk.ids[i]])
+        chunk.entry_slots[i] = NULL
         if not size:
             continue
         slot = slot_of(chunk, name + tree.name_len[chunk.ids[i]] - size, size)
@@ -91,6 +100,7 @@ cdef int choose_extensions(Tree tree, Chunk *chunk) noexcept nogil:
             used[used_n] = slot
             used_n += 1
         slot.count += 1
+        chunk.entry_slots[i] = slot
     qsort(used, used_n, sizeof(Extension *), by_use)
     for i in range(min(used_n, <size_t>EXTENSIONS_MAX)):
         if used[i].count < 2:
@@ -105,16 +115,13 @@ cdef int choose_extensions(Tree tree, Chunk *chunk) noexcept nogil:
 cdef void put_names(Tree tree, Chunk *chunk) noexcept nogil:
     cdef const uint8_t *previous = NULL
     cdef const uint8_t *name
-    cdef size_t previous_size = 0, size, stem, prefix, room, i, cut
+    cdef size_t previous_size = 0, size, stem, prefix, room, i
     cdef uint8_t number
     for i in range(chunk.n):
         name, size = tree.heap + tree.name_off[chunk.ids[i]], tree.name_len[chunk.ids[i]]
         number, stem = 0, size
-        cut = extension_size(name, size)
-        if cut:
-            number = slot_of(chunk, name + size - cut, cut).number
-            if number:
-                stem = size - cut
+        if chunk.entry_slots[i] != NULL and chunk.entry_slots[i].number:
+            number, stem = chunk.entry_slots[i].number, size - chunk.entry_slots[i].size
         prefix, room = 0, min(stem, previous_size, <size_t>PREFIX_MAX_BYTES)
         while prefix < room and name[prefix] == previous[prefix]:
             prefix += 1
@@ -164,44 +171,48 @@ cdef int put_modes(Tree tree, Chunk *chunk) noexcept nogil:
     return 0
 
 
-cdef size_t rank_of(const int64_t *table, size_t n, int64_t value) noexcept nogil:
-    cdef size_t low = 0, high = n, middle
-    while low < high:
-        middle = (low + high) // 2
-        if table[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+cdef uint32_t number_times(Tree tree, Chunk *chunk) noexcept nogil:
+    """Number the chunk's distinct mtimes as they come; how many there are, or 0 for more than half of the entries."""
+    cdef uint32_t *slots = chunk.time_slots    # of a hash table: the number of the time there, plus 1
+    cdef uint32_t distinct = 0, number = 0
+    cdef int64_t value
+    cdef size_t i, at
+    for i in range(chunk.n):
+        value = tree.mtime_[chunk.ids[i]]
+        if i == 0 or value != chunk.times[number].value:
+            at = (<uint64_t>value * <uint64_t>0x9E3779B97F4A7C15 >> 32) & chunk.slot_mask
+            while slots[at] and chunk.times[slots[at] - 1].value != value:
+                at = (at + 1) & chunk.slot_mask
+            if slots[at] == 0:
+                if 2 * (<size_t>distinct + 1) > chunk.n:
+                    return 0
+                chunk.times[distinct].value, chunk.times[distinct].number = value, distinct
+                distinct += 1
+                slots[at] = distinct
+            number = slots[at] - 1
+        chunk.time_numbers[i] = number
+    return distinct
 
 
 cdef void put_times(Tree tree, Chunk *chunk) noexcept nogil:
     """Columns 9 and 10: a table of the distinct mtimes and indices into it, or plain differences."""
-    cdef size_t i, distinct = 0, rank
-    cdef uint64_t before = 0
-    for i in range(chunk.n):
-        chunk.times[i] = tree.mtime_[chunk.ids[i]]
-    qsort(chunk.times, chunk.n, sizeof(int64_t), by_time)
-    for i in range(chunk.n):
-        if i == 0 or chunk.times[i] != chunk.times[distinct - 1]:
-            chunk.times[distinct] = chunk.times[i]
-            distinct += 1
-    if distinct * 2 > chunk.n:
-        put_varint(&chunk.columns[8], 0)
-        for i in range(chunk.n):
-            put_zigzag(&chunk.columns[9], <uint64_t>tree.mtime_[chunk.ids[i]] - before)
-            before = <uint64_t>tree.mtime_[chunk.ids[i]]
-        return
+    cdef uint32_t distinct = number_times(tree, chunk)
+    cdef uint32_t *ranks = chunk.time_slots    # the table has done its work
+    cdef uint64_t before = 0, next
+    cdef size_t i
     put_varint(&chunk.columns[8], distinct)
+    qsort(chunk.times, distinct, sizeof(Time), by_time)
     for i in range(distinct):
+        ranks[chunk.times[i].number] = <uint32_t>i
+        next = <uint64_t>chunk.times[i].value
         if i == 0:
-            put_zigzag(&chunk.columns[8], <uint64_t>chunk.times[0])
+            put_zigzag(&chunk.columns[8], next)
         else:
-            put_varint(&chunk.columns[8], <uint64_t>chunk.times[i] - <uint64_t>chunk.times[i - 1])
+            put_varint(&chunk.columns[8], next - <uint64_t>chunk.times[i - 1].value)
     for i in range(chunk.n):
-        rank = rank_of(chunk.times, distinct, tree.mtime_[chunk.ids[i]])
-        put_zigzag(&chunk.columns[9], <uint64_t>rank - before)
-        before = rank
+        next = ranks[chunk.time_numbers[i]] if distinct else <uint64_t>tree.mtime_[chunk.ids[i]]
+        put_zigzag(&chunk.columns[9], next - before)
+        before = next
 
 
 cdef void put_ids(Chunk *chunk, uint32_t last) noexcept nogil:
@@ -240,15 +251,20 @@ def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t 
     chunk.slot_mask = slots - 1
     try:
         chunk.slots = <Extension *>calloc(slots, sizeof(Extension))
-        chunk.times = <int64_t *>malloc(chunk.n * sizeof(int64_t))
-        if chunk.slots == NULL or chunk.times == NULL:
+        chunk.entry_slots = <Extension **>malloc(chunk.n * sizeof(Extension *))
+        chunk.times = <Time *>malloc(chunk.n * sizeof(Time))
+        chunk.time_slots = <uint32_t *>calloc(slots, sizeof(uint32_t))
+        chunk.time_numbers = <uint32_t *>malloc(chunk.n * sizeof(uint32_t))
+        if (chunk.slots == NULL or chunk.entry_slots == NULL or chunk.times == NULL or chunk.time_slots == NULL
+                or chunk.time_numbers == NULL):
             raise MemoryError
         with nogil:
             failed = choose_extensions(tree, &chunk) < 0 or put_modes(tree, &chunk) < 0
-            put_names(tree, &chunk)
-            put_counts_and_sizes(tree, &chunk)
-            put_times(tree, &chunk)
-            put_ids(&chunk, last)
+            if not failed:
+                put_names(tree, &chunk)
+                put_counts_and_sizes(tree, &chunk)
+                put_times(tree, &chunk)
+                put_ids(&chunk, last)
         for i in range(<size_t>CHUNK_COLUMNS):
             failed = failed or chunk.columns[i].failed
         if failed:
@@ -257,6 +273,9 @@ def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t 
                 for i in range(<size_t>CHUNK_COLUMNS)]
     finally:
         free(chunk.slots)
+        free(chunk.entry_slots)
         free(chunk.times)
+        free(chunk.time_slots)
+        free(chunk.time_numbers)
         for i in range(<size_t>CHUNK_COLUMNS):
             release(&chunk.columns[i])
