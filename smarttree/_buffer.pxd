@@ -155,16 +155,17 @@ cdef inline uint64_t get_zigzag(Reader *r) noexcept nogil:
 
 
 cdef inline uint64_t get_bits(Reader *r, Bits *bits, int width) noexcept nogil:
-    cdef uint64_t value = 0
-    cdef int part, have = 0
-    while have < width:
-        if bits.count == 0:
-            bits.pending, bits.count = get_byte(r), 8
-        part = min(width - have, bits.count)
-        value |= (bits.pending & ((1 << part) - 1)) << have
-        bits.pending >>= part
-        bits.count -= part
-        have += part
+    """The next `width` <= 63 bits."""
+    cdef uint64_t value
+    if width > 32:
+        value = get_bits(r, bits, 32)
+        return value | get_bits(r, bits, width - 32) << 32
+    while bits.count < width:
+        bits.pending |= <uint64_t>get_byte(r) << bits.count
+        bits.count += 8
+    value = bits.pending & ((<uint64_t>1 << width) - 1)
+    bits.pending >>= width
+    bits.count -= width
     return value
 
 

@@ -95,8 +95,9 @@ cdef class Decoder:
         cdef Text[EXTENSIONS_MAX + 1] extensions
         cdef size_t known = 0, size = 0, previous = 0, previous_size = 0, total
         cdef const uint8_t *suffix
+        cdef uint8_t *name
         cdef uint32_t i, prefix, number
-        cdef Item *item
+        cdef Item *items = self.listing.items + self.listing.n
         while table.at < table.end:
             known += 1
             if known > EXTENSIONS_MAX:
@@ -104,9 +105,8 @@ cdef class Decoder:
             extensions[known].data = get_text(table, &extensions[known].size)
             if extensions[known].data == NULL or extensions[known].size < 2 or extensions[known].data[0] != c".":
                 raise Defect("an extension that does not end, or does not begin with a dot", 4)
-        extensions[0].data, extensions[0].size = NULL, 0
+        extensions[0].data, extensions[0].size = suffixes.start, 0
         for i in range(count):
-            item = &self.listing.items[self.listing.n + i]
             prefix, number = get_byte(prefixes), get_byte(ids)
             suffix = get_text(suffixes, &size)
             if suffix == NULL:
@@ -118,19 +118,23 @@ cdef class Decoder:
             total = prefix + size + extensions[number].size
             if total == 0 or total > NAME_MAX_BYTES:
                 raise Defect("a name of no bytes, or of more than 1,024", 3)
-            grow(<void **>&self.listing.heap, &self.heap_room, self.heap_n + total, 1)
-            memcpy(self.listing.heap + self.heap_n, self.listing.heap + previous, prefix)
-            memcpy(self.listing.heap + self.heap_n + prefix, suffix, size)
-            if number:
-                memcpy(self.listing.heap + self.heap_n + prefix + size, extensions[number].data,
-                       extensions[number].size)
-            check_name(self.listing.heap + self.heap_n, total)
-            item.name_off, item.name_len, item.wd = self.heap_n, <uint32_t>total, -1
+            if total > self.heap_room - self.heap_n:
+                grow(<void **>&self.listing.heap, &self.heap_room, self.heap_n + total, 1)
+            check_no_slash(suffix, size)
+            check_no_slash(extensions[number].data, extensions[number].size)
+            name = self.listing.heap + self.heap_n
+            memcpy(name, self.listing.heap + previous, prefix)
+            memcpy(name + prefix, suffix, size)
+            memcpy(name + prefix + size, extensions[number].data, extensions[number].size)
+            if name[0] == c"." and (total == 1 or (total == 2 and name[1] == c".")):
+                raise Defect("a name that is . or ..", 3)
+            items[i].name_off, items[i].name_len, items[i].wd = self.heap_n, <uint32_t>total, -1
             previous, previous_size = self.heap_n, total
             self.heap_n += total
         return 0
 
     cdef int read_modes(self, uint32_t count, Reader *column) except -1:
+        cdef Item *items = self.listing.items + self.listing.n
         cdef uint64_t known = get_varint(column), i, index
         cdef const uint8_t *table = get_bytes(column, 2 * known) if known <= count else NULL
         if table == NULL:
@@ -142,23 +146,25 @@ cdef class Decoder:
             index = get_varint(column)
             if index >= known:
                 raise Defect("a mode that is not in the table", 6)
-            self.listing.items[self.listing.n + i].stat.mode = <uint16_t>(table[2 * index] | table[2 * index + 1] << 8)
-            if self.listing.items[self.listing.n + i].stat.mode & S_IFMT == 0:
+            items[i].stat.mode = <uint16_t>(table[2 * index] | table[2 * index + 1] << 8)
+            if items[i].stat.mode & S_IFMT == 0:
                 raise Defect("a mode without a type", 6)
         return 0
 
     cdef int read_counts(self, uint32_t count, Reader *column) except -1:
+        cdef Item *items = self.listing.items + self.listing.n
         cdef uint64_t children
         cdef uint32_t i
         for i in range(count):
-            if self.listing.items[self.listing.n + i].stat.mode & S_IFMT == S_IFDIR:
+            if items[i].stat.mode & S_IFMT == S_IFDIR:
                 children = get_varint(column)
                 if children > self.expected:
                     raise Defect("more children than entries", 1)
-                self.listing.items[self.listing.n + i].count = <uint32_t>children
+                items[i].count = <uint32_t>children
         return 0
 
     cdef int read_sizes(self, uint32_t count, Reader *widths, Reader *column) except -1:
+        cdef Item *items = self.listing.items + self.listing.n
         cdef Bits bits = Bits(0, 0)
         cdef uint64_t size
         cdef uint32_t i
@@ -170,14 +176,15 @@ cdef class Decoder:
             size = 0
             if width:
                 size = (<uint64_t>1 << (width - 1)) | get_bits(column, &bits, width - 1)
-            if size and self.listing.items[self.listing.n + i].stat.mode & S_IFMT == S_IFDIR:
+            if size and items[i].stat.mode & S_IFMT == S_IFDIR:
                 raise Defect("a directory with a size", 7)
-            self.listing.items[self.listing.n + i].stat.size = size
+            items[i].stat.size = size
         if bits.pending:
             raise Defect("bits left over", 8)
         return 0
 
     cdef int read_times(self, uint32_t count, Reader *table, Reader *column) except -1:
+        cdef Item *items = self.listing.items + self.listing.n
         cdef uint64_t known = get_varint(table), i, value = 0
         cdef int64_t *times
         if known > count:
@@ -196,7 +203,7 @@ cdef class Decoder:
                 value += get_zigzag(column)
                 if known and value >= known:
                     raise Defect("a time that is not in the table", 10)
-                self.listing.items[self.listing.n + i].stat.mtime = times[value] if known else <int64_t>value
+                items[i].stat.mtime = times[value] if known else <int64_t>value
         finally:
             free(times)
         return 0
@@ -274,9 +281,7 @@ cdef class Decoder:
         return (<char *>self.numbers)[:self.listing.n * sizeof(uint32_t)]
 
 
-cdef int check_name(const uint8_t *name, size_t size) except -1:
-    if memchr(name, c"/", size) != NULL:
+cdef inline int check_no_slash(const uint8_t *part, size_t size) except -1:
+    if size and memchr(part, c"/", size) != NULL:
         raise Defect("a name with a slash", 3)
-    if name[0] == c"." and (size == 1 or (size == 2 and name[1] == c".")):
-        raise Defect("a name that is . or ..", 3)
     return 0
