@@ -109,7 +109,8 @@ cdef class Numbering:
         cdef Worker worker
         cdef int w = 0
         for worker in self.workers:
-            memcpy(listing.heap + self.heap_base[w], worker.heap, worker.heap_n)
+            if worker.heap_n:  # one that got nothing to do has no heap at all
+                memcpy(listing.heap + self.heap_base[w], worker.heap, worker.heap_n)
             w += 1
 
     cdef uint32_t place(self, Listing listing, uint32_t *todo, uint32_t depth):
