@@ -11,7 +11,7 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 
 from smarttree._memory cimport widen
 from smarttree._wire cimport ENTRY_HASH_HEAD_BYTES, IDS_MAX
-from smarttree._xxh64 cimport xxh64
+from smarttree._xxh64 cimport xxh64_pair
 
 cdef enum:
     NAME_BYTES_MAX = 65535
@@ -181,8 +181,7 @@ cdef class Columns:
         memcpy(out + at + 8, &digest.hi, 8)
         memcpy(out + at + 16, self.heap + self.name_off[eid], self.name_len[eid])
         at += 16 + self.name_len[eid]
-        digest.lo = xxh64(out, at, 0)
-        digest.hi = xxh64(out, at, 1)
+        xxh64_pair(out, at, &digest.lo, &digest.hi)
         return digest
 
     cdef void ripple(self, uint32_t parent, Digest gone, Digest come,

@@ -7,10 +7,11 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, Columns
+from smarttree._defect cimport fail
 from smarttree._records cimport Item, Records
-from smarttree._unqtn import Defect
 from smarttree._wire cimport (
-    DEPTH_MAX, MASK_ALL, MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE,
+    DEPTH_MAX, E_BELOW_DELETED, E_BELOW_ITSELF, E_DIRECTORY_SIZE, E_INCOMPLETE_RECORD, E_NAME_TWICE, E_PARENT,
+    E_TOO_DEEP, E_TYPE_TURNED, MASK_ALL, MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE,
 )
 
 
@@ -51,8 +52,9 @@ cdef uint8_t differing(Columns before, Columns after, uint32_t eid) except? 255:
 def apply_records(Columns tree not None, Records records not None):
     """Obey all records together, in place. Raises `Defect` where the result is no tree; `tree` is then of no use."""
     cdef size_t i
+    cdef int error
     for i in range(records.n):
-        check_record(tree, &records.items[i])
+        check_record(tree, records, i)
     for i in range(records.n):
         if records.items[i].mask & (MASK_DELETED | MASK_PLACE) and tree.holds(records.items[i].id):
             tree.unlink(records.items[i].id)
@@ -60,24 +62,26 @@ def apply_records(Columns tree not None, Records records not None):
         set_record(tree, records, &records.items[i])
     for i in range(records.n):
         if records.items[i].mask & MASK_PLACE:
-            link_record(tree, &records.items[i])
+            link_record(tree, records, i)
     for i in range(records.n):
-        if not records.items[i].mask & MASK_DELETED and not reaches_service(tree, records.items[i].id):
-            raise Defect("an entry below one that is deleted, or deeper than 512 levels", 0)
+        if not records.items[i].mask & MASK_DELETED:
+            error = unreached(tree, records.items[i].id)
+            if error:
+                fail(error, i)
     for i in range(records.n):
         if records.items[i].mask & MASK_DELETED and tree.holds(records.items[i].id):
             tree.free_all(records.items[i].id)
 
 
-cdef int check_record(Columns tree, const Item *item) except -1:
-    cdef bint known = tree.holds(item.id)
-    if known and item.mask & MASK_MODE and (item.mode & S_IFMT == S_IFDIR) != (tree.dir_[item.id] != NO_ID):
-        raise Defect("an entry that turns from directory to another type, or back", 0)
+cdef int check_record(Columns tree, Records records, size_t index) except -1:
+    cdef const Item *item = &records.items[index]
+    cdef bint known = tree.holds(item.id), directory = item.mode & S_IFMT == S_IFDIR
+    if known and item.mask & MASK_MODE and directory != (tree.dir_[item.id] != NO_ID):
+        fail(E_TYPE_TURNED, index)
     if not known and item.mask != MASK_ALL and item.mask != MASK_DELETED:
-        raise Defect("a record for an id that is not known", 0)
-    if item.mask & MASK_SIZE and item.size:
-        if tree.dir_[item.id] != NO_ID if known else item.mode & S_IFMT == S_IFDIR:
-            raise Defect("a directory with a size", 0)
+        fail(E_INCOMPLETE_RECORD, index)
+    if item.mask & MASK_SIZE and item.size and (tree.dir_[item.id] != NO_ID if known else directory):
+        fail(E_DIRECTORY_SIZE, index)
     return 0
 
 
@@ -98,21 +102,25 @@ cdef int set_record(Columns tree, Records records, const Item *item) except -1:
     return 0
 
 
-cdef int link_record(Columns tree, const Item *item) except -1:
+cdef int link_record(Columns tree, Records records, size_t index) except -1:
+    cdef const Item *item = &records.items[index]
     if not tree.is_directory(item.parent) or (item.parent == 0 and not tree.is_directory(item.id)):
-        raise Defect("a parent, or a root, that is no directory", 0)
+        fail(E_PARENT, index)
     if tree.is_below(item.parent, item.id):
-        raise Defect("an entry below itself", 0)
+        fail(E_BELOW_ITSELF, index)
     if not tree.link(item.id, item.parent):
-        raise Defect("two siblings of one name", 0)
+        fail(E_NAME_TWICE, index)
     return 0
 
 
-cdef bint reaches_service(Columns tree, uint32_t eid) noexcept:
+cdef int unreached(Columns tree, uint32_t eid) noexcept:
+    """0 where an entry hangs from the service, within the depth allowed; else what is wrong."""
     cdef int depth = 0
-    while eid != NO_ID and depth <= DEPTH_MAX + 1:
-        if eid == 0:
-            return True
+    while eid != 0:
+        if eid == NO_ID:
+            return E_BELOW_DELETED
+        if depth > DEPTH_MAX:
+            return E_TOO_DEEP
         eid = tree.parent_[eid]
         depth += 1
-    return False
+    return 0

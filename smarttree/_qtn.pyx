@@ -1,22 +1,24 @@
 # cython: language_level=3
-"""QTN1 snapshot kernels: a range of entries to the raw columns of one chunk, and back.
+"""QTN1 snapshot kernels: where a tree is cut into chunks, and a range of entries to the raw columns of one chunk.
 
 Column order and codings: spec/QTN1.md, section 3. Bytes only: compression, headers and checksums are codec.py's.
 
     1 child counts   2 prefixes   3 suffixes   4 extensions   5 extension ids
-    6 modes   7 size widths   8 size bits   9 time table   10 times   11 ids
+    6 modes   7 size widths   8 size bits   9 time table   10 times   11 ids   12 counts below
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcmp, memset
 
-from smarttree._buffer cimport (
-    Bits, Buffer, end_bits, put_bits, put_byte, put_bytes, put_varint, put_zigzag, release, width_of,
-)
-from smarttree._columns cimport NO_ID
+from smarttree._buffer cimport Buffer, put_byte, put_bytes, put_varint, put_zigzag, release
+from smarttree._columns cimport NO_ID, Dir
+from smarttree._numbers cimport put_sizes, put_times
 from smarttree._tree cimport Tree
-from smarttree._wire cimport CHUNK_COLUMNS, EXTENSION_MAX_BYTES, EXTENSIONS_MAX, PREFIX_MAX_BYTES
+from smarttree._wire cimport (
+    CHUNK_COLUMNS, CHUNK_END_BYTES, CHUNK_END_ENTRIES, CHUNK_MIN_ENTRIES, CUT_DIRECTORY, CUT_ENTRY, EXTENSION_MAX_BYTES,
+    EXTENSIONS_MAX, PREFIX_MAX_BYTES,
+)
 from smarttree._xxh64 cimport xxh64
 
 
@@ -27,20 +29,13 @@ cdef struct Extension:
     uint8_t number           # its index in the table, from 1; 0: not in it
 
 
-cdef struct Time:
-    int64_t value
-    uint32_t number
-
-
 cdef struct Chunk:           # what one chunk's encoding works on; the tree's memory is borrowed
     const uint32_t *ids
     size_t n
     Extension *slots
     size_t slot_mask
     Extension **entry_slots  # of each entry: its extension, or NULL
-    Time *times              # the distinct ones, in the order of their numbers
-    uint32_t *time_slots
-    uint32_t *time_numbers   # of each entry
+    uint64_t *values         # of each entry: its size, then its mtime
     Buffer[CHUNK_COLUMNS] columns
 
 
@@ -73,11 +68,6 @@ cdef int by_use(const void *a, const void *b) noexcept nogil:
         return 1 if x.count < y.count else -1
     order = memcmp(x.text, y.text, min(x.size, y.size))
     return order if order else (x.size > y.size) - (x.size < y.size)
-
-
-cdef int by_time(const void *a, const void *b) noexcept nogil:
-    cdef int64_t x = (<const Time *>a).value, y = (<const Time *>b).value
-    return (x > y) - (x < y)
 
 
 cdef int choose_extensions(Tree tree, Chunk *chunk) noexcept nogil:
@@ -132,20 +122,21 @@ cdef void put_names(Tree tree, Chunk *chunk) noexcept nogil:
         previous, previous_size = name, size
 
 
-cdef void put_counts_and_sizes(Tree tree, Chunk *chunk) noexcept nogil:
-    cdef Bits bits = Bits(0, 0)
-    cdef uint32_t eid
+cdef void put_counts(Tree tree, Chunk *chunk) noexcept nogil:
+    """Columns 1 and 12."""
+    cdef const Dir *directory
+    cdef bint deeper = False
+    cdef uint32_t slot
     cdef size_t i
-    cdef int width
     for i in range(chunk.n):
-        eid = chunk.ids[i]
-        if tree.dir_[eid] != NO_ID:
-            put_varint(&chunk.columns[0], tree.dirs[tree.dir_[eid]].count)
-        width = width_of(tree.size_[eid])
-        put_byte(&chunk.columns[6], <uint8_t>width)
-        if width > 1:
-            put_bits(&chunk.columns[7], &bits, tree.size_[eid], width - 1)
-    end_bits(&chunk.columns[7], &bits)
+        slot = tree.dir_[chunk.ids[i]]
+        if slot != NO_ID:
+            directory = &tree.dirs[slot]
+            put_varint(&chunk.columns[0], directory.count)
+            put_varint(&chunk.columns[11], directory.files + directory.dirs - directory.count)
+            deeper |= directory.files + directory.dirs != directory.count
+    if not deeper:
+        chunk.columns[11].n = 0
 
 
 cdef int put_modes(Tree tree, Chunk *chunk) noexcept nogil:
@@ -171,48 +162,15 @@ cdef int put_modes(Tree tree, Chunk *chunk) noexcept nogil:
     return 0
 
 
-cdef uint32_t number_times(Tree tree, Chunk *chunk) noexcept nogil:
-    """Number the chunk's distinct mtimes as they come; how many there are, or 0 for more than half of the entries."""
-    cdef uint32_t *slots = chunk.time_slots    # of a hash table: the number of the time there, plus 1
-    cdef uint32_t distinct = 0, number = 0
-    cdef int64_t value
-    cdef size_t i, at
-    for i in range(chunk.n):
-        value = tree.mtime_[chunk.ids[i]]
-        if i == 0 or value != chunk.times[number].value:
-            at = (<uint64_t>value * <uint64_t>0x9E3779B97F4A7C15 >> 32) & chunk.slot_mask
-            while slots[at] and chunk.times[slots[at] - 1].value != value:
-                at = (at + 1) & chunk.slot_mask
-            if slots[at] == 0:
-                if 2 * (<size_t>distinct + 1) > chunk.n:
-                    return 0
-                chunk.times[distinct].value, chunk.times[distinct].number = value, distinct
-                distinct += 1
-                slots[at] = distinct
-            number = slots[at] - 1
-        chunk.time_numbers[i] = number
-    return distinct
-
-
-cdef void put_times(Tree tree, Chunk *chunk) noexcept nogil:
-    """Columns 9 and 10: a table of the distinct mtimes and indices into it, or plain differences."""
-    cdef uint32_t distinct = number_times(tree, chunk)
-    cdef uint32_t *ranks = chunk.time_slots    # the table has done its work
-    cdef uint64_t before = 0, next
+cdef bint put_values(Tree tree, Chunk *chunk) noexcept nogil:
+    """Columns 7 to 10. False where there is no memory."""
     cdef size_t i
-    put_varint(&chunk.columns[8], distinct)
-    qsort(chunk.times, distinct, sizeof(Time), by_time)
-    for i in range(distinct):
-        ranks[chunk.times[i].number] = <uint32_t>i
-        next = <uint64_t>chunk.times[i].value
-        if i == 0:
-            put_zigzag(&chunk.columns[8], next)
-        else:
-            put_varint(&chunk.columns[8], next - <uint64_t>chunk.times[i - 1].value)
     for i in range(chunk.n):
-        next = ranks[chunk.time_numbers[i]] if distinct else <uint64_t>tree.mtime_[chunk.ids[i]]
-        put_zigzag(&chunk.columns[9], next - before)
-        before = next
+        chunk.values[i] = tree.size_[chunk.ids[i]]
+    put_sizes(&chunk.columns[6], &chunk.columns[7], chunk.values, chunk.n)
+    for i in range(chunk.n):
+        chunk.values[i] = <uint64_t>tree.mtime_[chunk.ids[i]]
+    return put_times(&chunk.columns[8], &chunk.columns[9], <const int64_t *>chunk.values, chunk.n)
 
 
 cdef void put_ids(Chunk *chunk, uint32_t last) noexcept nogil:
@@ -234,8 +192,36 @@ cdef void put_ids(Chunk *chunk, uint32_t last) noexcept nogil:
         last = chunk.ids[i - 1]
 
 
+cdef bint cuts(Tree tree, uint32_t eid, bint is_first) noexcept nogil:
+    """Whether a name says that a chunk may end before this entry."""
+    if is_first:
+        eid = tree.parent_[eid]
+    return xxh64(tree.heap + tree.name_off[eid], tree.name_len[eid], 0) % (CUT_DIRECTORY if is_first else CUT_ENTRY) == 0
+
+
+def cut_chunks(Tree tree not None, const uint32_t[::1] ids not None):
+    """Where the chunks of `tree.below(...)` begin and end: [0, ..., number of ids]; [0] for no ids.
+
+    Depends on names alone and moves little when an entry is inserted (spec/QTN1.md, section 3).
+    """
+    cdef list ends = [0]
+    cdef size_t start = 0, size = 0, n = ids.shape[0], at = 0
+    while at < n:
+        with nogil:
+            while at < n:
+                size += tree.name_len[ids[at]] + 1
+                if at > start and (at - start == CHUNK_END_ENTRIES or size > CHUNK_END_BYTES or (
+                        at - start >= CHUNK_MIN_ENTRIES
+                        and cuts(tree, ids[at], tree.parent_[ids[at]] != tree.parent_[ids[at - 1]]))):
+                    break
+                at += 1
+        ends.append(at)
+        start, size = at, 0
+    return ends
+
+
 def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t last):
-    """The eleven raw columns (a list of bytes) of the entries `ids`, a stretch of `tree.below(...)`.
+    """The raw columns (a list of bytes) of the entries `ids`, a stretch of `tree.below(...)`.
 
     `last` is the id before the first. Runs without the GIL, about 0.15 µs an entry; the tree must not change meanwhile.
     """
@@ -252,19 +238,16 @@ def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t 
     try:
         chunk.slots = <Extension *>calloc(slots, sizeof(Extension))
         chunk.entry_slots = <Extension **>malloc(chunk.n * sizeof(Extension *))
-        chunk.times = <Time *>malloc(chunk.n * sizeof(Time))
-        chunk.time_slots = <uint32_t *>calloc(slots, sizeof(uint32_t))
-        chunk.time_numbers = <uint32_t *>malloc(chunk.n * sizeof(uint32_t))
-        if (chunk.slots == NULL or chunk.entry_slots == NULL or chunk.times == NULL or chunk.time_slots == NULL
-                or chunk.time_numbers == NULL):
+        chunk.values = <uint64_t *>malloc(chunk.n * sizeof(uint64_t))
+        if chunk.slots == NULL or chunk.entry_slots == NULL or chunk.values == NULL:
             raise MemoryError
         with nogil:
             failed = choose_extensions(tree, &chunk) < 0 or put_modes(tree, &chunk) < 0
             if not failed:
                 put_names(tree, &chunk)
-                put_counts_and_sizes(tree, &chunk)
-                put_times(tree, &chunk)
+                put_counts(tree, &chunk)
                 put_ids(&chunk, last)
+                failed = not put_values(tree, &chunk)
         for i in range(<size_t>CHUNK_COLUMNS):
             failed = failed or chunk.columns[i].failed
         if failed:
@@ -274,8 +257,6 @@ def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t 
     finally:
         free(chunk.slots)
         free(chunk.entry_slots)
-        free(chunk.times)
-        free(chunk.time_slots)
-        free(chunk.time_numbers)
+        free(chunk.values)
         for i in range(<size_t>CHUNK_COLUMNS):
             release(&chunk.columns[i])

@@ -24,3 +24,4 @@ cdef class Records:
     cdef int keep_name(self, Item *item, const uint8_t *name, size_t size) except -1
     cdef int take(self, Columns tree, uint32_t eid, uint8_t mask) except -1
     cdef int sort(self) except -1
+    cdef list put(self, size_t count)

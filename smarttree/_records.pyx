@@ -5,20 +5,21 @@
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, qsort
+from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memchr, memcpy, memset
 
 from typing import NamedTuple
 
 from smarttree._buffer cimport (
-    Bits, Buffer, Reader, end_bits, finished, get_bits, get_byte, get_text, get_varint, get_zigzag,
-    put_bits, put_byte, put_bytes, put_varint, put_zigzag, reader, release, width_of,
+    Buffer, Reader, defect, get_bytes, get_text, get_varint, get_zigzag, put_byte, put_bytes, put_varint,
+    put_zigzag, reader, release,
 )
 from smarttree._columns cimport S_IFMT, Columns, grow
-from smarttree._unqtn import Defect
+from smarttree._defect cimport fail
+from smarttree._numbers cimport get_sizes, get_times, put_sizes, put_times
 from smarttree._wire cimport (
-    IDS_MAX, MASK_ALL, MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE, NAME_MAX_BYTES, PATH_MAX_BYTES,
-    SIZE_MAX_BITS,
+    BODY_MAX_BYTES, E_COLUMN_TOO_LARGE, E_ID_RANGE, E_MASK, E_MODE, E_NAME, E_NAME_PREFIX, E_TRUNCATED, IDS_MAX, MASK_ALL, MASK_DELETED, MASK_MODE,
+    MASK_MTIME, MASK_PLACE, MASK_SIZE, NAME_MAX_BYTES, PATH_MAX_BYTES, RECORD_COLUMNS,
 )
 
 
@@ -113,152 +114,261 @@ cdef class Records:
         return 0
 
     def encode(self):
-        """The body of spec/QTN1.md, section 4, uncompressed. Sorts the records by id. About 0.1 µs a record."""
-        cdef Buffer out = Buffer(NULL, 0, 0, False)
+        """The columns of spec/QTN1.md, section 4, bare. Sorts the records by id. About 0.1 µs a record."""
+        return self.put(1)[0]
+
+    def encode_columns(self):
+        """The ten columns apart, raw."""
+        return self.put(RECORD_COLUMNS)
+
+    cdef list put(self, size_t count):
+        """The columns in so many buffers: each in its own, or all in one."""
+        cdef Buffer[RECORD_COLUMNS] buffers
+        cdef Buffer *columns[RECORD_COLUMNS]
+        cdef size_t i
+        cdef bint done
+        memset(buffers, 0, sizeof(buffers))
+        for i in range(<size_t>RECORD_COLUMNS):
+            columns[i] = &buffers[i if count > 1 else 0]
         self.sort()
         try:
             with nogil:
-                put_records(&out, self.items, self.n, self.heap)
-            if out.failed:
+                done = put_records(columns, self.items, self.n, self.heap)
+            for i in range(count):
+                done = done and not buffers[i].failed
+            if not done:
                 raise MemoryError
-            return PyBytes_FromStringAndSize(<char *>out.data, out.n)
+            return [PyBytes_FromStringAndSize(<char *>buffers[i].data, buffers[i].n) for i in range(count)]
         finally:
-            release(&out)
+            for i in range(count):
+                release(&buffers[i])
 
 
-cdef void put_records(Buffer *out, const Item *items, size_t n, const uint8_t *heap) noexcept nogil:
+cdef bint put_records(Buffer **columns, const Item *items, size_t n, const uint8_t *heap) noexcept nogil:
+    """Each column into its own buffer, or all into one. False where there is no memory."""
     cdef uint64_t before = 0
     cdef size_t i
-    put_varint(out, n)
     for i in range(n):
-        put_varint(out, items[i].id - before)
+        put_varint(columns[0], items[i].id - before)
         before = <uint64_t>items[i].id + 1
     for i in range(n):
-        put_byte(out, items[i].mask)
+        put_byte(columns[1], items[i].mask)
     before = 0
     for i in range(n):
         if items[i].mask & MASK_PLACE:
-            put_zigzag(out, items[i].parent - before)
+            put_zigzag(columns[2], items[i].parent - before)
             before = items[i].parent
-    put_places(out, items, n, heap)
+    put_prefixes(columns[3], columns[4], items, n, heap)
     for i in range(n):
         if items[i].mask & MASK_MODE:
-            put_varint(out, items[i].mode)
-    put_sizes(out, items, n)
-    before = 0
+            put_varint(columns[5], items[i].mode)
+    return put_values(columns, items, n)
+
+
+cdef inline size_t in_common(const Item *item, const Item *previous, const uint8_t *heap) noexcept nogil:
+    """How many bytes a name has in common with the one before it, if there is one."""
+    cdef size_t prefix = 0
+    if previous == NULL:
+        return 0
+    while (prefix < item.name_len and prefix < previous.name_len
+            and heap[item.name_off + prefix] == heap[previous.name_off + prefix]):
+        prefix += 1
+    return prefix
+
+
+cdef void put_prefixes(Buffer *prefixes, Buffer *suffixes, const Item *items, size_t n, const uint8_t *heap) noexcept nogil:
+    cdef const Item *previous = NULL
+    cdef size_t prefix, i
     for i in range(n):
-        if items[i].mask & MASK_MTIME:
-            put_zigzag(out, <uint64_t>items[i].mtime - before)
-            before = <uint64_t>items[i].mtime
-
-
-cdef void put_places(Buffer *out, const Item *items, size_t n, const uint8_t *heap) noexcept nogil:
-    cdef const uint8_t *previous = NULL
-    cdef const uint8_t *name
-    cdef size_t previous_size = 0, prefix, i
+        if items[i].mask & MASK_PLACE:
+            put_varint(prefixes, in_common(&items[i], previous, heap))
+            previous = &items[i]
+    previous = NULL
     for i in range(n):
-        if not items[i].mask & MASK_PLACE:
-            continue
-        name, prefix = heap + items[i].name_off, 0
-        while prefix < items[i].name_len and prefix < previous_size and name[prefix] == previous[prefix]:
-            prefix += 1
-        put_varint(out, prefix)
-        put_bytes(out, name + prefix, items[i].name_len - prefix)
-        put_byte(out, 0)
-        previous, previous_size = name, items[i].name_len
+        if items[i].mask & MASK_PLACE:
+            prefix = in_common(&items[i], previous, heap)
+            put_bytes(suffixes, heap + items[i].name_off + prefix, items[i].name_len - prefix)
+            put_byte(suffixes, 0)
+            previous = &items[i]
 
 
-cdef void put_sizes(Buffer *out, const Item *items, size_t n) noexcept nogil:
-    cdef Bits bits = Bits(0, 0)
-    cdef size_t i
-    cdef int width
+cdef bint put_values(Buffer **columns, const Item *items, size_t n) noexcept nogil:
+    """Columns 7 to 10."""
+    cdef uint64_t *values = <uint64_t *>malloc((n + 1) * sizeof(uint64_t))
+    cdef size_t count = 0, i
+    cdef bint done = True
+    if values == NULL:
+        return False
     for i in range(n):
         if items[i].mask & MASK_SIZE:
-            put_byte(out, <uint8_t>width_of(items[i].size))
+            values[count] = items[i].size
+            count += 1
+    put_sizes(columns[6], columns[7], values, count)
+    count = 0
     for i in range(n):
-        width = width_of(items[i].size)
-        if items[i].mask & MASK_SIZE and width > 1:
-            put_bits(out, &bits, items[i].size, width - 1)
-    end_bits(out, &bits)
+        if items[i].mask & MASK_MTIME:
+            values[count] = <uint64_t>items[i].mtime
+            count += 1
+    if count:
+        done = put_times(columns[8], columns[9], <const int64_t *>values, count)
+    free(values)
+    return done
 
 
-def decode_records(const uint8_t[::1] data not None):
-    """The records in a body. Raises `Defect`. Memory: 48 bytes for every 2 bytes of `data`, and the names."""
+def decode_records(size_t n, columns not None):
+    """The `n` records in ten columns (a list of bytes), or in bare ones (bytes). Raises `Defect`.
+
+    Memory: 48 bytes for every record, each of which has a byte of the masks, and the names.
+    """
+    cdef Reader[RECORD_COLUMNS] readers
+    cdef Reader *parts[RECORD_COLUMNS]
     cdef Records records = Records()
-    cdef Reader source = reader(&data[0] if data.shape[0] else NULL, data.shape[0])
-    cdef uint64_t n = get_varint(&source), i, value, before = 0
-    cdef Item *item
-    if source.failed or n > <uint64_t>(source.end - source.at) // 2:
-        raise Defect("more records than bytes", 0)
-    while records.n < n:
-        item = records.extend()
-        value = get_varint(&source)
-        if value >= IDS_MAX or before + value >= IDS_MAX or before + value == 0:
-            raise Defect("an id that is out of bounds", 0)
-        item.id = <uint32_t>(before + value)
-        before = <uint64_t>item.id + 1
-    for i in range(n):
-        item = &records.items[i]
-        item.mask = get_byte(&source)
-        if item.mask != MASK_DELETED and (item.mask == 0 or item.mask & ~MASK_ALL):
-            raise Defect("a mask that says nothing known", 0)
-    get_places(&source, records)
-    for i in range(n):
-        if records.items[i].mask & MASK_MODE:
-            value = get_varint(&source)
-            if value >= 65536 or value & S_IFMT == 0:
-                raise Defect("a mode of more than 16 bits, or without a type", 0)
-            records.items[i].mode = <uint16_t>value
-    get_sizes(&source, records)
-    before = 0
-    for i in range(n):
-        if records.items[i].mask & MASK_MTIME:
-            before += get_zigzag(&source)
-            records.items[i].mtime = <int64_t>before
-    if not finished(&source):
-        raise Defect("too short, too long, or not in shortest form", 0)
+    cdef const uint8_t[::1] data
+    cdef int column = 0, error, i
+    cdef bint bare = isinstance(columns, bytes)
+    for i in range(RECORD_COLUMNS):
+        if not bare or i == 0:
+            data = columns if bare else columns[i]
+            readers[i] = reader(&data[0] if data.shape[0] else NULL, data.shape[0])
+        parts[i] = &readers[0 if bare else i]
+    if n > <size_t>(parts[1].end - parts[1].at):
+        fail(E_TRUNCATED, 0 if bare else 2)
+    grow(<void **>&records.items, &records.room, n, sizeof(Item))
+    memset(records.items, 0, n * sizeof(Item))
+    records.n = n
+    error = get_heads(parts, records, &column)
+    if error:
+        fail(error, 0 if bare else column)
+    get_places(parts, records, bare)
+    with nogil:
+        error = get_values(parts, records.items, n, &column)
+        for i in range(1 if bare else <int>RECORD_COLUMNS):
+            if not error:
+                column = i + 1
+                error = defect(&readers[i])
+    if error:
+        fail(error, 0 if bare else column)
     return records
 
 
-cdef int get_places(Reader *source, Records records) except -1:
-    cdef uint64_t before = 0, prefix
+cdef int get_heads(Reader **parts, Records records, int *column) noexcept nogil:
+    """Columns 1 to 3."""
+    cdef uint64_t value, before = 0
+    cdef const uint8_t *masks
+    cdef size_t i
+    cdef Item *item
+    column[0] = 1
+    for i in range(records.n):
+        value = get_varint(parts[0])
+        if parts[0].error:
+            return parts[0].error
+        if value >= IDS_MAX or before + value >= IDS_MAX or before + value == 0:
+            return E_ID_RANGE
+        records.items[i].id = <uint32_t>(before + value)
+        before = before + value + 1
+    column[0] = 2
+    masks = get_bytes(parts[1], records.n)
+    if masks == NULL:
+        return parts[1].error
+    for i in range(records.n):
+        if masks[i] != MASK_DELETED and (masks[i] == 0 or masks[i] & ~MASK_ALL):
+            return E_MASK
+        records.items[i].mask = masks[i]
+    column[0], before = 3, 0
+    for i in range(records.n):
+        item = &records.items[i]
+        if item.mask & MASK_PLACE:
+            before += get_zigzag(parts[2])
+            if parts[2].error or before >= IDS_MAX:
+                return parts[2].error or <int>E_ID_RANGE
+            item.parent = <uint32_t>before
+    return 0
+
+
+cdef int get_places(Reader **parts, Records records, bint bare) except -1:
+    """Columns 4 and 5. The prefixes are kept in the records until the suffixes come: bare, they stand apart."""
     cdef size_t i, size = 0, previous = 0, previous_size = 0, start
     cdef const uint8_t *suffix
+    cdef uint64_t prefix
     cdef Item *item
     for i in range(records.n):
         if records.items[i].mask & MASK_PLACE:
-            before += get_zigzag(source)
-            if before >= IDS_MAX:
-                raise Defect("a parent that is out of bounds", 0)
-            records.items[i].parent = <uint32_t>before
+            prefix = get_varint(parts[3])
+            if parts[3].error or prefix > PATH_MAX_BYTES:
+                fail(parts[3].error or <int>E_NAME_PREFIX, 0 if bare else 4)
+            records.items[i].name_len = <uint32_t>prefix
     for i in range(records.n):
         item = &records.items[i]
         if not item.mask & MASK_PLACE:
             continue
-        prefix = get_varint(source)
-        suffix = get_text(source, &size)
-        if suffix == NULL or prefix > previous_size:
-            raise Defect("a name that does not end, or with a prefix longer than the name before", 0)
+        suffix, prefix = get_text(parts[4], &size), item.name_len
+        if suffix == NULL:
+            fail(parts[4].error, 0 if bare else 5)
+        if prefix > previous_size:
+            fail(E_NAME_PREFIX, 0 if bare else 4)
+        if size >= PATH_MAX_BYTES or not is_place(item.parent, prefix + size):
+            fail(E_NAME, 0 if bare else 5)
         start = records.heap_n
+        if prefix + size > BODY_MAX_BYTES - start:
+            fail(E_COLUMN_TOO_LARGE, 0 if bare else 5)
         grow(<void **>&records.heap, &records.heap_room, start + prefix + size, 1)
         memcpy(records.heap + start, records.heap + previous, prefix)
         memcpy(records.heap + start + prefix, suffix, size)
-        check_place(item, records.heap + start, prefix + size)
+        if not (is_name(records.heap + start, prefix + size) if item.parent
+                else is_path(records.heap + start, prefix + size)):
+            fail(E_NAME, 0 if bare else 5)
         item.name_off, item.name_len = start, <uint32_t>(prefix + size)
         records.heap_n += prefix + size
         previous, previous_size = start, prefix + size
     return 0
 
 
-cdef int check_place(const Item *item, const uint8_t *name, size_t size) except -1:
-    if item.parent == 0:
-        if not is_path(name, size):
-            raise Defect("a root whose name is no absolute path", 0)
-    elif size == 0 or size > NAME_MAX_BYTES or memchr(name, c"/", size) != NULL:
-        raise Defect("a name of no bytes, of more than 1,024, or with a slash", 0)
-    elif name[0] == c"." and (size == 1 or (size == 2 and name[1] == c".")):
-        raise Defect("a name that is . or ..", 0)
-    return 0
+cdef int get_values(Reader **parts, Item *items, size_t n, int *column) noexcept nogil:
+    """Columns 6 to 10."""
+    cdef uint64_t *values = <uint64_t *>malloc((n + 1) * sizeof(uint64_t))
+    cdef uint64_t value
+    cdef size_t count = 0, i
+    cdef int error = 0 if values != NULL else -1
+    column[0] = 6
+    for i in range(n):
+        if items[i].mask & MASK_MODE and not error:
+            value = get_varint(parts[5])
+            if parts[5].error or value >= 65536 or value & S_IFMT == 0:
+                error = parts[5].error or <int>E_MODE
+            items[i].mode = <uint16_t>value
+    for i in range(n):
+        count += (items[i].mask & MASK_SIZE) != 0
+    if not error:
+        column[0] = 7
+        error = get_sizes(parts[6], parts[7], values, count)
+    count = 0
+    for i in range(n):
+        if items[i].mask & MASK_SIZE and not error:
+            items[i].size = values[count]
+            count += 1
+    count = 0
+    for i in range(n):
+        count += (items[i].mask & MASK_MTIME) != 0
+    if count and not error:
+        column[0] = 9
+        error = get_times(parts[8], parts[9], <int64_t *>values, count)
+    count = 0
+    for i in range(n):
+        if items[i].mask & MASK_MTIME and not error:
+            items[i].mtime = <int64_t>values[count]
+            count += 1
+    free(values)
+    return error
+
+
+cdef inline bint is_place(uint32_t parent, size_t size) noexcept:
+    return 0 < size <= NAME_MAX_BYTES if parent else 0 < size < PATH_MAX_BYTES
+
+
+cdef bint is_name(const uint8_t *name, size_t size) noexcept:
+    """A name without a slash, and not `.` or `..`; its length is checked."""
+    return memchr(name, c"/", size) == NULL and not (
+        name[0] == c"." and (size == 1 or (size == 2 and name[1] == c".")))
 
 
 cdef bint is_path(const uint8_t *path, size_t size) noexcept:
@@ -278,20 +388,3 @@ cdef bint is_path(const uint8_t *path, size_t size) noexcept:
         if end == size:
             return True
         start = end + 1
-
-
-cdef int get_sizes(Reader *source, Records records) except -1:
-    cdef Bits bits = Bits(0, 0)
-    cdef size_t i
-    for i in range(records.n):
-        if records.items[i].mask & MASK_SIZE:
-            records.items[i].size = get_byte(source)
-            if records.items[i].size > SIZE_MAX_BITS:
-                raise Defect("a size of more than 63 bits", 0)
-    for i in range(records.n):
-        if records.items[i].mask & MASK_SIZE and records.items[i].size:
-            records.items[i].size = ((<uint64_t>1 << (records.items[i].size - 1))
-                                     | get_bits(source, &bits, <int>records.items[i].size - 1))
-    if bits.pending:
-        raise Defect("bits left over", 0)
-    return 0

@@ -3,12 +3,12 @@
 from libc.stdint cimport uint32_t
 
 from smarttree._columns cimport Columns
-from smarttree._listing cimport Listing
 
 
 cdef class Tree(Columns):
     cdef uint32_t alive(self, eid) except? 0xFFFFFFFF
     cdef uint32_t directory(self, eid) except? 0xFFFFFFFF
     cdef int check_name(self, uint32_t parent, bytes name) except -1
-    cdef int adopt(self, Listing listing, const uint32_t[::1] ids) except -1
+    cdef uint32_t adopt(self, bytes path, const uint32_t *ids, const uint32_t *first, const uint32_t *count,
+                        uint32_t m) except? 0xFFFFFFFF
     cdef void list_below(self, uint32_t top, uint32_t *out, uint32_t *stack) noexcept nogil

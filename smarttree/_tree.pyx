@@ -12,6 +12,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, Columns, Digest, Dir, grow, plus
+from smarttree._entries cimport TOP, Entries
 from smarttree._listing cimport Item, Listing
 
 
@@ -126,53 +127,71 @@ cdef class Tree(Columns):
             self.unlink(known)
         return self.free_all(known)
 
-    def graft(self, Listing listing not None, bytes path, ids=None):
-        """Put a whole listing in as the root `path`; returns the root's id. O(entries), about 0.1 µs each.
-
-        `ids`: the items' ids (native uint32 in a buffer), else they get consecutive new ones, in directory order.
-        Raises `ValueError` for an id given twice; the Tree is then of no further use.
+    def graft(self, Listing listing not None, bytes path):
+        """Put a whole listing in as the root `path`, its items under consecutive new ids in directory order; returns
+        the root's id. O(entries), about 0.1 µs each.
         """
-        cdef uint32_t i, eid, m = listing.n, top
+        cdef uint32_t i, eid, m = listing.n, top = <uint32_t>self.n
         cdef Item *item
-        cdef const uint32_t[::1] numbers
         self.check_name(0, path)
-        if ids is None:
-            self.reserve(self.n + m)
-            ids = np.arange(self.n, self.n + m, dtype=np.uint32)
-        numbers = np.frombuffer(ids, dtype=np.uint32)
-        self.reserve(<size_t>np.max(numbers) + 1)
-        self.n = max(self.n, <size_t>np.max(numbers) + 1)
-        top = numbers[0]
+        self.reserve(self.n + m)
+        self.n += m
+        spans = np.empty((3, m), dtype=np.uint32)
+        cdef uint32_t[:, ::1] span = spans
         for i in range(m):
-            item, eid = &listing.items[i], numbers[i]
-            if self.mode_[eid]:
-                raise ValueError(f"the id {eid} is given twice")
+            item, eid = &listing.items[i], top + i
             self.make(eid, item.stat.mode, item.stat.size, item.stat.mtime)
             self.ctime_[eid], self.ino_[eid], self.birth_[eid] = item.stat.ctime, item.stat.ino, item.stat.birth
+            span[0, i], span[1, i], span[2, i] = eid, item.first, item.count
             if i:
                 self.put_name(eid, listing.heap + item.name_off, item.name_len)
-                self.parent_[eid] = numbers[item.parent]
-        self.put_name(top, <const uint8_t *>PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
-        self.adopt(listing, numbers)
-        self.link(top, 0)
-        return top
+                self.parent_[eid] = top + item.parent
+        return self.adopt(path, &span[0, 0], &span[1, 0], &span[2, 0], m)
 
-    cdef int adopt(self, Listing listing, const uint32_t[::1] ids) except -1:
-        """Spans, digests and totals of grafted entries, children before parents (directory order, backwards)."""
-        cdef uint32_t i, k, m = listing.n
+    def take(self, Entries entries not None, row, uint32_t children, bytes path):
+        """Put decoded entries in as the root `path`, under the ids they have; `row` is (id, mode, mtime_ns) of the
+        root. None of the ids may be in use.
+        """
+        cdef uint32_t i, eid, m = <uint32_t>entries.n, top = row[0], highest = top
+        cdef int64_t mtime = row[2]
+        cdef uint64_t start = 0
+        self.check_name(0, path)
+        for i in range(m):
+            highest = max(highest, entries.id_[i])
+        self.reserve(<size_t>highest + 1)
+        self.n = max(self.n, <size_t>highest + 1)
+        spans = np.empty((3, m + 1), dtype=np.uint32)
+        cdef uint32_t[:, ::1] span = spans
+        self.make(top, row[1], 0, mtime)
+        span[0, 0], span[1, 0], span[2, 0] = top, 1, children
+        for i in range(m):
+            eid = entries.id_[i]
+            if self.mode_[eid]:
+                raise ValueError(f"the id {eid} is given twice")
+            self.make(eid, entries.mode_[i], entries.size_[i], entries.mtime_[i])
+            self.put_name(eid, entries.heap + start, entries.name_end_[i] - start)
+            self.parent_[eid] = top if entries.parent_[i] == TOP else entries.id_[entries.parent_[i]]
+            start = entries.name_end_[i]
+            span[0, i + 1], span[1, i + 1], span[2, i + 1] = eid, entries.first_[i] + 1, entries.count_[i]
+        return self.adopt(path, &span[0, 0], &span[1, 0], &span[2, 0], m + 1)
+
+    cdef uint32_t adopt(self, bytes path, const uint32_t *ids, const uint32_t *first, const uint32_t *count,
+                        uint32_t m) except? 0xFFFFFFFF:
+        """The last part of putting `m` entries in: spans, digests and totals, children before parents (directory
+        order, backwards), and the root's name. `first` and `count` are of a directory, in `ids`.
+        """
+        cdef uint32_t i, k
         cdef int64_t files, dirs, size
-        cdef Item *item
         cdef Dir *d
         grow(<void **>&self.kids, &self.kids_room, self.kids_n + m, sizeof(uint32_t))
         for i in range(m):
-            item = &listing.items[i]
             if self.dir_[ids[i]] == NO_ID:
                 continue
             d = &self.dirs[self.dir_[ids[i]]]
-            d.first, d.count, d.room = <uint32_t>self.kids_n, item.count, item.count
-            for k in range(item.count):
-                self.kids[self.kids_n + k] = ids[item.first + k]
-            self.kids_n += item.count
+            d.first, d.count, d.room = <uint32_t>self.kids_n, count[i], count[i]
+            for k in range(count[i]):
+                self.kids[self.kids_n + k] = ids[first[i] + k]
+            self.kids_n += count[i]
         for i in range(m - 1, 0, -1):
             d = &self.dirs[self.dir_[self.parent_[ids[i]]]]
             self.weigh(ids[i], &files, &dirs, &size)
@@ -180,7 +199,9 @@ cdef class Tree(Columns):
             d.files += <uint32_t>files
             d.dirs += <uint32_t>dirs
             d.bytes += <uint64_t>size
-        return 0
+        self.put_name(ids[0], <const uint8_t *>PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
+        self.link(ids[0], 0)
+        return ids[0]
 
     def roots(self):
         """The roots' ids in the order in which they were added."""

@@ -25,11 +25,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from smarttree import wire
+
 
 class SmarttreeError(Exception):
     """What can go wrong without a bug. `str()` is a whole message for a person, with the remedy in it."""
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
     http_status: ClassVar[int] = 500
     exit_status: ClassVar[int] = 1
 
@@ -61,21 +63,30 @@ class NotAvailableYet(InputError):
 
 
 class QtnError(InputError):
-    """Bytes that are no valid QTN1 document. `offset` is where in them the decoder gave up."""
+    """Bytes that are no valid QTN1 document, or records that can't be applied. `code` is spec/QTN1.md's word for it.
+
+    `offset` is where in the document the decoder gave up; of records applied, the index of the record.
+    """
 
     code = "bad-qtn"
 
-    def __init__(self, message: str, *, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
+    def __init__(self, code: str, offset: int, *, unit: str = "byte", what: str = "") -> None:
+        super().__init__(f"{what}{wire.ERRORS[code]} ({code}, {unit} {offset})")
+        self.code, self.offset, self._unit = code, offset, unit
+
+    def of(self, what: str) -> QtnError:
+        """The same with the name of what was read before its text."""
+        return QtnError(self.code, self.offset, unit=self._unit, what=f"{what}: ")
 
     def __reduce__(self) -> tuple[object, ...]:
-        # An exception is pickled as its class and args; without this the way back from a worker would lose `offset`.
-        return _qtn_error, (str(self), self.offset)
+        # An exception is pickled as its class and args; without this the way back from a worker would lose the rest.
+        return _qtn_error, (str(self), self.code, self.offset)
 
 
-def _qtn_error(message: str, offset: int) -> QtnError:
-    return QtnError(message, offset=offset)
+def _qtn_error(message: str, code: str, offset: int) -> QtnError:
+    error = QtnError(code, offset)
+    error.args = (message,)
+    return error
 
 
 class PathError(SmarttreeError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 SPEC = Path(__file__).resolve().parent
@@ -18,21 +19,27 @@ Tables = dict[str, dict[str, Value]]
 
 def python(tables: Tables) -> str:
     """The module that Python code imports."""
-    blocks = ["\n".join(_assignment(*item) for item in table.items()) for table in tables.values()]
+    blocks = ["\n".join(_assignments(name, table)) for name, table in tables.items()]
     head = '"""The numbers of the wire. Made from spec/wire.toml, which says what each is; don\'t edit: `make wire`."""'
     return "\n\n".join([head, "from __future__ import annotations", "from typing import Final", *blocks]) + "\n"
 
 
 def cython(tables: Tables) -> str:
-    """What kernels cimport: the whole numbers alone."""
+    """What kernels cimport: the whole numbers, and a number from 1 for each error, in the order of `wire.ERRORS`."""
     numbers = [(name.upper(), value) for table in tables.values() for name, value in table.items()]
     lines = [f"    {name} = {value}" for name, value in numbers if isinstance(value, int)]
+    lines += [f"    E_{name.upper()} = {number}" for number, name in enumerate(tables.get("errors", {}), 1)]
     head = '"""The numbers of the wire, for kernels. Made from spec/wire.toml; don\'t edit: `make wire`."""'
     return "\n".join(["# cython: language_level=3", head, "cdef enum:", *lines]) + "\n"
 
 
-def _assignment(name: str, value: Value) -> str:
-    return f"{name.upper()}: Final = {_literal(value)}"
+def _assignments(table: str, values: dict[str, Value]) -> Iterator[str]:
+    """One constant for each; the errors are one dictionary, by their code as the page writes it."""
+    if table == "errors":
+        rows = [f'    "{name.replace("_", "-")}": {_literal(text)},' for name, text in values.items()]
+        yield "\n".join(["ERRORS: Final = {", *rows, "}"])
+    else:
+        yield from (f"{name.upper()}: Final = {_literal(value)}" for name, value in values.items())
 
 
 def _literal(value: Value) -> str:

@@ -38,7 +38,7 @@ def decode(config: DecodeConfig) -> int:
         _print(_binary(data), config)
     except QtnError as error:
         where = "standard input" if config.path == _STDIN else printable(config.path)
-        raise QtnError(f"{where}: byte {error.offset}: {error}", offset=error.offset) from error
+        raise error.of(where) from error
     return 0
 
 
@@ -61,7 +61,7 @@ def _binary(data: bytes) -> bytes:
     try:
         return codec.from_text(text.decode("ascii"))
     except UnicodeDecodeError as error:
-        raise QtnError("a text form with a character that is not ASCII", offset=error.start) from None
+        raise QtnError("base64", error.start) from None
 
 
 def _print(data: bytes, config: DecodeConfig) -> None:

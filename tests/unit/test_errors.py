@@ -35,7 +35,8 @@ def test_codes_and_statuses() -> None:
     assert found == STATUSES
 
 
-def test_an_error_in_qtn1_keeps_its_offset() -> None:
-    error = QtnError("column 3 is too long", offset=17)
+def test_an_error_in_qtn1_keeps_what_it_knows() -> None:
+    error = QtnError("order", 17).of("tree.qtn")
     again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), again.offset) == (QtnError, "column 3 is too long", 17)
+    assert str(error) == "tree.qtn: siblings not in ascending order (order, byte 17)"
+    assert (type(again), str(again), again.code, again.offset) == (QtnError, str(error), "order", 17)

@@ -1,0 +1,4 @@
+class Defect(Exception):
+    code: str
+    where: int
+    def __init__(self, code: str, where: int) -> None: ...
