@@ -40,7 +40,6 @@ from smarttree.codec import (
     diff,
     encode_batch,
     encode_delta,
-    encode_parts,
     from_text,
     to_text,
 )
@@ -153,6 +152,12 @@ def encode(tree: Tree, top: int, clock: Clock | None = None, *, threads: int = 1
     """
     with _pool(threads) as pool:
         return codec.encode_snapshot(tree, top, clock or Clock(0, 0), pool)
+
+
+def encode_parts(tree: Tree, top: int, clock: Clock | None = None, *, threads: int = 1) -> Parts:
+    """The same in its parts: groups with addresses of their own, which make the snapshot and its manifest."""
+    with _pool(threads) as pool:
+        return codec.encode_parts(tree, top, clock or Clock(0, 0), pool)
 
 
 def decode(data: bytes, *, threads: int = 1, max_entries: int = ENTRIES_MAX) -> Snapshot:
