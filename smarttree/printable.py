@@ -1,10 +1,12 @@
 """A name on a disk may hold any byte but `/` and NUL; what is shown of it must never drive a terminal or break a line.
 
-`printable` is unambiguous: different names give different texts, because the backslash is escaped too.
+`printable` is unambiguous: different names give different texts, because the backslash is escaped too. `name_fields` is
+the same for JSON.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Final
 
 _SHORT: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -21,6 +23,14 @@ def printable(name: bytes | str) -> str:
     if text.isprintable() and "\\" not in text:
         return text
     return "".join(char if char.isprintable() and char != "\\" else _escape(char) for char in text)
+
+
+def name_fields(field: str, name: bytes) -> dict[str, str]:
+    """A name or path as JSON fields: where it is not UTF-8, its bytes are in a second field."""
+    try:
+        return {field: name.decode()}
+    except UnicodeDecodeError:
+        return {field: name.decode("utf-8", "replace"), f"{field}_b64": b64encode(name).decode()}
 
 
 def _escape(char: str) -> str:

@@ -1,15 +1,15 @@
 """`st decode FILE`: what a QTN1 document says, in a form for people (classic) or scripts (json).
 
-A snapshot is printed as `st PATH` prints a tree, in any mode; a delta or batch as its records, one a line.
+A snapshot is printed as `st PATH` prints a tree, in any mode; a delta or batch as its records and a manifest as its
+chunks, one a line.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,7 @@ from smarttree.clock import Clock
 from smarttree.config import DecodeConfig
 from smarttree.errors import BadParameter, QtnError
 from smarttree.modes import View
-from smarttree.printable import printable
+from smarttree.printable import name_fields, printable
 from smarttree.row import kind_of
 from smarttree.tree import SERVICE_ID
 
@@ -65,37 +65,71 @@ def _binary(data: bytes) -> bytes:
 
 
 def _print(data: bytes, config: DecodeConfig) -> None:
-    if data.startswith((wire.MAGIC_DELTA, wire.MAGIC_BATCH)):
+    if data.startswith((wire.MAGIC_DELTA, wire.MAGIC_BATCH, wire.MAGIC_MANIFEST)):
         if config.mode not in _MODES or config.depth is not None:
-            raise BadParameter(f"a delta or batch is told by --mode {' or '.join(_MODES)}, and has no depth")
-        print_pieces(_told(data, as_json=config.mode == "json"))
+            raise BadParameter(f"all but a snapshot is told by --mode {' or '.join(_MODES)}, and has no depth")
+        as_json = config.mode == "json"
+        told = _manifest if data.startswith(wire.MAGIC_MANIFEST) else _records
+        print_pieces(told(data, as_json=as_json))
         return
-    if not data.startswith(wire.MAGIC_SNAPSHOT):
-        raise QtnError(f"no QTN1 document: it begins neither with 01 02 03 nor with {wire.PREFIX_SNAPSHOT}", offset=0)
     snapshot = codec.decode_snapshot(data)
     view = View(snapshot.clock, snapshot.tree, snapshot.tree.digest(SERVICE_ID))
     print_view(view, snapshot.top, modes.find(config.mode), config.depth)
 
 
-def _told(data: bytes, *, as_json: bool) -> Iterator[bytes]:
+def _records(data: bytes, *, as_json: bool) -> Iterator[bytes]:
     """A delta or batch, piece by piece."""
     head, records = _head_and_records(data)
-    if not as_json:
-        yield " ".join([*(f"{key} {value}" for key, value in head.items()), f"records {len(records)}\n"]).encode()
-        for record in records:
-            yield _line(record).encode()
-        return
-    yield (json.dumps(head, separators=(",", ":"))[:-1] + ',"records":[').encode("ascii")
-    for number, record in enumerate(records):
-        yield (",\n" if number else "\n").encode("ascii") + json.dumps(_fields(record), separators=(",", ":")).encode()
+    if as_json:
+        return _json(head, "records", map(_fields, records))
+    return _lines({**head, "records": len(records)}, map(_line, records))
+
+
+def _manifest(data: bytes, *, as_json: bool) -> Iterator[bytes]:
+    """A manifest, piece by piece."""
+    header, chunks = codec.decode_manifest(data)
+    head: dict[str, object] = {
+        "document": "manifest",
+        "clock": str(header.clock),
+        "digest": f"{header.digest:032x}",
+        "entries": header.entries,
+    }
+    if as_json:
+        head |= name_fields("path", header.path)
+        return _json(head, "chunks", map(_chunk_fields, chunks))
+    shown = {**head, "path": printable(header.path), "chunks": len(chunks)}
+    return _lines(
+        shown, (f"{n}: " + ", ".join(f"{g.address:032x} {g.size:,}" for g in groups) + "\n" for n, groups in chunks)
+    )
+
+
+def _chunk_fields(chunk: tuple[int, Sequence[codec.Reference]]) -> dict[str, object]:
+    entries, groups = chunk
+    return {
+        "entries": entries,
+        "groups": [{"address": f"{group.address:032x}", "size": group.size} for group in groups],
+    }
+
+
+def _lines(head: dict[str, object], lines: Iterable[str]) -> Iterator[bytes]:
+    yield (" ".join(f"{key} {value}" for key, value in head.items()) + "\n").encode()
+    for line in lines:
+        yield line.encode()
+
+
+def _json(head: dict[str, object], name: str, items: Iterable[dict[str, object]]) -> Iterator[bytes]:
+    """One object, whose last member is a list with an item a line."""
+    yield (json.dumps(head, separators=(",", ":"))[:-1] + f',"{name}":[').encode("ascii")
+    for number, item in enumerate(items):
+        yield (",\n" if number else "\n").encode("ascii") + json.dumps(item, separators=(",", ":")).encode()
     yield b"\n]}\n"
 
 
-def _head_and_records(data: bytes) -> tuple[dict[str, str | None], Records]:
+def _head_and_records(data: bytes) -> tuple[dict[str, object], Records]:
     if data.startswith(wire.MAGIC_DELTA):
         return {"document": "delta"}, codec.decode_delta(data)
     batch = codec.decode_batch(data)
-    head = {
+    head: dict[str, object] = {
         "document": "batch",
         "from": str(Clock(batch.epoch, batch.from_seq)),
         "clock": str(Clock(batch.epoch, batch.to_seq)),
@@ -127,9 +161,7 @@ def _fields(record: Record) -> dict[str, object]:
         return {"id": record.id, "deleted": True}
     fields: dict[str, object] = {"id": record.id}
     if record.mask & wire.MASK_PLACE:
-        fields |= {"parent": record.parent, "name": record.name.decode("utf-8", "replace")}
-        if fields["name"] != record.name.decode("utf-8", "surrogateescape"):
-            fields["name_b64"] = base64.b64encode(record.name).decode("ascii")
+        fields |= {"parent": record.parent, **name_fields("name", record.name)}
     if record.mask & wire.MASK_MODE:
         permissions = format(stat.S_IMODE(record.mode), "04o")
         fields |= {"kind": kind_of(record.mode), "mode": permissions, "st_mode": record.mode}

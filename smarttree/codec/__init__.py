@@ -16,7 +16,7 @@ from smarttree.codec.changes import (
     encode_batch,
     encode_delta,
 )
-from smarttree.codec.parts import Group, Manifest, Parts, address, assemble, decode_manifest, encode_parts
+from smarttree.codec.parts import Group, Manifest, Parts, Reference, address, assemble, decode_manifest, encode_parts
 from smarttree.codec.snapshot import Snapshot, decode_below, decode_snapshot, encode_snapshot
 from smarttree.codec.text import from_text, to_text
 
@@ -26,6 +26,7 @@ __all__ = [
     "Manifest",
     "Parts",
     "Records",
+    "Reference",
     "Snapshot",
     "address",
     "apply",

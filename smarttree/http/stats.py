@@ -16,9 +16,10 @@ from smarttree.http.keys import HUB, SERVICE
 from smarttree.http.params import Query
 from smarttree.http.paths import find_directory
 from smarttree.modes import View
+from smarttree.printable import name_fields
 from smarttree.service import Service
 from smarttree.stream.activity import Activity
-from smarttree.stream.events import path_fields, totals_field, window_fields
+from smarttree.stream.events import totals_field, window_fields
 from smarttree.tree import SERVICE_ID, Tree
 
 EXTENSIONS_MAX: Final = 50
@@ -41,12 +42,14 @@ def largest(tree: Tree, ids: npt.NDArray[np.uint32]) -> list[dict[str, object]]:
     if len(ids) > LARGEST:
         ids = ids[np.argpartition(sizes, len(ids) - LARGEST)[-LARGEST:]]
     files = [(tree.row(entry).size, tree.path(entry)) for entry in map(int, ids) if not tree.is_dir(entry)]
-    return [{**path_fields(path), "size": size} for size, path in sorted(files, key=lambda row: (-row[0], row[1]))]
+    return [
+        {**name_fields("path", path), "size": size} for size, path in sorted(files, key=lambda row: (-row[0], row[1]))
+    ]
 
 
 def windows(activity: Activity, roots: list[bytes], now_ns: int) -> list[dict[str, object]]:
     """What happened lately below each root."""
-    return [{**path_fields(root), **window_fields(activity.summary(now_ns, root))} for root in roots]
+    return [{**name_fields("path", root), **window_fields(activity.summary(now_ns, root))} for root in roots]
 
 
 def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, object]:
@@ -56,13 +59,17 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
     ids = np.concatenate([tree.below(root) for root in tree.roots()]) if whole else tree.below(top)
     roots = tree.roots() if whole else [tree.root_of(top)]
     return {
-        **({"roots": [path_fields(tree.path(root)) for root in roots]} if whole else path_fields(tree.path(top))),
+        **(
+            {"roots": [name_fields("path", tree.path(root)) for root in roots]}
+            if whole
+            else name_fields("path", tree.path(top))
+        ),
         **totals_field(tree.totals(top)),
         "by_extension": by_extension(tree, ids),
         "largest": largest(tree, ids),
         "windows": windows(service.activity, [tree.path(root) for root in roots], now_ns),
         "problems": [
-            {**path_fields(problem.path), "errno": problem.errno, "message": problem.message}
+            {**name_fields("path", problem.path), "errno": problem.errno, "message": problem.message}
             for problem in service.problems
         ],
         "clock": str(view.clock),

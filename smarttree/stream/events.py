@@ -9,7 +9,6 @@ nothing but the id stands for it.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from json import JSONEncoder
@@ -18,6 +17,7 @@ from typing import Final, NamedTuple
 import smarttree
 from smarttree.clock import Clock
 from smarttree.codec import to_text
+from smarttree.printable import name_fields
 from smarttree.stream import sse
 from smarttree.stream.activity import WINDOW_NAME, Window
 from smarttree.stream.batch import Batch, Change
@@ -58,14 +58,6 @@ class Moment(NamedTuple):
     digest: int
 
 
-def path_fields(path: bytes, field: str = "path") -> dict[str, str]:
-    """A path as JSON fields: where it is not UTF-8, its bytes are in a second field."""
-    try:
-        return {field: path.decode()}
-    except UnicodeDecodeError:
-        return {field: path.decode("utf-8", "replace"), f"{field}_b64": b64encode(path).decode()}
-
-
 def totals_field(totals: Totals) -> dict[str, int]:
     return {"files": totals.files, "dirs": totals.dirs, "size": totals.size}
 
@@ -98,7 +90,7 @@ def tree_parts(root: RootFacts, mode: str, clock: Clock, reason: str | None) -> 
     The halves are `{"path":…,"mode":…,"compressed":` and `,"stats":…}`; without a body, the comma is gone. `/tree`
     streams a large document through the gap; `reason` is None there.
     """
-    head: dict[str, object] = {**path_fields(root.path), "mode": mode}
+    head: dict[str, object] = {**name_fields("path", root.path), "mode": mode}
     tail: dict[str, object] = {
         "stats": totals_field(root.totals),
         "clock": str(clock),
@@ -134,14 +126,14 @@ def window_fields(window: Window) -> dict[str, object]:
 
 def stats_frame(path: bytes, window: Window, totals: Totals, id: str | None = None) -> bytes:
     """A `stats` event: a root's last five minutes and what is below it now."""
-    data = {**path_fields(path), **window_fields(window), **totals_field(totals)}
+    data = {**name_fields("path", path), **window_fields(window), **totals_field(totals)}
     return sse.frame(to_json(data), event=STATS, id=id)
 
 
 def _change_frame(change: Change, timestamp: str, id: str | None) -> bytes:
-    data: dict[str, object] = {"type": change.type, **path_fields(change.path)}
+    data: dict[str, object] = {"type": change.type, **name_fields("path", change.path)}
     if change.old_path is not None:
-        data |= path_fields(change.old_path, "old_path")
+        data |= name_fields("old_path", change.old_path)
     data |= {
         "kind": change.kind,
         "size": change.size,

@@ -21,7 +21,6 @@ from smarttree.stream.events import (
     RootFacts,
     growth_text,
     opening_tail,
-    path_fields,
     periodic_stats,
     render,
     timestamp_text,
@@ -185,7 +184,3 @@ def test_growth_is_told_as_people_read_it(growth: int, text: str) -> None:
 def test_timestamps_are_milliseconds_in_utc() -> None:
     assert timestamp_text(0) == "1970-01-01T00:00:00.000Z"
     assert timestamp_text(1_752_661_800_999_999_999) == "2025-07-16T10:30:00.999Z"
-
-
-def test_a_path_in_another_script_is_not_escaped() -> None:
-    assert path_fields("/r/наука".encode()) == {"path": "/r/наука"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smarttree import codec, wire
+from smarttree import codec, qtn, wire
 from smarttree.cli import main
 from smarttree.clock import Clock
 from spec import qtn1
@@ -101,6 +101,21 @@ def test_a_batch_and_a_delta_are_told_record_by_record(seed: int, tmp_path: Path
         )
 
 
+def test_a_manifest_is_told_chunk_by_chunk(grown: Path, tmp_path: Path, capfdbinary: Capture) -> None:
+    parts = qtn.encode_parts(*qtn.scan(grown))
+    file = tmp_path / "manifest"
+    file.write_text(codec.to_text(wire.PREFIX_MANIFEST, parts.manifest()))
+    told = json.loads(printed(capfdbinary, "decode", "--mode", "json", file))
+    assert (told["document"], told["path"], told["entries"]) == ("manifest", str(grown), 5)
+    ((entries, groups),) = parts.chunks
+    assert told["chunks"] == [
+        {"entries": entries, "groups": [{"address": f"{g.address:032x}", "size": len(g.stored)} for g in groups]}
+    ]
+    head, line = printed(capfdbinary, "decode", file).decode().splitlines()
+    assert "entries 5" in head
+    assert line.startswith(f"5: {groups[0].address:032x}")
+
+
 def test_what_is_cut_off_is_one_line_with_its_place(grown: Path, tmp_path: Path, capfdbinary: Capture) -> None:
     document = printed(capfdbinary, "--mode", "quantum", grown)
     file = tmp_path / "cut"
@@ -109,7 +124,7 @@ def test_what_is_cut_off_is_one_line_with_its_place(grown: Path, tmp_path: Path,
         assert main(["decode", str(file)]) == 2
         out, err = capfdbinary.readouterr()
         assert out == b""
-        assert err.startswith(b"st: %s: byte " % os.fsencode(file))
+        assert err.startswith(b"st: %s: " % os.fsencode(file))
         assert err.count(b"\n") == 1
 
 
