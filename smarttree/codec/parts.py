@@ -17,6 +17,7 @@ from smarttree._qtn import cut_chunks, encode_chunk
 from smarttree.clock import Clock
 from smarttree.codec.header import Header
 from smarttree.codec.packing import pack, read_column, unpack
+from smarttree.codec.pooling import spread
 from smarttree.codec.reading import Reading, sealed, varint
 from smarttree.errors import QtnError
 from smarttree.tree import Tree
@@ -82,7 +83,7 @@ def encode_parts(tree: Tree, top: int, clock: Clock, pool: Executor | None = Non
         return end - start, _grouped(columns, addresses=addresses)
 
     bounds = list(pairwise(cut_chunks(tree, ids)))
-    return Parts(header, list(pool.map(chunk, bounds) if pool else map(chunk, bounds)))
+    return Parts(header, spread(pool, chunk, bounds, lambda bounds: bounds[1] - bounds[0]))
 
 
 def decode_manifest(data: bytes, *, max_entries: int = wire.ENTRIES_MAX) -> Manifest:

@@ -86,9 +86,9 @@ def chunks_unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Fills up with where each chunk begins that is decoded from now on."""
     starts, real = [], snapshots._piece
 
-    def piece(chunk: snapshots._Chunk, before: int) -> snapshots.Entries:
-        starts.append(chunk.start)
-        return real(chunk, before)
+    def piece(numbered: tuple[snapshots._Chunk, int]) -> snapshots.Entries:
+        starts.append(numbered[0].start)
+        return real(numbered)
 
     monkeypatch.setattr(snapshots, "_piece", piece)
     return starts
