@@ -1,4 +1,4 @@
-"""Work of uneven size spread over a pool: the largest pieces begin first, so that no thread is left with one at the end.
+"""Work of uneven size spread over a pool: the largest pieces begin first, so that no thread has one left at the end.
 
 Measured on two cores with a Linux tree, whose six chunks have 300 to 33,000 entries: in their own order the last one
 runs alone for a third of the time.
