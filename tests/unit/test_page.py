@@ -1,4 +1,4 @@
-"""The page of the format: its documents byte by byte are documents, its limits are the code's, its codes are all codes."""
+"""The page of the format: its documents byte by byte are documents, and its codes are all the codes there are."""
 
 from __future__ import annotations
 
