@@ -32,7 +32,7 @@ func DecodeSnapshot(doc []byte, options Options) (*Snapshot, error) {
 
 // entries reads the chunks, to the end of the document.
 func (c *cursor) entries(header *Header, chunks int) (rows listing, err error) {
-	var seen idSet
+	seen := idSet{}
 	seen.add(header.Top.ID)
 	last := header.Top.ID
 	for ; chunks > 0; chunks-- {
@@ -58,17 +58,18 @@ func (c *cursor) entries(header *Header, chunks int) (rows listing, err error) {
 	return rows, c.end()
 }
 
-// idSet is a set of ids, a bit for each: at most 6.25 MB.
-type idSet struct{ words []uint64 }
+// idSet is a set of ids: a bit for each, in pages that are made where ids are.
+type idSet map[uint32]*[64]uint64
 
 // add says whether id is new.
-func (s *idSet) add(id uint32) bool {
-	word := int(id / 64)
-	if word >= len(s.words) {
-		s.words = append(s.words, make([]uint64, word+1-len(s.words))...)
+func (s idSet) add(id uint32) bool {
+	page := s[id/4096]
+	if page == nil {
+		page = new([64]uint64)
+		s[id/4096] = page
 	}
-	bit := uint64(1) << (id % 64)
-	isNew := s.words[word]&bit == 0
-	s.words[word] |= bit
+	word, bit := &page[id/64%64], uint64(1)<<(id%64)
+	isNew := *word&bit == 0
+	*word |= bit
 	return isNew
 }
