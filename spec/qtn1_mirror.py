@@ -9,21 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .qtn1 import Batch, Record, Snapshot, digests, weigh
-from .qtn1_numbers import (
-    DELETED,
-    MAX_DEPTH,
-    MODE,
-    MTIME,
-    PLACE,
-    SERVICE,
-    SIZE,
-    U64,
-    U128,
-    WHOLE,
-    Entry,
-    QtnError,
-    is_dir,
-)
+from .qtn1_columns import U64, U128, QtnError
+from .qtn1_entries import DELETED, MAX_DEPTH, MODE, MTIME, PLACE, SERVICE, SIZE, WHOLE, Entry, is_dir
 
 
 class OutOfStep(Exception):
