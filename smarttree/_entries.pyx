@@ -37,22 +37,22 @@ cdef class Entries:
 
     cdef int reserve(self, size_t rows, size_t name_bytes) except -1:
         """Room for so many rows and bytes of names, and 16 more, which copies by words may overwrite."""
-        cdef size_t room
+        cdef size_t room = self.room
+        cdef bint done = True
         cdef int i
         if self.views:
             raise BufferError("these entries have views, and can't grow")
         for i in range(ENTRY_COLUMNS):
             room = self.room
-            if not widen(&self.memory[i], &room, rows, WIDTHS[i]):
-                raise MemoryError
-        if rows > self.room:
+            done = done and widen(&self.memory[i], &room, rows, WIDTHS[i])
+        if done:
             self.room = room
         self.id_, self.parent_ = <uint32_t *>self.memory[0], <uint32_t *>self.memory[1]
         self.first_, self.count_ = <uint32_t *>self.memory[2], <uint32_t *>self.memory[3]
         self.below_, self.mode_ = <uint32_t *>self.memory[4], <uint16_t *>self.memory[5]
         self.size_, self.mtime_ = <uint64_t *>self.memory[6], <int64_t *>self.memory[7]
         self.name_end_ = <uint64_t *>self.memory[8]
-        if not widen(<void **>&self.heap, &self.heap_room, name_bytes + 16, 1):
+        if not (done and widen(<void **>&self.heap, &self.heap_room, name_bytes + 16, 1)):
             raise MemoryError
         return 0
 

@@ -234,7 +234,8 @@ def decode_records(size_t n, columns not None):
     if n > <size_t>(parts[1].end - parts[1].at):
         fail(E_TRUNCATED, 0 if bare else 2)
     grow(<void **>&records.items, &records.room, n, sizeof(Item))
-    memset(records.items, 0, n * sizeof(Item))
+    if n:
+        memset(records.items, 0, n * sizeof(Item))
     records.n = n
     error = get_heads(parts, records, &column)
     if error:
