@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from smarttree import wire
-from spec import generate, qtn1_numbers
+from spec import generate, qtn1
 
 NUMBERS: dict[str, Any] = {
     name: value
     for table in tomllib.loads((generate.SPEC / "wire.toml").read_text(encoding="utf-8")).values()
     for name, value in table.items()
 }
-KINDS = "snapshot", "delta", "batch"
+KINDS = "snapshot", "delta", "batch", "manifest"
 
 
 def test_the_code_has_every_number_as_written() -> None:
@@ -37,7 +37,7 @@ def test_checking_finds_a_file_that_is_stale(
 
 def test_the_plain_decoder_has_the_same() -> None:
     """It was written from the page, by hand."""
-    plain = qtn1_numbers
+    plain = qtn1
     written = {
         "name_max_bytes": plain.MAX_NAME,
         "path_max_bytes": plain.MAX_PATH + 1,
