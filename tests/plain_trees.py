@@ -71,6 +71,7 @@ choices = st.builds(
     time_table=st.booleans(),
     always_runs=st.booleans(),
     longest_run=st.integers(1, 4),
+    always_below=st.booleans(),
 )
 
 
