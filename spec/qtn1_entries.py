@@ -245,5 +245,7 @@ def _places(parents: Coder, prefixes: Coder, suffixes: Coder, placed: list[Recor
         if same > len(name):
             prefixes.fail("name-prefix")
         x.name = name = name[:same] + suffixes.to_nul(x.name[same:])
+        if len(name) > MAX_PATH and not x.parent:
+            suffixes.fail("path-too-long")
         if not (is_name(name) if x.parent else is_path(name)):
             suffixes.fail("name")

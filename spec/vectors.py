@@ -285,7 +285,7 @@ def house(**header: Any) -> Mirror:
 def following(mirror: Mirror, records: Sequence[Record], *, void: bool = False) -> tuple[Batch, Mirror]:
     """The batch that leads on from a mirror, and the mirror after it."""
     after = mirror.copy()
-    batch = Batch(mirror.epoch, mirror.seq, mirror.seq + 1, None, list(records))
+    batch = Batch(mirror.epoch, mirror.seq, mirror.seq + 1, None, sorted(records, key=lambda record: record.id))
     after.apply(batch)
     return replace(batch, digest_low=None if void else after.service_digest & U64), after
 

@@ -134,7 +134,7 @@ BODIES: dict[str, bytes] = {  # of a delta
     "name-prefix--second-record": b"\x02\x05\x00\x02\x02\x02\x00\x00\x02a\0b\0",
     "name--record-slash": b"\x01\x05\x02\x02\x00/\0",
     "name--root-relative": b"\x01\x05\x02\x00\x00a\0",
-    "name--root-of-65536-bytes": b"\x01\x05\x02\x00\x00" + b"/abc" * 16_384 + b"\0",
+    "path-too-long--root-of-65536-bytes": b"\x01\x05\x02\x00\x00" + b"/abc" * 16_384 + b"\0",
     "mode--record-17-bits": b"\x01\x05\x04\x80\x80\x04",
     "mode--record-no-type": b"\x01\x05\x04\xa4\x03",
     "size-width--record-64": b"\x01\x05\x08\x40" + bytes(8),
