@@ -156,8 +156,8 @@ func (b *body) names() error {
 				return err
 			}
 			name = append(name[:prefixes[i]], suffix...)
-			if code := placedName(record.Parent, name); code != "" {
-				return c.fail(code)
+			if !validPlacedName(record.Parent, name) {
+				return c.fail(codeName)
 			}
 			record.Name = string(name)
 		}
@@ -165,17 +165,12 @@ func (b *body) names() error {
 	})
 }
 
-// placedName is the code of what is wrong with a record's name, if anything is.
-func placedName(parent uint32, name []byte) string {
-	switch {
-	case parent != 0 && !validName(name):
-		return codeName
-	case parent == 0 && len(name) > maxPath:
-		return codePathTooLong
-	case parent == 0 && !validPath(string(name)):
-		return codeName
+// validPlacedName says whether a record can have the name: a root's is a path.
+func validPlacedName(parent uint32, name []byte) bool {
+	if parent == 0 {
+		return len(name) <= maxPath && validPath(string(name))
 	}
-	return ""
+	return validName(name)
 }
 
 func (b *body) modes() error {
