@@ -229,12 +229,12 @@ def tell_records(c: Coder, records: list[Record], *, sized: bool, limit: int = M
     _sizes(widths, bits, [x for x in records if x.mask & SIZE])
     if timed := [x for x in records if x.mask & MTIME]:
         _times(table, times, timed)
-    c.close(columns)
+    c.close([*columns, c])
     return records
 
 
 def _places(parents: Coder, prefixes: Coder, suffixes: Coder, placed: list[Record]) -> None:
-    parent, name = 0, b""
+    parent, name, all_bytes = 0, b"", 0
     for x in placed:
         x.parent = parent = parent + parents.zigzag(x.parent - parent)
         if not 0 <= parent <= MAX_ID:
@@ -249,3 +249,6 @@ def _places(parents: Coder, prefixes: Coder, suffixes: Coder, placed: list[Recor
             suffixes.fail("path-too-long")
         if not (is_name(name) if x.parent else is_path(name)):
             suffixes.fail("name")
+        all_bytes += len(name)
+        if all_bytes > MAX_BODY:
+            suffixes.fail("column-too-large")

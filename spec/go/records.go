@@ -147,6 +147,7 @@ func (b *body) names() error {
 	}
 	return b.read(func(c *cursor) error {
 		var name []byte
+		all := 0
 		for i, record := range placed {
 			if prefixes[i] > uint64(len(name)) {
 				return &Error{codeNamePrefix, prefixEnds[i]}
@@ -156,8 +157,14 @@ func (b *body) names() error {
 				return err
 			}
 			name = append(name[:prefixes[i]], suffix...)
+			if record.Parent == 0 && len(name) > maxPath {
+				return c.fail(codePathTooLong)
+			}
 			if !validPlacedName(record.Parent, name) {
 				return c.fail(codeName)
+			}
+			if all += len(name); all > maxBodyColumn {
+				return c.fail(codeColumnTooLarge)
 			}
 			record.Name = string(name)
 		}
@@ -168,7 +175,7 @@ func (b *body) names() error {
 // validPlacedName says whether a record can have the name: a root's is a path.
 func validPlacedName(parent uint32, name []byte) bool {
 	if parent == 0 {
-		return len(name) <= maxPath && validPath(string(name))
+		return validPath(string(name))
 	}
 	return validName(name)
 }

@@ -117,7 +117,7 @@ func TestRecordDefects(t *testing.T) {
 		{codeName, set(4, []byte("a\x00b\x00c\x00")...)},
 		{codeName, set(4, []byte("a/b\x00b\x00/c\x00")...)},
 		{codeName, set(4, []byte("a\x00b\x00/c/..\x00")...)},
-		{codeName, set(4, append([]byte("a\x00b\x00"), append(bytes.Repeat([]byte("/aaa"), 1<<14), 0)...)...)},
+		{codePathTooLong, set(4, append([]byte("a\x00b\x00"), append(bytes.Repeat([]byte("/aaa"), 1<<14), 0)...)...)},
 		{codeMode, set(5, uvarints(0x10000, directoryMode)...)},
 		{codeSizeWidth, func(c *columns) { c[6][0] = 64 }},
 		{codeSizePadding, func(c *columns) { c[7][5] |= 0x80 }},

@@ -20,9 +20,8 @@ from smarttree.clock import Clock
 from smarttree.errors import QtnError
 from smarttree.tree import Tree
 from spec import qtn1
-from spec.qtn1 import Batch, Entry, Record, Snapshot
+from spec.qtn1 import SERVICE, Batch, Entry, Record, Snapshot
 from spec.qtn1_mirror import Mirror
-from spec.qtn1_numbers import SERVICE
 from tests import plain_encoder as enc
 from tests.plain_encoder import Choices, seal
 from tests.plain_trees import DIRECTORY, FILE, LINK, PIPE, TREES, Row, choices, snapshot, snapshots
