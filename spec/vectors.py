@@ -131,7 +131,7 @@ def named_trees() -> dict[str, Snapshot]:
         "every-kind": tree(EVERY_KIND),
         "not-utf8": tree([(name, FILE, 0, 0) for name in (b"\xff\xfe", b"\x01", b"\n", b"\xe9")]),
         "extensions": tree([(name, FILE, 1, 2) for name in EXTENSIONS]),
-        "extensions-130": tree([(b"%d.%03d" % (n, m), FILE, 0, 0) for m in range(130) for n in range(3 if m > 120 else 2)]),
+        "extensions-130": tree([(b"%d.%03d" % (n, m), FILE, 0, 0) for m in range(130) for n in range(2 + m // 121)]),
         "deep-512": tree([(b"/".join([b"d"] * n), DIRECTORY, 0, n) for n in range(1, 513)]),
         "wide": tree(wide()),
         "long-names": tree([(b"n" * 1020 + b"%04d" % n, FILE, 0, 0) for n in range(20)]),
@@ -285,7 +285,7 @@ def house(**header: Any) -> Mirror:
 def following(mirror: Mirror, records: Sequence[Record], *, void: bool = False) -> tuple[Batch, Mirror]:
     """The batch that leads on from a mirror, and the mirror after it."""
     after = mirror.copy()
-    batch = Batch(mirror.epoch, mirror.seq, mirror.seq + 1, None, list(records))
+    batch = Batch(mirror.epoch, mirror.seq, mirror.seq + 1, None, sorted(records, key=lambda r: r.id))
     after.apply(batch)
     return replace(batch, digest_low=None if void else after.service_digest & U64), after
 
