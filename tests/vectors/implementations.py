@@ -1,4 +1,4 @@
-"""Who is tested with the vectors: one class each, added to `ALL`.
+"""What the suite of vectors asks of an implementation, and the plain codec as one.
 
 Law: an implementation says what a document says as `spec/vectors/README.md` writes it, and refuses with `Refused`; of
 any other error the suite knows nothing, so it fails.
@@ -92,6 +92,3 @@ class Plain:
     @refusing()
     def assemble(self, manifest: bytes, groups: list[bytes]) -> bytes:
         return qtn1_parts.assemble(manifest, groups)
-
-
-ALL: tuple[Implementation, ...] = (Plain(),)

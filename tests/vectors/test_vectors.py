@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from smarttree import qtn
 from spec import qtn1, qtn1_parts, vectors
 from tests.plain_encoder import seal
 from tests.vectors.compiled import Compiled
@@ -180,6 +181,15 @@ def test_the_plain_encoder_gives_the_canonical_bytes(path: Path) -> None:
     assert [*map(qtn1_parts.address, qtn1_parts.groups_of(packed))] == [
         *map(qtn1_parts.address, qtn1_parts.groups_of(data))
     ]
+
+
+@pytest.mark.parametrize("path", [p for p in SNAPSHOTS if not p.name.startswith("other-")], ids=title)
+def test_the_compiled_encoder_gives_the_canonical_bytes(path: Path) -> None:
+    """Of the uncompressed twin by the addresses of its groups: the compiled encoder always compresses."""
+    found = qtn.decode(path.read_bytes())
+    again = qtn.encode(found.tree, found.top, found.clock)
+    assert again == beside(path, ".qtn").read_bytes()
+    assert again == qtn1.encode_snapshot(qtn1.decode_snapshot(path.read_bytes()))
 
 
 @pytest.mark.parametrize("path", [p for p in TRIPLES if p in CANONICAL and "large" not in p.name], ids=title)
