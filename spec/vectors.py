@@ -131,7 +131,9 @@ def named_trees() -> dict[str, Snapshot]:
         "every-kind": tree(EVERY_KIND),
         "not-utf8": tree([(name, FILE, 0, 0) for name in (b"\xff\xfe", b"\x01", b"\n", b"\xe9")]),
         "extensions": tree([(name, FILE, 1, 2) for name in EXTENSIONS]),
-        "extensions-130": tree([(b"%d.%03d" % (n, m), FILE, 0, 0) for m in range(130) for n in range(3 if m > 120 else 2)]),
+        "extensions-130": tree(
+            [(b"%d.%03d" % (n, m), FILE, 0, 0) for m in range(130) for n in range(3 if m > 120 else 2)]
+        ),
         "deep-512": tree([(b"/".join([b"d"] * n), DIRECTORY, 0, n) for n in range(1, 513)]),
         "wide": tree(wide()),
         "long-names": tree([(b"n" * 1020 + b"%04d" % n, FILE, 0, 0) for n in range(20)]),
