@@ -169,7 +169,7 @@ class Writer:
             stored = raw = bytes(column.data)
             if column is not self:
                 if len(raw) >= 24 and not self.uncompressed:
-                    stored = min(zstandard.ZstdCompressor(level=3).compress(raw), raw, key=len)
+                    stored = min(raw, zstandard.ZstdCompressor(level=3).compress(raw), key=len)  # the first of equals
                 self.varint(len(raw)), self.varint(len(stored)), self.raw(len(stored), stored)
 
     def sealed(self, check_size: int) -> bytes:
