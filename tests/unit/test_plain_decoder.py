@@ -390,3 +390,11 @@ def test_the_caller_bounds_the_count_before_anything_is_allocated() -> None:
     assert decode_batch(encode_batch(BATCH), max_entries=5) == BATCH
     assert refused(lambda d: decode_batch(d, max_entries=4), encode_batch(BATCH)) == "too-many-records"
     assert refused(lambda d: decode_delta(d, max_entries=4), encode_delta(RECORDS)) == "too-many-records"
+
+
+def test_a_column_no_record_can_fill_is_not_unpacked() -> None:
+    """1 GiB of zeros packs into some 33 KB; one record has at most a path and its NUL in any column."""
+    frame = b"\x28\xb5\x2f\xfd\x80\x50" + struct.pack("<I", 1 << 30)  # its header alone
+    packed = varint(1 << 30) + varint(len(frame)) + frame
+    document = seal(b"\x01\x02\x04\x01\x01" + packed + bytes(18), 4)
+    assert refused(decode_delta, document) == "bytes-left-over"
