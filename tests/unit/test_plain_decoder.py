@@ -365,7 +365,6 @@ def test_a_huge_frame_is_refused_before_it_is_unpacked() -> None:
 
 
 def test_sections_are_passed_over_or_refused() -> None:
-    tree = snapshot(EVERY_KIND)
     for sections, code in [
         (b"\x01\x02ab\x00", None),
         (b"\x01\x00\x03\x01a\xff\x01\x00\x00", None),
@@ -374,10 +373,10 @@ def test_sections_are_passed_over_or_refused() -> None:
         (b"\x01\x00\x01\x00\x00", "section"),
         (b"\x01" + varint(2**64 - 1) + b"\x00", "truncated"),
     ]:
-        document = enc.with_sections(encode_snapshot(tree), sections)
+        document = enc.with_sections(encode_snapshot(snapshot(EVERY_KIND)), sections)
         batch = enc.with_sections(encode_batch(BATCH), sections)
         if code is None:
-            assert decode_snapshot(document) == tree
+            assert decode_snapshot(document) == snapshot(EVERY_KIND)
             assert decode_batch(batch) == BATCH
         else:
             assert refused(decode_snapshot, document) == refused(decode_batch, batch) == code
@@ -388,7 +387,6 @@ def test_the_caller_bounds_the_count_before_anything_is_allocated() -> None:
     assert decode_snapshot(encode_snapshot(tree), max_entries=6) == tree
     assert refused(lambda d: decode_snapshot(d, max_entries=5), encode_snapshot(tree)) == "too-many-entries"
     assert decode_batch(encode_batch(BATCH), max_entries=5) == BATCH
-    assert refused(lambda d: decode_batch(d, max_entries=4), encode_batch(BATCH)) == "too-many-records"
     assert refused(lambda d: decode_delta(d, max_entries=4), encode_delta(RECORDS)) == "too-many-records"
 
 
