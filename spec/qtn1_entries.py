@@ -207,7 +207,7 @@ class Record:
 def tell_records(c: Coder, records: list[Record], *, sized: bool, limit: int = MAX_ENTRIES) -> list[Record]:
     """Reads the body, or writes that of `records`, which are in the order of their ids."""
     count = c.varint(len(records), min(limit, MAX_ENTRIES), "too-many-records")
-    columns = c.columns(10, MAX_BODY) if sized else [c] * 10
+    columns = c.columns(10, MAX_BODY, count * (MAX_PATH + 1)) if sized else [c] * 10
     ids, masks, parents, prefixes, suffixes, modes, widths, bits, table, times = columns
     if c.reading:
         if count > masks.left():  # a record takes a byte of it or, bare, of what is left

@@ -277,7 +277,8 @@ def test_wrong_shapes_of_a_tree() -> None:
     assert code(digest=tree.digest ^ 1) == "digest"
     assert code(mode=FILE) == code(path=b"relative") == code(path=b"") == code(path=b"/a/../b") == "top-entry"
     assert code(path=b"/" + b"p" * 65_535) == "path-too-long"
-    assert code(path=b"/" + b"p" * 65_534, digest=tree.digest ^ 1) == "digest", "as long as can be"
+    assert code(path=(b"/" + b"p" * 1023) * 63 + b"/" + b"p" * 1022, digest=tree.digest ^ 1) == "digest", "the longest"
+    assert code(path=b"/" + b"p" * 1025) == "top-entry", "a path is made of names"
     assert code(top=50_000_000) == "id-range"
     assert code(top=0) == "id-range"
     assert code(mode=0x1_4000) == "mode"
@@ -361,3 +362,37 @@ def test_a_huge_frame_is_refused_before_it_is_unpacked() -> None:
     bomb = ZstdCompressor(level=1).compress(bytes(64 << 20))
     packed = varint(8 << 20) + varint(len(bomb)) + bomb
     assert refused(decode_snapshot, seal(HEADER + b"\1\1\1\1" + packed, 8)) == "zstd-size"
+
+
+def test_sections_are_passed_over_or_refused() -> None:
+    for sections, code in [
+        (b"\x01\x02ab\x00", None),
+        (b"\x01\x00\x03\x01a\xff\x01\x00\x00", None),
+        (b"\x00", "section"),
+        (b"\x02\x00\x00", "section"),
+        (b"\x01\x00\x01\x00\x00", "section"),
+        (b"\x01" + varint(2**64 - 1) + b"\x00", "truncated"),
+    ]:
+        document = enc.with_sections(encode_snapshot(snapshot(EVERY_KIND)), sections)
+        batch = enc.with_sections(encode_batch(BATCH), sections)
+        if code is None:
+            assert decode_snapshot(document) == snapshot(EVERY_KIND)
+            assert decode_batch(batch) == BATCH
+        else:
+            assert refused(decode_snapshot, document) == refused(decode_batch, batch) == code
+
+
+def test_the_caller_bounds_the_count_before_anything_is_allocated() -> None:
+    tree = snapshot(EVERY_KIND)
+    assert decode_snapshot(encode_snapshot(tree), max_entries=6) == tree
+    assert refused(lambda d: decode_snapshot(d, max_entries=5), encode_snapshot(tree)) == "too-many-entries"
+    assert decode_batch(encode_batch(BATCH), max_entries=5) == BATCH
+    assert refused(lambda d: decode_delta(d, max_entries=4), encode_delta(RECORDS)) == "too-many-records"
+
+
+def test_a_column_no_record_can_fill_is_not_unpacked() -> None:
+    """1 GiB of zeros packs into some 33 KB; one record has at most a path and its NUL in any column."""
+    frame = b"\x28\xb5\x2f\xfd\x80\x50" + struct.pack("<I", 1 << 30)  # its header alone
+    packed = varint(1 << 30) + varint(len(frame)) + frame
+    document = seal(b"\x01\x02\x04\x01\x01" + packed + bytes(18), 4)
+    assert refused(decode_delta, document) == "bytes-left-over"
