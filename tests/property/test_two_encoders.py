@@ -17,7 +17,7 @@ from smarttree.clock import Clock
 from smarttree.tree import SERVICE_ID, Tree
 from spec import qtn1, qtn1_mirror, qtn1_parts
 from spec.qtn1_mirror import Mirror
-from tests.plain_trees import Row, rows
+from tests.plain_trees import DIRECTORY, FILE, Row, rows
 from tests.trees import CLOCK, evolved, random_forest, tree_of
 
 typed_rows = rows().filter(lambda it: all(mode & 0xF000 for _, _, mode, _, _ in it))
@@ -34,10 +34,12 @@ def test_any_tree_has_one_form(rows: list[Row]) -> None:
 
 def test_a_tree_of_several_chunks_has_one_form_and_one_manifest() -> None:
     rng = Random(1)
-    kinds = [n % 20 == 0 for n in range(70_000)]
-    names = [b"%d.%s" % (n, rng.choice([b"c", b"h", b"md", b"x"])) for n in range(5_000)]
-    tree = random_forest(rng, kinds, names, absent=0).tree(len(kinds) + 1)
-    (top,) = tree.roots()
+    directories: list[Row] = [(rng.randrange(n + 1), b"d%d" % n, DIRECTORY, 0, n) for n in range(2_000)]
+    files: list[Row] = [
+        (rng.randrange(2_001), b"%d.%s" % (n, rng.choice([b"c", b"h", b"md"])), FILE, n * n, n // 30)
+        for n in range(60_000)
+    ]
+    tree, top = tree_of(directories + files)
     parts = qtn.encode_parts(tree, top, CLOCK)
     assert len(parts.chunks) >= 3
     assert qtn1.encode_snapshot(qtn1.decode_snapshot(parts.snapshot())) == parts.snapshot()

@@ -330,7 +330,7 @@ def test_wrong_counts() -> None:
         (b"\x01\x05\x02\x02\x00a", "truncated"),
         (b"\x01\x05\x02\x02\x00/\x00", "name"),
         (b"\x01\x05\x02\x00\x00a\x00", "name"),  # a root's is its absolute path
-        (b"\x01\x05\x02\x00\x00/" + b"p" * 65_535 + b"\x00", "name"),
+        (b"\x01\x05\x02\x00\x00/" + b"p" * 65_535 + b"\x00", "path-too-long"),
         (b"\x01\x05\x02\x00\x00/a//b\x00", "name"),
         (b"\x01\x05\x04\x80\x80\x04", "mode"),
         (b"\x01\x05\x04\xa4\x03", "mode"),  # no type bits
