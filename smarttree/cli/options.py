@@ -165,6 +165,16 @@ _NOW: Final = (
         "and that much more delay; the first change after a quiet time never waits",
     ),
     Option(
+        name="vcs-settle-ms",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_whole(0, 3_600_000),
+        metavar="MS",
+        targets=("service.vcs_settle_ms",),
+        help="while git works on a root (a checkout, a rebase), hold its changes back, for so long at most, and tell "
+        "them as one, with the old and the new HEAD; 0 tells them as they come",
+    ),
+    Option(
         name="batch-max-bytes",
         group=Group.CHANGES,
         scope=Scope.SERVE,
