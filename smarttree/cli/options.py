@@ -271,7 +271,6 @@ _LATER: Final = (
     _later("watch-base", "what is served is settled at the start", many=True),
     _later("content-hash", "changes are told by size, times and mode", switch=True),
     _later("hardlink-poll-s", "a write through a link outside PATH is not seen"),
-    _later("vcs-settle-ms", "a checkout comes out as ordinary batches, cut by --batch-ms"),
     _later("batch-max", "batches are cut by --batch-ms and --batch-max-bytes"),
 )
 
