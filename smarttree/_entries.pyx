@@ -14,8 +14,7 @@ from smarttree._columns cimport S_IFDIR, S_IFMT, Digest, plus
 from smarttree._defect cimport fail
 from smarttree._memory cimport widen
 from smarttree._wire cimport (
-    DEPTH_MAX, E_BELOW_COUNTS, E_CHILD_COUNTS, E_ID_TWICE, E_ORDER, E_TOO_DEEP, ENTRY_HASH_HEAD_BYTES, IDS_MAX,
-    NAME_MAX_BYTES,
+    DEPTH_MAX, E_BELOW_COUNTS, E_CHILD_COUNTS, E_ID_TWICE, E_ORDER, E_TOO_DEEP, ENTRY_HASH_HEAD_BYTES, NAME_MAX_BYTES,
 )
 from smarttree._xxh64 cimport xxh64_pair
 
@@ -94,7 +93,11 @@ cdef class Entries:
         """
         cdef int error = 0
         cdef Digest digest
-        cdef uint64_t *bits = <uint64_t *>calloc(IDS_MAX // 64 + 1, 8)
+        cdef uint32_t highest = top
+        cdef size_t row
+        for row in range(self.n):
+            highest = max(highest, self.id_[row])
+        cdef uint64_t *bits = <uint64_t *>calloc(highest // 64 + 1, 8)
         try:
             if bits == NULL:
                 raise MemoryError
@@ -201,7 +204,7 @@ cdef inline bint ascend(Entries entries, size_t row) noexcept nogil:
 
 
 cdef bint id_is_twice(Entries entries, uint32_t top, uint64_t *bits) noexcept nogil:
-    """`bits`: one for each id there can be, all 0."""
+    """`bits`: one for each id up to the largest, all 0."""
     cdef uint32_t last = top
     cdef size_t row
     bits[top >> 6] |= <uint64_t>1 << (top & 63)

@@ -108,7 +108,8 @@ cdef class Records:
 
     cdef int sort(self) except -1:
         cdef size_t i
-        qsort(self.items, self.n, sizeof(Item), by_id)
+        if self.n > 1:
+            qsort(self.items, self.n, sizeof(Item), by_id)
         for i in range(1, self.n):
             if self.items[i].id == self.items[i - 1].id:
                 raise ValueError(f"two records for the id {self.items[i].id}")

@@ -387,9 +387,7 @@ def test_the_difference_told_by_the_one_is_obeyed_by_the_other(seed: int) -> Non
 
 
 @pytest.mark.parametrize("prefix", ["QTN1:", "QTN1:DELTA:", "QTN1:BATCH:", "QTN1", "qtn1:", ""])
-@pytest.mark.parametrize(
-    "data", ["AQID", "AQIF", "AQIDAA==", "AQIDAB==", "AQIDAA", "AQID\tAAA", "AQI_", "é", ""]
-)
+@pytest.mark.parametrize("data", ["AQID", "AQIF", "AQIDAA==", "AQIDAB==", "AQIDAA", "AQID\tAAA", "AQI_", "é", ""])
 def test_texts(prefix: str, data: str) -> None:
     try:
         plain = qtn1.from_text(prefix + data)
