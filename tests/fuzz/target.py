@@ -121,8 +121,8 @@ def house() -> qtn.Tree:
     for eid in range(1, 10):
         assert tree.issue() == eid
         mode = 0o040755 if eid % 3 else 0o100644
-        name = b"/r" if eid == 1 else b"%d" % eid
-        tree.insert(eid, SERVICE_ID if eid == 1 else (eid // 2) if (eid // 2) % 3 else 1, name, Row(mode, 0, eid, 0, 0, 0))
+        parent, name = (SERVICE_ID, b"/r") if eid == 1 else ((eid // 2) if (eid // 2) % 3 else 1, b"%d" % eid)
+        tree.insert(eid, parent, name, Row(mode, 0, eid, 0, 0, 0))
     return tree
 
 
