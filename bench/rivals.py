@@ -75,7 +75,7 @@ def _msgpack(facts: Sequence[Fact]) -> Rival:
 
 
 def _bser(facts: Sequence[Fact]) -> Rival:
-    """Watchman's, by its own compiled library. Its templates, which it only reads, would save the keys; rows have none."""
+    """Watchman's, by its own compiled library. Rows are arrays: its templates, which it only reads, would save no more."""
     from pywatchman import bser
 
     rows = [list(fact) for fact in facts]
