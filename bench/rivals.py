@@ -75,7 +75,7 @@ def _msgpack(facts: Sequence[Fact]) -> Rival:
 
 
 def _bser(facts: Sequence[Fact]) -> Rival:
-    """Watchman's, by its own compiled library. Rows are arrays: its templates, which it only reads, would save no more."""
+    """Watchman's, by its own compiled library. Rows are arrays: the templates, which it only reads, save no more."""
     from pywatchman import bser
 
     rows = [list(fact) for fact in facts]
