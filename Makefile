@@ -35,7 +35,7 @@ serve: build ## serve a directory: make serve DIR=/path [ARGS="--port 3000"]
 build: $(BUILT) ## make the environment and the extensions; leaves .venv/bin/st
 
 .PHONY: test
-test: system-packages lint pytest ## everything: lint, then every test [T="pytest arguments"]
+test: system-packages lint pytest $(if $(CI),fuzz-short) ## everything: lint, then every test [T="pytest arguments"]
 
 .PHONY: pytest
 pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed ## the tests alone [T="-k stream"]
@@ -82,6 +82,15 @@ mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees and wi
 soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees [SOAK_MINUTES=60 STORM_SEED=number]
 	@$(BIN)/python -m tests.storm.soak
 
+.PHONY: fuzz
+fuzz: $(BUILT) $(VENV)/.fuzz ## fuzz the codec, with sanitizers in its kernels [FUZZ_SECONDS=3600 FUZZ="libFuzzer's options"]
+	@.ci/system-packages tests/fuzz/packages.apt
+	@$(PHASE) fuzz .ci/fuzz "$(or $(FUZZ_SECONDS),3600)" $(FUZZ)
+
+.PHONY: fuzz-short
+fuzz-short: ## the same for 45 seconds, as continuous integration does
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=45
+
 .PHONY: bench-scan
 bench-scan: $(BUILT) build/floor/scan ## the cost of a scan against the floor and rivals [BENCH="--rounds 21 --tree linux"]
 	@$(BIN)/python -m bench.scan build/floor/scan $(BENCH)
@@ -118,6 +127,10 @@ $(VENV)/.runtime: $(VENV)/.made requirements/build.txt requirements/runtime.txt
 
 $(VENV)/.test: $(VENV)/.runtime requirements/test.txt
 	@$(PHASE) "test packages" $(PIP) install -q --no-deps -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.txt
+	@$(PHASE) "fuzzing packages" $(PIP) install -q --no-deps -r requirements/fuzz.txt
 	@touch $@
 
 $(VENV)/.project: $(VENV)/.runtime pyproject.toml setup.py

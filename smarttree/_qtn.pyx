@@ -42,11 +42,11 @@ cdef struct Chunk:           # what one chunk's encoding works on; the tree's me
 cdef inline size_t extension_size(const uint8_t *name, size_t size) noexcept nogil:
     """How many of a name's last bytes are its extension, dot included; 0 for none."""
     cdef size_t at = 2
+    if name[size - 1] == c'.':
+        return 0
     while at <= EXTENSION_MAX_BYTES and at < size:
         if name[size - at] == c'.':
             return at
-        if at == 2 and name[size - 1] == c'.':
-            return 0
         at += 1
     return 0
 

@@ -166,6 +166,16 @@ _NOW: Final = (
         "and that much more delay; the first change after a quiet time never waits",
     ),
     Option(
+        name="vcs-settle-ms",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_whole(0, 3_600_000),
+        metavar="MS",
+        targets=("service.vcs_settle_ms",),
+        help="while git works on a root (a checkout, a rebase), hold its changes back, for so long at most, and tell "
+        "them as one, with the old and the new HEAD; 0 tells them as they come",
+    ),
+    Option(
         name="batch-max-bytes",
         group=Group.CHANGES,
         scope=Scope.SERVE,
@@ -271,7 +281,6 @@ _LATER: Final = (
     _later("watch-base", "what is served is settled at the start", many=True),
     _later("content-hash", "changes are told by size, times and mode", switch=True),
     _later("hardlink-poll-s", "a write through a link outside PATH is not seen"),
-    _later("vcs-settle-ms", "a checkout comes out as ordinary batches, cut by --batch-ms"),
     _later("batch-max", "batches are cut by --batch-ms and --batch-max-bytes"),
 )
 

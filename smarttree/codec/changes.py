@@ -100,12 +100,13 @@ def compact(tree: Tree, batches: Iterable[Records]) -> Records:
 
 def _encode_body(records: Records) -> tuple[int, bytes]:
     """(flags, body) of a delta or batch."""
-    count, bare = varint(len(records)), records.encode()
+    count = varint(len(records))
+    bare = count + records.encode()
     if len(bare) >= wire.SIZES_MIN_BYTES:
-        sized = b"".join(map(pack, records.encode_columns()))
+        sized = count + b"".join(map(pack, records.encode_columns()))
         if len(sized) < len(bare):
-            return wire.FLAG_SIZES, count + sized
-    return 0, count + bare
+            return wire.FLAG_SIZES, sized
+    return 0, bare
 
 
 def _read_records(reading: Reading, max_records: int) -> Records:
@@ -116,6 +117,9 @@ def _read_records(reading: Reading, max_records: int) -> Records:
             return decode_records(count, reading.rest())
         columns = [read_column(reading, most=wire.BODY_MAX_BYTES) for _ in range(wire.RECORD_COLUMNS)]
         reading.finish()
+        for column in columns:
+            if column.size > count * wire.RECORD_MAX_BYTES:
+                raise QtnError("bytes-left-over", column.offset)
         offsets += [column.offset for column in columns]
         return decode_records(count, [unpack(column) for column in columns])
     except Defect as defect:

@@ -17,6 +17,7 @@ from smarttree._qtn import cut_chunks, encode_chunk
 from smarttree.clock import Clock
 from smarttree.codec.header import Header
 from smarttree.codec.packing import pack, read_column, unpack
+from smarttree.codec.pooling import spread
 from smarttree.codec.reading import Reading, sealed, varint
 from smarttree.errors import QtnError
 from smarttree.tree import Tree
@@ -82,14 +83,19 @@ def encode_parts(tree: Tree, top: int, clock: Clock, pool: Executor | None = Non
         return end - start, _grouped(columns, addresses=addresses)
 
     bounds = list(pairwise(cut_chunks(tree, ids)))
-    return Parts(header, list(pool.map(chunk, bounds) if pool else map(chunk, bounds)))
+    return Parts(header, spread(pool, chunk, bounds, lambda bounds: bounds[1] - bounds[0]))
 
 
 def decode_manifest(data: bytes, *, max_entries: int = wire.ENTRIES_MAX) -> Manifest:
     """What a manifest says. Raises QtnError."""
+    return _read_manifest(data, max_entries)[0]
+
+
+def _read_manifest(data: bytes, max_entries: int) -> tuple[Manifest, int]:
+    """The manifest, and the offset at which its chunks begin."""
     reading = Reading(data, wire.MAGIC_MANIFEST, flags=0, check_bytes=_CHECK_BYTES)
     header, count = Header.read(reading, max_entries)
-    chunks, left = [], header.entries
+    chunks, left, begin = [], header.entries, reading.offset
     for _ in range(count):
         entries = reading.varint("chunk-size", most=min(wire.CHUNK_MAX_ENTRIES, left))
         if entries == 0:
@@ -99,7 +105,7 @@ def decode_manifest(data: bytes, *, max_entries: int = wire.ENTRIES_MAX) -> Mani
     reading.finish()
     if left:
         reading.fail("entry-count")
-    return Manifest(header, chunks)
+    return Manifest(header, chunks), begin
 
 
 def address(stored: bytes) -> int:
@@ -115,12 +121,16 @@ def assemble(manifest: bytes, groups: Mapping[int, bytes]) -> bytes:
 
     Raises KeyError for a group that is missing; QtnError.
     """
-    found = decode_manifest(manifest)
-    for reference in (reference for _, references in found.chunks for reference in references):
-        if address(groups[reference.address]) != reference.address:
-            raise QtnError("address", 0)
-    chunks = [(count, [Group(r.address, groups[r.address]) for r in references]) for count, references in found.chunks]
-    return Parts(found.header, chunks).snapshot()
+    found, begin = _read_manifest(manifest, wire.ENTRIES_MAX)
+    body = []
+    for count, references in found.chunks:
+        body.append(varint(count))
+        for reference in references:
+            group = groups[reference.address]
+            if address(group) != reference.address:
+                raise QtnError("address", 0)
+            body.append(group)
+    return sealed(wire.MAGIC_SNAPSHOT + manifest[3:begin] + b"".join(body), _CHECK_BYTES)
 
 
 class _Bare(Reading):

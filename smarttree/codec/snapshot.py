@@ -17,6 +17,7 @@ from smarttree.clock import Clock
 from smarttree.codec.header import Header
 from smarttree.codec.packing import Column, read_column, unpack
 from smarttree.codec.parts import encode_parts
+from smarttree.codec.pooling import spread
 from smarttree.codec.reading import Reading
 from smarttree.errors import PathError, QtnError
 from smarttree.tree import Tree
@@ -79,8 +80,7 @@ def decode_snapshot(data: bytes, pool: Executor | None = None, *, max_entries: i
     Memory: the largest chunk unpacked, and 46 bytes an entry with its name. Raises QtnError.
     """
     head, chunks, reading = _open(data, max_entries)
-    before = accumulate(chunks, _last_id, initial=head.top)
-    pieces = list((pool.map if pool else map)(_piece, chunks, before))
+    pieces = spread(pool, _piece, _numbered(head, chunks), lambda numbered: numbered[0].entries)
     entries = pieces[0] if len(pieces) == 1 else Entries.of(pieces)
     try:
         digest = entries.finish(head.top, head.children)
@@ -126,8 +126,12 @@ def _chunks(reading: Reading, entries: int, count: int) -> Iterator[_Chunk]:
         start += size
 
 
+def _numbered(head: Header, chunks: list[_Chunk]) -> list[tuple[_Chunk, int]]:
+    """Each chunk with the id before its first. Ids are next to nothing, so that all of them can be read in advance."""
+    return list(zip(chunks, accumulate(chunks, _last_id, initial=head.top), strict=False))
+
+
 def _last_id(before: int, chunk: _Chunk) -> int:
-    """The id of a chunk's last entry. The ids are next to nothing, so that all of them can be read in advance."""
     column = chunk.columns[_IDS]
     try:
         return last_id(unpack(column), chunk.entries, before)
@@ -135,8 +139,9 @@ def _last_id(before: int, chunk: _Chunk) -> int:
         raise QtnError(defect.code, column.offset) from None
 
 
-def _piece(chunk: _Chunk, before: int) -> Entries:
-    """A chunk's entries; `before` is the id before its first."""
+def _piece(numbered: tuple[_Chunk, int]) -> Entries:
+    """A chunk's entries, given the id before its first."""
+    chunk, before = numbered
     try:
         return decode_chunk(chunk.entries, [unpack(column) for column in chunk.columns], before)
     except Defect as defect:
@@ -149,7 +154,7 @@ class _Descent:
     def __init__(self, head: Header, chunks: list[_Chunk]) -> None:
         self._head, self._chunks = head, chunks
         self._pieces: dict[int, Entries] = {}
-        self._before = list(accumulate(chunks, _last_id, initial=head.top))
+        self._numbered = _numbered(head, chunks)
 
     def to(self, path: bytes) -> Snapshot:
         head = self._head
@@ -197,5 +202,5 @@ class _Descent:
         """The piece that a row is in, and its row there."""
         index = next(i for i, chunk in enumerate(self._chunks) if row < chunk.start + chunk.entries)
         if index not in self._pieces:
-            self._pieces[index] = _piece(self._chunks[index], self._before[index])
+            self._pieces[index] = _piece(self._numbered[index])
         return self._pieces[index], row - self._chunks[index].start

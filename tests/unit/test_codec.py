@@ -316,9 +316,9 @@ def test_promises_are_not_believed() -> None:
     huge = plain_encoder.varint(49_999_999)
     for body in (
         head + huge + huge + huge,
-        head + huge + huge + b"\1" + plain_encoder.varint(65_536) + (b"\x80\x80\x80\4\0" * 11),
+        head + huge + huge + b"\1" + plain_encoder.varint(65_536) + (b"\x80\x80\x80\4\0" * 12),
         wire.MAGIC_BATCH + bytes(18) + huge + b"\0\0",
-        wire.MAGIC_DELTA + b"\1" + plain_encoder.varint(1 << 30) + plain_encoder.packed_body(b"x", zstd=True)[1:],
+        wire.MAGIC_DELTA + b"\1" + huge + (plain_encoder.varint(1 << 30) + plain_encoder.column(b"x")[1:]) * 10,
     ):
         check = 8 if body.startswith(wire.MAGIC_SNAPSHOT) else 4
         for decode in PLAIN:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smarttree import codec, qtn
+from smarttree._entries import Entries
 from smarttree.codec import snapshot as snapshots
 from smarttree.errors import PathError, QtnError
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
@@ -86,9 +87,9 @@ def chunks_unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Fills up with where each chunk begins that is decoded from now on."""
     starts, real = [], snapshots._piece
 
-    def piece(chunk: snapshots._Chunk, before: int) -> snapshots.Entries:
-        starts.append(chunk.start)
-        return real(chunk, before)
+    def piece(numbered: tuple[snapshots._Chunk, int]) -> Entries:
+        starts.append(numbered[0].start)
+        return real(numbered)
 
     monkeypatch.setattr(snapshots, "_piece", piece)
     return starts
