@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from smarttree._scan import scan
 from smarttree._watch import Inotify
-from smarttree.tree import Tree
-from smarttree.watch.base import Hints, Watcher
+from smarttree.watch.base import Hints
 from smarttree.watch.queue import Q_OVERFLOW
 from tests.storm.fake_watcher import FakeWatcher
-from tests.watchers import FANOTIFY, INOTIFY, Maker
+from tests.watchers import FANOTIFY, INOTIFY, Maker, Site, open_site, touch
 
 
 def make_fake(top: bytes) -> FakeWatcher:
@@ -25,37 +24,6 @@ def make_fake(top: bytes) -> FakeWatcher:
 
 FAKE = pytest.param(make_fake, id="fake")
 MAKERS = [INOTIFY, FANOTIFY, FAKE]
-DEADLINE_S = 20
-
-
-class Site(NamedTuple):
-    """A watched directory: its path and id, its watcher, and the event that its wake-up sets."""
-
-    top: bytes
-    root: int
-    tree: Tree
-    watcher: Watcher
-    woken: threading.Event
-
-    def until(self, directory: int, name: bytes) -> Hints:
-        """All hints up to the one that names this place."""
-        found = Hints()
-        while name not in found.names.get(directory, ()):
-            assert self.woken.wait(DEADLINE_S), f"nothing was heard of {name!r}"
-            self.woken.clear()
-            found.merge(self.watcher.drain())
-        return found
-
-    def add(self, name: bytes) -> int:
-        """A new directory in `top`, scanned, watched and bound; its id."""
-        os.mkdir(self.top + b"/" + name)
-        with self.watcher.placing():
-            listing = scan(self.top + b"/" + name, watch=self.watcher.scan_handle, threads=1)
-            eid = self.tree.issue()
-            self.tree.insert(eid, self.root, name, listing.row(0))
-            self.watcher.bind([(eid, listing.watch(0))])
-        self.watcher.drain()
-        return eid
 
 
 @pytest.fixture(params=MAKERS)
@@ -65,21 +33,6 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     made.watcher.start(made.woken.set, made.tree)
     yield made
     made.watcher.close()
-
-
-def open_site(make: Maker, top: bytes) -> Site:
-    watcher, tree = make(top), Tree()
-    with watcher.placing():
-        listing = scan(top, watch=watcher.scan_handle)
-        root = tree.graft(listing, top)
-        watcher.bind((root + index, wd) for index, wd in listing.watches())
-    return Site(top, root, tree, watcher, threading.Event())
-
-
-def touch(path: bytes, content: bytes = b"") -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT)
-    os.write(fd, content)
-    os.close(fd)
 
 
 # ---------------------------------------------------------------- the barrier
@@ -151,6 +104,48 @@ def test_a_directory_keeps_its_id_through_a_rename(site: Site) -> None:
     os.rename(site.top + b"/d", site.top + b"/e")
     touch(site.top + b"/e/f")
     assert b"f" in site.watcher.drain().names[eid]
+
+
+def test_what_is_below_a_renamed_directory_is_too(site: Site) -> None:
+    above = site.add(b"d")
+    eid = site.add(b"d/e", above)
+    os.mkdir(site.top + b"/elsewhere")
+    os.rename(site.top + b"/d", site.top + b"/elsewhere/d")
+    touch(site.top + b"/elsewhere/d/e/f", b"x")
+    hints = site.watcher.drain()
+    assert (eid, b"f") in hints.written
+    assert (site.root, b"d") in hints.moved
+
+
+def test_a_write_through_a_link_is_hinted_where_it_was_done(site: Site) -> None:
+    one, other = site.add(b"one"), site.add(b"other")
+    touch(site.top + b"/one/f")
+    os.link(site.top + b"/one/f", site.top + b"/other/g")
+    site.watcher.drain()
+    touch(site.top + b"/other/g", b"x")
+    hints = site.watcher.drain()
+    assert (other, b"g") in hints.written
+
+
+def test_a_store_through_a_mapping_is_hinted_when_it_ends(site: Site) -> None:
+    touch(site.top + b"/f", b"before")
+    site.watcher.drain()
+    fd = os.open(site.top + b"/f", os.O_RDWR)
+    with mmap.mmap(fd, 0) as mapping:
+        os.close(fd)
+        mapping[:] = b"after!"
+    assert (site.root, b"f") in site.watcher.drain().written
+
+
+def test_a_file_deleted_and_one_created_is_no_move(site: Site) -> None:
+    """Even where the new one has the old one's inode, as ext4 has it each time."""
+    touch(site.top + b"/a")
+    site.watcher.drain()
+    os.unlink(site.top + b"/a")
+    touch(site.top + b"/b")
+    hints = site.watcher.drain()
+    assert hints.names[site.root] == {b"a", b"b"}
+    assert not hints.moved
 
 
 def test_a_directory_itself_is_hinted(site: Site) -> None:
