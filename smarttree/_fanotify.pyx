@@ -24,6 +24,7 @@ from posix.unistd cimport close, read
 
 import os
 
+from smarttree._handle cimport ST_HANDLE_FID, ST_UNIQUE_MOUNT, handle_t, st_handle_of, st_lasting_fsid
 from smarttree._keys cimport Keys, key_add, key_known, key_remove
 from smarttree._memory cimport widen
 from smarttree._walk cimport Placer
@@ -31,13 +32,10 @@ from smarttree._xxh64 cimport xxh64
 
 cdef extern from *:
     """
-    #include <errno.h>
-    #include <fcntl.h>
     #include <pthread.h>
     #include <string.h>
     #include <sys/fanotify.h>
     #include <sys/ioctl.h>
-    #include <sys/vfs.h>
     /* Younger than some headers that we are built with; the kernel is asked whether it has them. */
     #ifndef FAN_REPORT_DIR_FID
     #define FAN_REPORT_DIR_FID 0x400
@@ -48,32 +46,14 @@ cdef extern from *:
     #endif
     #define ST_OLD_NAME 10           /* FAN_EVENT_INFO_TYPE_OLD_DFID_NAME */
     #define ST_NEW_NAME 12
-    #define ST_HANDLE_FID 0x200      /* AT_HANDLE_FID, Linux 6.5: also where handles can't be opened (overlay) */
-    #define ST_UNIQUE_MOUNT 0x001    /* AT_HANDLE_MNT_ID_UNIQUE, Linux 6.12: a number that no other mount ever gets */
     #define ST_GROUP (FAN_CLASS_NOTIF | FAN_REPORT_DIR_FID | FAN_REPORT_NAME | FAN_NONBLOCK | FAN_CLOEXEC)
     #define ST_EVENTS (FAN_CREATE | FAN_DELETE | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_DELETE_SELF \\
                        | FAN_MOVE_SELF | FAN_ONDIR)
-    #define ST_HANDLE_MAX 128
-    struct st_handle { uint8_t fsid[8]; uint32_t bytes; int32_t type; uint8_t handle[ST_HANDLE_MAX]; };
     /* As the kernel packs them: each begins at a multiple of four. */
     struct st_event { uint32_t size; uint8_t vers, pad; uint16_t head; uint64_t mask; int32_t fd, pid; }
         __attribute__((packed, aligned(4)));
     struct st_record { uint8_t type, pad; uint16_t size; uint8_t fsid[8]; uint32_t bytes; int32_t kind; };
-    static int st_handle_of(int fd, struct st_handle *at, uint64_t *mount, int flags) {
-        at->bytes = ST_HANDLE_MAX;
-        *mount = 0;
-        return name_to_handle_at(fd, "", (struct file_handle *)&at->bytes, (int *)mount, AT_EMPTY_PATH | flags);
-    }
-    static int st_fsid_of(int fd, uint8_t *fsid) {
-        struct statfs about;
-        if (fstatfs(fd, &about) < 0) return -1;
-        memcpy(fsid, &about.f_fsid, 8);
-        return 0;
-    }
     """
-    ctypedef struct handle_t "struct st_handle":
-        uint8_t fsid[8]
-        uint32_t bytes
     ctypedef struct event_t "struct st_event":
         uint32_t size
         uint16_t head
@@ -91,14 +71,12 @@ cdef extern from *:
     int pthread_mutex_destroy(pthread_mutex_t *) noexcept nogil
     int fanotify_init(unsigned int, unsigned int) noexcept nogil
     int fanotify_mark(int, unsigned int, uint64_t, int, const char *) noexcept nogil
-    int st_handle_of(int, handle_t *, uint64_t *, int) noexcept nogil
-    int st_fsid_of(int, uint8_t *) noexcept nogil
     size_t strnlen(const char *, size_t) noexcept nogil
     int FIONREAD, O_RDONLY
     uint64_t FAN_MOVED_FROM, FAN_MOVED_TO, FAN_RENAME, FAN_ACCESS, FAN_Q_OVERFLOW
     uint64_t ST_EVENTS
     unsigned int ST_GROUP, FAN_UNLIMITED_QUEUE, FAN_MARK_ADD, FAN_MARK_REMOVE, FAN_MARK_FILESYSTEM
-    int FAN_EVENT_INFO_TYPE_DFID_NAME, ST_OLD_NAME, ST_NEW_NAME, ST_HANDLE_FID, ST_UNIQUE_MOUNT
+    int FAN_EVENT_INFO_TYPE_DFID_NAME, ST_OLD_NAME, ST_NEW_NAME
 
 cdef enum:
     BLOCK_BYTES = 65536      # of one read; the longest event takes 900
@@ -178,15 +156,19 @@ cdef class Fanotify(Placer):
         cdef uint64_t mount
         # FAN_ACCESS is in no mark of ours: to take it away changes nothing, and fails where there is no mark.
         fresh = fanotify_mark(self.fd, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, FAN_ACCESS, fd, ".") < 0
-        problem = self.add_mark(fd)
+        problem = self.add_mark(fd, at.fsid)
         if not problem and self.handle_of(fd, &at, &mount) < 0:
             problem = errno
         if problem:
             raise OSError(problem, os.strerror(problem))
         return fresh
 
-    cdef int add_mark(self, int fd) noexcept nogil:
-        """0 or an errno. Before Linux 5.17 there is no FAN_RENAME, but an event for each of the two names."""
+    cdef int add_mark(self, int fd, uint8_t *fsid) noexcept nogil:
+        """0, and the file system's id, or an errno. Before Linux 5.17 there is no FAN_RENAME, but an event for each of
+        the two names.
+        """
+        if st_lasting_fsid(fd, fsid) < 0:
+            return errno
         if fanotify_mark(self.fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, self.events, fd, ".") == 0:
             return 0
         if errno != EINVAL or not self.events & FAN_RENAME:
@@ -213,9 +195,7 @@ cdef class Fanotify(Placer):
         if self.handle_of(fd, &at, &mount) < 0:
             return -errno
         if not self.marked(mount, at.fsid):
-            problem = self.add_mark(fd)
-            if problem == 0 and st_fsid_of(fd, at.fsid) < 0:
-                problem = errno
+            problem = self.add_mark(fd, at.fsid)
             if problem:
                 return -problem
             self.remember(mount, at.fsid)

@@ -32,7 +32,8 @@ _REASONS = {
     errno.ENOSYS: "this kernel was built without it",
     errno.EMFILE: "too many groups are open; raise that by: sudo sysctl fs.fanotify.max_user_groups=1024",
 }
-_UNFIT = {"btrfs": "each subvolume there has an id of its own, and only the topmost can be marked"}
+_UNFIT = "it is not of a kind on which file handles are known to last"
+_HIDDEN = {errno.ENOENT, errno.ENOTDIR}  # below another mount, or a file: no scan comes there
 
 
 class InotifyWatcher(QueueWatcher[Inotify]):
@@ -69,16 +70,15 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
             raise
 
     def _check(self, path: bytes) -> None:
-        why = ""
-        if self._mounts.kind_at(path) in _UNFIT:
-            why = _UNFIT[self._mounts.kind_at(path)]
-        else:
-            try:
-                self._mark(path)
-            except OSError as error:
-                why = error.strerror or str(error)
-        if why:
-            raise WatcherUnavailable(f"fanotify can't watch the file system at {printable(path)}: {why}; {_INSTEAD}")
+        try:
+            self._mark(path)
+        except OSError as error:
+            if error.errno in _HIDDEN:
+                return
+            why = _UNFIT if error.errno == errno.EOPNOTSUPP else error.strerror
+            raise WatcherUnavailable(
+                f"fanotify can't watch the file system at {printable(path)}: {why}; {_INSTEAD}"
+            ) from error
 
     def _mark(self, path: bytes) -> bool:
         """Whether the file system at `path` had no mark so far. Raises OSError."""

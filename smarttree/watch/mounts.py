@@ -22,7 +22,6 @@ class Mount(NamedTuple):
     point: bytes
     number: bytes
     of: bytes
-    kind: str
 
 
 def is_below(path: bytes, top: bytes) -> bool:
@@ -35,8 +34,7 @@ def parse(table: bytes) -> Iterator[Mount]:
     for line in table.splitlines():
         fields = line.split(b" ")
         point = _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), fields[4])
-        kind = fields[fields.index(b"-") + 1]
-        yield Mount(point, fields[0], fields[2] + b" " + fields[3], kind.decode("ascii", "replace"))
+        yield Mount(point, fields[0], fields[2] + b" " + fields[3])
 
 
 class Mounts:
@@ -55,11 +53,6 @@ class Mounts:
     def points(self) -> set[bytes]:
         """Where something is mounted on a root, or below one."""
         return {mount.point for mount in self._mounts if any(is_below(mount.point, root) for root in self._roots)}
-
-    def kind_at(self, path: bytes) -> str:
-        """The type of the file system that `path`, which is a root or in one, is on; "" where that is not known."""
-        holding = [mount for mount in self._mounts if is_below(path, mount.point)]
-        return max(holding, key=lambda mount: len(mount.point)).kind if holding else ""
 
     def has_changed(self) -> bool:
         """Whether the table has changed since this was asked last."""

@@ -20,7 +20,7 @@ from smarttree.errors import WatcherUnavailable
 from smarttree.service import Service
 from smarttree.watch.linux import FanotifyWatcher
 from smarttree.watch.mounts import Mount, is_below, parse
-from tests.running import Run, config
+from tests.running import DEADLINE_S, Run, config
 from tests.storm.team import PROJECT
 from tests.watchers import Site, make_fanotify, needs_fanotify, open_site, touch
 
@@ -138,9 +138,9 @@ def test_neighbours_that_say_the_same_are_said_once(tmp_path: Path) -> None:
 
 
 @contextmanager
-def mounted(point: Path) -> Iterator[None]:
-    """A tmpfs there, while it lasts; a test is skipped where nothing may be mounted."""
-    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", point], capture_output=True, check=False).returncode:
+def mounted(point: Path, kind: str = "tmpfs") -> Iterator[None]:
+    """A file system in memory there, while it lasts; a test is skipped where nothing may be mounted."""
+    if subprocess.run(["mount", "-t", kind, kind, point], capture_output=True, check=False).returncode:
         pytest.skip("nothing may be mounted here")
     try:
         yield
@@ -183,6 +183,28 @@ def test_mounting_and_unmounting_are_changes(top: Path) -> None:
     run.service.stop()
 
 
+def test_what_can_not_be_marked_is_a_problem_while_it_is_mounted(top: Path) -> None:
+    """Handles on a ramfs would do, but it is not known to be such a kind."""
+    run = start(top)
+    with mounted(top / "mnt", "ramfs"):
+        (top / "mnt" / "f").write_text("not told")
+        assert run.service.sync().result(DEADLINE_S)
+        (problem,) = run.service.problems
+        assert (problem.path, problem.message) == (bytes(top / "mnt"), "on a file system that the watcher can't watch")
+    assert ("created", "mnt/under") in [(c, p) for c, p in run.changes() if p != "mnt"]
+    assert run.service.problems == []
+    run.service.stop()
+
+
+def test_where_something_below_can_not_be_marked_another_is_chosen(top: Path) -> None:
+    with mounted(top / "mnt", "ramfs"):
+        with pytest.raises(WatcherUnavailable, match="top/mnt: it is not of a kind"):
+            watch.choose([bytes(top)], "fanotify")
+        watcher = watch.choose([bytes(top)])
+        assert watcher.name == "inotify"
+        watcher.close()
+
+
 def test_a_file_system_that_comes_back_is_marked_anew(top: Path, tmp_path: Path) -> None:
     """The very same one, before anyone could look: its mark went with it, and the table of mounts looks as before."""
     image = tmp_path / "image"
@@ -210,8 +232,8 @@ def test_the_table_of_mounts_is_read_as_the_kernel_writes_it() -> None:
         b"30 22 0:27 /in/it /a\\040b\\134c rw - tmpfs none rw,size=4k\n"
     )
     assert list(parse(table)) == [
-        Mount(b"/", b"22", b"254:0 /", "ext4"),
-        Mount(b"/a b\\c", b"30", b"0:27 /in/it", "tmpfs"),
+        Mount(b"/", b"22", b"254:0 /"),
+        Mount(b"/a b\\c", b"30", b"0:27 /in/it"),
     ]
 
 

@@ -118,7 +118,8 @@ def test_what_is_below_a_renamed_directory_is_too(site: Site) -> None:
 
 
 def test_a_write_through_a_link_is_hinted_where_it_was_done(site: Site) -> None:
-    one, other = site.add(b"one"), site.add(b"other")
+    site.add(b"one")
+    other = site.add(b"other")
     touch(site.top + b"/one/f")
     os.link(site.top + b"/one/f", site.top + b"/other/g")
     site.watcher.drain()
