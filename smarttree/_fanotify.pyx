@@ -249,7 +249,8 @@ cdef class Fanotify(Placer):
         cdef size_t i
         pthread_mutex_lock(&self.lock)
         placed = [self.placed[i] for i in range(self.placed_n)]
-        self.placed_n = 0
+        free(self.placed)
+        self.placed, self.placed_n, self.placed_room = NULL, 0, 0
         pthread_mutex_unlock(&self.lock)
         for key in placed:
             if key not in known:

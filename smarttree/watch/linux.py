@@ -61,7 +61,11 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
         self._roots = roots
         self._tree: Tree | None = None
         self._suspects: set[bytes] = set()  # mount points and roots to be read anew; guarded by the lock
-        self._mounts = Mounts(roots)
+        try:
+            self._mounts = Mounts(roots)
+        except OSError as error:
+            super().close()
+            raise WatcherUnavailable(f"fanotify needs the table of mounts: {error}; {_INSTEAD}") from error
         try:
             for path in (*roots, *sorted(self._mounts.points)):
                 self._check(path)
