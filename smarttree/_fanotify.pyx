@@ -16,6 +16,7 @@ while a scan is under way nothing of the rest has to be kept, however busy that 
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EINTR, EINVAL, ENOMEM, errno
+from libc.limits cimport INT_MAX
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
@@ -80,6 +81,7 @@ cdef extern from *:
 
 cdef enum:
     BLOCK_BYTES = 65536      # of one read; the longest event takes 900
+    SAID_BYTES = 1 << 20     # of what is kept at a time
     EVENT_BYTES = 24
     FSID_BYTES = 8
     HANDLE_HEAD_BYTES = 16   # the file system's id, the handle's size and type
@@ -110,7 +112,7 @@ cdef class Fanotify(Placer):
     cdef Mount mounts[MOUNTS_MAX]
     cdef size_t mounts_n
     cdef uint64_t seed, events
-    cdef int handle_flags
+    cdef int handle_flags, waiting
     cdef uint8_t *block
     cdef uint8_t *said
     cdef size_t said_n, said_room
@@ -268,30 +270,32 @@ cdef class Fanotify(Placer):
         """All events in our directories that waited when it was called, as (key, mask, name), neighbours that say the
         same once. The mask is as inotify's; a rename is two of them, MOVED_FROM and MOVED_TO.
 
-        It does not run after events that arrive meanwhile, so it ends in any storm. Raises OSError.
+        It does not run after events that arrive meanwhile, so it ends in any storm; and it goes in pieces, as the queue
+        may be of any length. Raises OSError.
         """
-        cdef int problem
-        with nogil:
-            problem = self.read_all()
+        cdef int problem = 0, waiting = 0
+        if ioctl(self.fd, FIONREAD, &waiting) < 0:
+            raise OSError(errno, os.strerror(errno))
+        # It counts the events, as so many heads. What comes later stands behind those.
+        self.waiting = waiting // EVENT_BYTES if waiting >= 0 else INT_MAX
+        while self.waiting > 0 and not problem:
+            with nogil:
+                problem = self.read_some()
+            yield from self.take()
         if problem:
             raise OSError(problem, os.strerror(problem))
-        return self.take()
 
-    cdef int read_all(self) noexcept nogil:
-        """0 or an errno. FIONREAD counts the events, as so many heads. What comes later stands behind those."""
-        cdef int waiting = 0
+    cdef int read_some(self) noexcept nogil:
+        """Read until enough is kept, or nothing is waited for any more; 0 or an errno."""
         cdef ssize_t got
-        if ioctl(self.fd, FIONREAD, &waiting) < 0:
-            return errno
-        waiting //= EVENT_BYTES
-        while waiting > 0:
+        while self.waiting > 0 and self.said_n < SAID_BYTES:
             got = read(self.fd, self.block, BLOCK_BYTES)
             if got > 0:
                 pthread_mutex_lock(&self.lock)
-                waiting -= self.sort_out(<size_t>got)
+                self.waiting -= self.sort_out(<size_t>got)
                 pthread_mutex_unlock(&self.lock)
             elif got == 0 or errno == EAGAIN:
-                break
+                self.waiting = 0
             elif errno != EINTR:
                 return errno
         return 0
@@ -372,7 +376,4 @@ cdef class Fanotify(Placer):
         if self.lost:
             out.append((-1, <uint32_t>FAN_Q_OVERFLOW, b""))
         self.said_n, self.lost = 0, False
-        if self.said_room > 16 * BLOCK_BYTES:
-            free(self.said)
-            self.said, self.said_room = NULL, 0
         return out

@@ -29,6 +29,8 @@ Q_OVERFLOW, IGNORED = 0x4000, 0x8000
 # queues 16,384 events by default, many times what arrives in a nap. The first event after a quiet time is not delayed.
 NAP_S = 0.002
 ORPHANS_MAX = 1_000_000
+NAMES_MAX = 1_000_000
+"""That wait to be looked at, where the engine can't keep up. Beyond, as when hints are lost, everything is read anew."""
 
 
 class Queue(Protocol):
@@ -38,7 +40,7 @@ class Queue(Protocol):
     def fd(self) -> int:
         """Readable while events wait."""
 
-    def drain(self) -> list[tuple[int, int, bytes]]:
+    def drain(self) -> Iterable[tuple[int, int, bytes]]:
         """(key, mask, name) of all that waited when it was called. Raises OSError."""
 
     def settle(self, known: Container[int]) -> None:
@@ -62,7 +64,7 @@ class QueueWatcher(Generic[AnyQueue]):
     def __init__(self, queue: AnyQueue) -> None:
         self._queue = queue
         self._lock = threading.Lock()  # guards everything below, and draining
-        self._hints = Hints()
+        self._hints, self._names_n = Hints(), 0
         self._id_of: dict[int, int] = {}
         self._key_of: dict[int, int] = {}
         self._placing = False
@@ -150,7 +152,7 @@ class QueueWatcher(Generic[AnyQueue]):
         """Emptying the kernel's queue is a barrier by itself, so each drain is one."""
         with self._lock:
             self._take()
-            hints, self._hints = self._hints, Hints()
+            hints, self._hints, self._names_n = self._hints, Hints(), 0
         return hints
 
     def _take(self) -> None:
@@ -173,7 +175,14 @@ class QueueWatcher(Generic[AnyQueue]):
         if not name:
             self._hints.names.setdefault(directory, set())
             return
-        self._hints.add(directory, name)
+        names = self._hints.names.setdefault(directory, set())
+        if name not in names:
+            names.add(name)
+            self._names_n += 1
+            if self._names_n > NAMES_MAX:
+                logger.warning("more than %d names wait to be looked at: reading everything anew", NAMES_MAX)
+                self._hints, self._names_n = Hints(overflow=True), 0
+                return
         if mask & MOVED_FROM:
             self._hints.moved.add((directory, name))
         if mask & (MODIFY | CLOSE_WRITE):

@@ -18,6 +18,7 @@ from smarttree._fanotify import Fanotify
 from smarttree._scan import scan
 from smarttree.errors import WatcherUnavailable
 from smarttree.service import Service
+from smarttree.watch import queue
 from smarttree.watch.linux import FanotifyWatcher
 from smarttree.watch.mounts import Mount, is_below, parse
 from tests.running import DEADLINE_S, Run, config
@@ -73,6 +74,20 @@ def test_an_unlimited_queue_loses_nothing(site: Site) -> None:
     assert hints.names[site.root] == names
 
 
+def test_what_waits_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a queue without a bound not everything is kept as names: that it was not is said, as of what is lost."""
+    monkeypatch.setattr(queue, "NAMES_MAX", 100)
+    for number in range(120):
+        os.mknod(site.top + b"/%d" % number)
+    hints = site.watcher.drain()
+    assert hints.overflow
+    assert sum(map(len, hints.names.values())) < 100
+    touch(site.top + b"/after")
+    hints = site.watcher.drain()
+    assert not hints.overflow
+    assert hints.names == {site.root: {b"after"}}
+
+
 def test_a_limited_queue_says_what_it_loses(tmp_path: Path) -> None:
     top = os.fsencode(tmp_path)
     made = open_site(lambda top: FanotifyWatcher([top], group=Fanotify(unlimited=False)), top)
@@ -123,15 +138,15 @@ def test_neighbours_that_say_the_same_are_said_once(tmp_path: Path) -> None:
     group, top = Fanotify(), os.fsencode(tmp_path)
     listing = scan(top, watch=group)
     os.mknod(top + b"/f")
-    assert group.drain() == [(listing.watch(0), 0x100, b"f")]
+    assert list(group.drain()) == [(listing.watch(0), 0x100, b"f")]
     for _ in range(3):
         touch(top + b"/f", b"x")
         touch(top + b"/g", b"x")
-    events = group.drain()
+    events = list(group.drain())
     assert len(events) == len({*events})
     group.close()
     with pytest.raises(OSError):
-        group.drain()
+        list(group.drain())
 
 
 # ---------------------------------------------------------------- mounts
