@@ -99,6 +99,10 @@ bench-scan: $(BUILT) build/floor/scan ## the cost of a scan against the floor an
 bench-size: $(BUILT) ## the size of a snapshot against JSON lines, compressed [BENCH="--tree usr"]
 	@$(BIN)/python -m bench.size $(BENCH)
 
+.PHONY: bench-qtn
+bench-qtn: $(BUILT) $(VENV)/.bench ## QTN1 against other formats: size, speed, changes [BENCH="--tree usr --rounds 3"]
+	@status=0; $(BIN)/python -m bench.qtn $(BENCH) || status=$$?; $(BIN)/python -m bench.changes && exit $$status
+
 .PHONY: bench-gate
 bench-gate: $(BUILT) ## fail where a ratio fell: make bench-gate BASE=file [NEW=file] [BENCH="--tolerance 0.05"]
 	@if [[ -z "$(BASE)" ]]; then echo 'Which result? Say: make bench-gate BASE=bench/results/…/scan.json' >&2; exit 2; fi
@@ -131,6 +135,10 @@ $(VENV)/.test: $(VENV)/.runtime requirements/test.txt
 
 $(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.txt
 	@$(PHASE) "fuzzing packages" $(PIP) install -q --no-deps -r requirements/fuzz.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.runtime requirements/bench.txt
+	@$(PHASE) "packages of rivals" $(PIP) install -q --no-deps -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/.project: $(VENV)/.runtime pyproject.toml setup.py

@@ -98,12 +98,10 @@ class Columns:
     name_ends: npt.NDArray[np.uint64]
 
     @classmethod
-    def of(cls, entries: Entries, top: int) -> Columns:
-        ids, parents = entries.column("id"), entries.column("parent")
-        by_row = np.append(ids, np.uint32(top))  # a parent that is no row is the top
+    def of(cls, entries: Entries) -> Columns:
         return cls(
-            ids=ids,
-            parents=by_row[np.minimum(parents, len(ids))],
+            ids=entries.column("id"),
+            parents=entries.column("parent"),
             modes=entries.column("mode"),
             sizes=entries.column("size"),
             mtimes_ns=entries.column("mtime_ns"),
@@ -185,7 +183,7 @@ def digest(tree: Tree, entry: int = SERVICE_ID) -> int:
 
 def _snapshot(decoded: codec.Snapshot) -> Snapshot:
     head = decoded.header
-    columns = Columns.of(decoded.entries, head.top)
+    columns = Columns.of(decoded.entries)
     return Snapshot(head.clock, head.path, head.top, head.mode, head.mtime_ns, head.digest, columns, decoded)
 
 
