@@ -30,7 +30,7 @@ Q_OVERFLOW, IGNORED = 0x4000, 0x8000
 NAP_S = 0.002
 ORPHANS_MAX = 1_000_000
 NAMES_MAX = 1_000_000
-"""That wait to be looked at, where the engine can't keep up. Beyond, as when hints are lost, everything is read anew."""
+"""That wait to be looked at where the engine can't keep up. Beyond, everything is read anew, as after lost hints."""
 
 
 class Queue(Protocol):
