@@ -26,6 +26,7 @@ class ServiceConfig:
     retention_s: float = 86_400.0
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
     watch: bool = True
+    watcher: str = "auto"  # or the name of one in `smarttree.watch`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,7 +137,7 @@ def scan(path: str | os.PathLike[str], *, threads: int = 2) -> tuple[Tree, int]:
     opened = reader.open(top, follow=True)
     try:
         return tree, tree.graft(
-            opened.scan(watch=-1, threads=threads, depth=0, progress=reader.progress()), top
+            opened.scan(watch=None, threads=threads, depth=0, progress=reader.progress()), top
         )  # fmt: skip
     finally:
         opened.close()

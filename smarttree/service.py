@@ -159,7 +159,8 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(self.config.roots)
+            watcher = self._watcher = self._watcher or watch.choose(self.config.roots, self.config.watcher)
+            logger.info("watching by %s", watcher.name)
             try:
                 self._scan_roots(watcher)
                 while not self._stopping.is_set():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from smarttree import watch
 from smarttree.cli import values
 
 
@@ -227,6 +228,16 @@ _NOW: Final = (
         help="threads that read directories during the scan",
     ),
     Option(
+        name="watcher",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_word(watch.AUTO, *watch.NAMES),
+        metavar="NAME",
+        targets=("service.watcher",),
+        help="what tells of changes: fanotify (Linux, with the capability CAP_SYS_ADMIN), inotify (Linux) or watchdog; "
+        "auto takes the first that works, and the log names it",
+    ),
+    Option(
         name="config",
         read=values.read_text,
         metavar="FILE",
@@ -264,7 +275,6 @@ _LATER: Final = (
     _later("state", _STATE),
     _later("no-state", _STATE, switch=True),
     _later("from", "a server reads its own disk only"),
-    _later("watcher", "changes are watched by inotify"),
     _later("exclude", _RULES, many=True),
     _later("include", _RULES, many=True),
     _later("gitignore", _RULES, switch=True),
