@@ -26,7 +26,7 @@ from bench.corpus import SEED, corpora_folder, corpus
 from bench.machine import card
 from bench.programs import MissingError, library_version
 from bench.report import Table, Verdict, write
-from bench.rivals import squeeze
+from bench.rivals.rival import squeeze
 from bench.rounds import Contestant, Sample, Samples, interleaved
 from smarttree import qtn
 from smarttree.clock import Clock
