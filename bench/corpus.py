@@ -2,8 +2,8 @@
 
 They lie below $SMARTTREE_CORPORA, or build/corpus. `linux` is Debian's linux-source-6.1, unpacked with fresh times;
 `linux-tarball` the same with the tarball's times; `linux-scattered` with times by chance; `linux-checkouts` after git
-has gone from that release to 6.12 and back, five times; `node_modules` what npm has just installed of what bench/node pins;
-`usr` this machine's /usr, as it is; `synthetic` is made of 50,000 directories and 501,000 files, from a fixed seed.
+has gone from that release to 6.12 and back, five times; `node_modules` what npm has just installed of what bench/node
+pins; `usr` this machine's /usr, as it is; `synthetic` is made of 50,000 directories and 501,000 files, by a fixed seed.
 """
 
 from __future__ import annotations
@@ -100,13 +100,14 @@ def check_out(place: Path) -> None:
 
 
 def install(place: Path) -> None:
-    """Has npm install what is pinned. Raises MissingError."""
+    """Has npm install what is pinned; what that depends on is what npm finds today. Raises MissingError."""
     npm = shutil.which("npm")
     if npm is None:
         raise MissingError("npm is missing: `make system-packages` installs it")
-    for name in ("package.json", "package-lock.json", ".npmrc"):
+    for name in ("package.json", ".npmrc"):
         shutil.copy(NODE / name, place)
-    subprocess.run([npm, "ci", "--ignore-scripts"], cwd=place, check=True, stdout=subprocess.DEVNULL)
+    command = [npm, "install", "--ignore-scripts", "--no-package-lock"]
+    subprocess.run(command, cwd=place, check=True, stdout=subprocess.DEVNULL)
 
 
 def scatter(place: Path) -> None:
