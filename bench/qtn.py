@@ -24,7 +24,7 @@ from bench.facts import ChangedError, check, facts_on_disk
 from bench.machine import Others, card, disturbed, filesystem
 from bench.programs import MissingError, library_version
 from bench.report import Table, Verdict, write
-from bench.rivals import rivals
+from bench.rivals import MADE, rivals
 from bench.rivals.parquet import PAGED, WHOLE
 from bench.rivals.rival import Rival
 from bench.rounds import Contestant, Sample, Samples, interleaved, ratios, spread
@@ -35,7 +35,6 @@ UNITS = {"bytes": "bytes an entry", "encode_ns": "encode, ns an entry", "decode_
 DEFAULT = ["linux", "node_modules", "usr", "linux-checkouts"]
 FRESH = ("linux", "node_modules")  # the promise of size is for trees that were just unpacked
 SIZE_MAX, PARQUET_MAX, ENCODE_MAX_NS, DECODE_MAX_NS, SPEEDUP_MIN = 6.2, 0.8, 250.0, 100.0, 1.7
-PACKAGES = ("msgpack", "orjson", "pyarrow", "pywatchman")
 
 
 def timed(encode: Callable[[], bytes], decode: Callable[[bytes], object], entries: int) -> Sample:
@@ -158,7 +157,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(argv)
     try:
-        for name in PACKAGES:  # before corpora are made, which takes minutes
+        for name in MADE:  # before corpora are made, which takes minutes
             library_version(name)
         table = run([corpus(name, corpora_folder()) for name in options.tree or DEFAULT], options.rounds)
     except (MissingError, ChangedError) as error:
