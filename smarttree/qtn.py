@@ -7,15 +7,13 @@
     records = diff(before, after)                # two Trees of one id space
     after = apply(before, records)
 
-Pure but for `scan`: no sockets, threads of its own or clocks. What is decoded is distrusted; bytes that break the
-format raise `QtnError`, with `code` and `offset`, and nothing else.
+Pure but for `scan`: no sockets, no clocks; threads where they are asked for, which are kept for the next call. What is
+decoded is distrusted; bytes that break the format raise `QtnError`, with `code` and `offset`, and nothing else.
 """
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,6 +39,7 @@ from smarttree.codec import (
     encode_batch,
     encode_delta,
     from_text,
+    pool_of,
     to_text,
 )
 from smarttree.errors import QtnError
@@ -149,14 +148,12 @@ def encode(tree: Tree, top: int, clock: Clock | None = None, *, threads: int = 1
 
     Raises NotADirectoryError; PathError for a path past the format's limit.
     """
-    with _pool(threads) as pool:
-        return codec.encode_snapshot(tree, top, clock or Clock(0, 0), pool)
+    return codec.encode_snapshot(tree, top, clock or Clock(0, 0), pool_of(threads))
 
 
 def encode_parts(tree: Tree, top: int, clock: Clock | None = None, *, threads: int = 1) -> Parts:
     """The same in its parts: groups with addresses of their own, which make the snapshot and its manifest."""
-    with _pool(threads) as pool:
-        return codec.encode_parts(tree, top, clock or Clock(0, 0), pool)
+    return codec.encode_parts(tree, top, clock or Clock(0, 0), pool_of(threads))
 
 
 def decode(data: bytes, *, threads: int = 1, max_entries: int = ENTRIES_MAX) -> Snapshot:
@@ -164,8 +161,7 @@ def decode(data: bytes, *, threads: int = 1, max_entries: int = ENTRIES_MAX) -> 
 
     `max_entries`: more are refused before anything is allocated; each costs 46 bytes and its name.
     """
-    with _pool(threads) as pool:
-        return _snapshot(codec.decode_snapshot(data, pool, max_entries=max_entries))
+    return _snapshot(codec.decode_snapshot(data, pool_of(threads), max_entries=max_entries))
 
 
 def decode_below(data: bytes, path: bytes, *, max_entries: int = ENTRIES_MAX) -> Snapshot:
@@ -185,7 +181,3 @@ def _snapshot(decoded: codec.Snapshot) -> Snapshot:
     head = decoded.header
     columns = Columns.of(decoded.entries)
     return Snapshot(head.clock, head.path, head.top, head.mode, head.mtime_ns, head.digest, columns, decoded)
-
-
-def _pool(threads: int) -> AbstractContextManager[Executor | None]:
-    return ThreadPoolExecutor(threads, thread_name_prefix="qtn") if threads > 1 else nullcontext()

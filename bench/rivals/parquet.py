@@ -23,7 +23,7 @@ DICTIONARY = "DICTIONARY"
 OF_BYTES = (DICTIONARY, "PLAIN", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY")
 OF_NUMBERS = (DICTIONARY, "PLAIN", "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT")
 
-Options = Mapping[str, Any]
+Options = dict[str, Any]
 """What pyarrow is told beside the table and its compression."""
 
 
@@ -67,15 +67,15 @@ def tables(facts: Sequence[Fact]) -> Iterator[Any]:
     yield pa.table({**names, **values})
 
 
-def tuned(table: Any, pages: Options) -> Options:
+def tuned(table: Any, pages: Mapping[str, int]) -> Options:
     """With the encoding of each column that makes it smallest, and no statistics, which nobody asks for here."""
     best: dict[str, str] = {}
     for column in table.column_names:
         alone = table.select([column])
         choices = OF_NUMBERS if column in ("mode", "size", "mtime") else OF_BYTES
-        sizes = {choice: len(written(alone, _encoded({column: choice}) | pages)) for choice in choices}
+        sizes = {choice: len(written(alone, {**_encoded({column: choice}), **pages})) for choice in choices}
         best[column] = min(sizes, key=sizes.__getitem__)
-    return _encoded(best) | pages
+    return {**_encoded(best), **pages}
 
 
 def written(table: Any, options: Options) -> bytes:
@@ -88,7 +88,7 @@ def written(table: Any, options: Options) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _encoded(encodings: Mapping[str, str]) -> dict[str, Any]:
+def _encoded(encodings: Mapping[str, str]) -> Options:
     return {
         "use_dictionary": [column for column, encoding in encodings.items() if encoding == DICTIONARY],
         "column_encoding": {column: encoding for column, encoding in encodings.items() if encoding != DICTIONARY},

@@ -31,7 +31,7 @@ class BatchBody(NamedTuple):
 def encode_delta(records: Records) -> bytes:
     """One change as a DELTA."""
     flags, body = _encode_body(records)
-    return sealed(wire.MAGIC_DELTA + bytes([flags]) + body, _CHECK_BYTES)
+    return sealed([wire.MAGIC_DELTA, bytes([flags]), body], _CHECK_BYTES)
 
 
 def decode_delta(data: bytes, *, max_records: int = wire.ENTRIES_MAX) -> Records:
@@ -54,8 +54,9 @@ def encode_batch(clock: Clock, from_seq: int, digest: int | None, records: Recor
         varint(from_seq),
         varint(clock.seq - from_seq),
         ((digest or 0) & (1 << 64) - 1).to_bytes(8, "little"),
+        body,
     ]
-    return sealed(b"".join(head) + body, _CHECK_BYTES)
+    return sealed(head, _CHECK_BYTES)
 
 
 def decode_batch(data: bytes, *, max_records: int = wire.ENTRIES_MAX) -> BatchBody:

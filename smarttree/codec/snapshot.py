@@ -80,7 +80,7 @@ def decode_snapshot(data: bytes, pool: Executor | None = None, *, max_entries: i
     Memory: the largest chunk unpacked, and 46 bytes an entry with its name. Raises QtnError.
     """
     head, chunks, reading = _open(data, max_entries)
-    pieces = spread(pool, _piece, _numbered(head, chunks), lambda numbered: numbered[0].entries)
+    pieces = spread(pool, _piece, _numbered(head, chunks))
     entries = pieces[0] if len(pieces) == 1 else Entries.of(pieces)
     try:
         digest = entries.finish(head.top, head.children)

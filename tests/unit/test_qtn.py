@@ -113,7 +113,9 @@ def test_every_directory_can_be_decoded_alone(seed: int, chunk: int) -> None:
     tree = pair(seed, size=25)[0].tree(26)
     (root,) = tree.roots()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smarttree.codec.parts.cut_chunks", lambda _, ids: [*range(0, len(ids), chunk), len(ids)])
+        patch.setattr(
+            "smarttree.codec.parts.cut_chunks", lambda _, ids: pairwise([*range(0, len(ids), chunk), len(ids)])
+        )
         data = qtn.encode(tree, root, CLOCK)
     for eid in [root, *tree.below(root).tolist()]:
         path = tree.path(eid)[len(tree.path(root)) :]
