@@ -60,8 +60,9 @@ def corpus(name: str, folder: Path) -> Corpus:
     return Corpus(name=name, path=place, what=what)
 
 
-def unpack(place: Path, *options: str, tarball: Path = TARBALL) -> None:
+def unpack(place: Path, *options: str, tarball: Path | None = None) -> None:
     """Unpacks the Linux sources. Raises MissingError."""
+    tarball = tarball or TARBALL
     if not tarball.exists():
         raise MissingError(f"{tarball.name} is missing: `make bench-packages` installs it")
     subprocess.run(["tar", "--no-same-owner", *options, "-xJf", str(tarball), "-C", str(place)], check=True)
@@ -72,19 +73,14 @@ def check_out(place: Path) -> None:
     git_dir = place.with_name(f"{place.name}.git")
     shutil.rmtree(git_dir, ignore_errors=True)
 
+    where = [f"--git-dir={git_dir}", f"--work-tree={place}"]
+    fast = ["-c", "gc.auto=0", "-c", "core.compression=0", "-c", "core.fsync=none"]
+    who = {f"GIT_{role}_{what}": "a@example.com" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}  # not as this machine's user has set it up
+
     def git(*arguments: str) -> None:
-        where = [f"--git-dir={git_dir}", f"--work-tree={place}"]
-        settings = [
-            "-c",
-            "user.name=x",
-            "-c",
-            "user.email=x@example.org",
-            "-c",
-            "gc.auto=0",
-            "-c",
-            "core.compression=0",
-        ]
-        subprocess.run(["git", *where, *settings, *arguments], check=True, cwd=place, stdout=subprocess.DEVNULL)
+        command = ["git", *where, *fast, *arguments]
+        subprocess.run(command, check=True, cwd=place, stdout=subprocess.DEVNULL, env=os.environ | who | alone)
 
     git("init", "-q")
     for release, tarball in (("one", TARBALL), ("two", LATER_TARBALL)):
