@@ -1,7 +1,7 @@
 """Builds the compiled kernels; everything else about the project is in pyproject.toml.
 
 The one switch is SMARTTREE_DEBUG: unset or 0 builds the kernels to be fast; 1 adds bounds checks and assertions;
-`asan` adds the address and undefined-behaviour sanitizers to those (run Python with libasan preloaded then), and `fuzz`,
+`asan` adds the address and undefined-behaviour sanitizers (run Python with libasan preloaded then), and `fuzz`,
 with clang, what libFuzzer follows coverage by, for the kernels that read documents (tests/fuzz).
 Generated C and objects go below build/, one directory for each variant, so that switching never mixes the two.
 """

@@ -89,8 +89,8 @@ cdef class Entries:
     def finish(self, uint32_t top, uint32_t children):
         """Make the tree by directory order, below an entry `top` with so many children, and check it.
 
-        Returns the digest of `top`; from then on the column `parent` is complete. Raises `Defect`. About 40 ns an entry,
-        without the GIL.
+        Returns the digest of `top`; from then on the column `parent` is complete. Raises `Defect`. About 40 ns an
+        entry, without the GIL.
         """
         cdef int error = 0
         cdef Digest digest

@@ -196,7 +196,8 @@ cdef bint cuts(Tree tree, uint32_t eid, bint is_first) noexcept nogil:
     """Whether a name says that a chunk may end before this entry."""
     if is_first:
         eid = tree.parent_[eid]
-    return xxh64(tree.heap + tree.name_off[eid], tree.name_len[eid], 0) % (CUT_DIRECTORY if is_first else CUT_ENTRY) == 0
+    cdef uint64_t number = xxh64(tree.heap + tree.name_off[eid], tree.name_len[eid], 0)
+    return number % (CUT_DIRECTORY if is_first else CUT_ENTRY) == 0
 
 
 def next_cut(Tree tree not None, const uint32_t[::1] ids not None, size_t start):

@@ -178,7 +178,8 @@ cdef inline size_t in_common(const Item *item, const Item *previous, const uint8
     return prefix
 
 
-cdef void put_prefixes(Buffer *prefixes, Buffer *suffixes, const Item *items, size_t n, const uint8_t *heap) noexcept nogil:
+cdef void put_prefixes(Buffer *prefixes, Buffer *suffixes, const Item *items, size_t n,
+                       const uint8_t *heap) noexcept nogil:
     cdef const Item *previous = NULL
     cdef size_t prefix, i
     for i in range(n):
