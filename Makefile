@@ -38,7 +38,7 @@ build: $(BUILT) ## make the environment and the extensions; leaves .venv/bin/st
 test: system-packages lint pytest $(if $(CI),fuzz-short) ## everything: lint, then every test [T="pytest arguments"]
 
 .PHONY: pytest
-pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed ## the tests alone [T="-k stream"]
+pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed $(if $(CI),$(VENV)/.bench) ## the tests alone [T="-k stream"]
 	@$(PHASE) tests $(BIN)/python -m pytest $(T)
 
 .PHONY: lint

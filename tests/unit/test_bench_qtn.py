@@ -107,7 +107,8 @@ def test_what_is_missing_is_found_before_a_tree_is_made(
 
 @pytest.mark.parametrize("package", MADE)
 def test_every_rival_that_is_here_gives_back_every_fact(package: str, top: Path) -> None:
-    pytest.importorskip(package)
+    if not os.environ.get("CI"):  # there a tool that is missing is a failure
+        pytest.importorskip(package)
     facts = facts_on_disk(bytes(top))
     assert [checked(rival, facts) for rival in MADE[package](facts)]
 
