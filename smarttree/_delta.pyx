@@ -16,7 +16,10 @@ from smarttree._wire cimport (
 
 
 def diff_trees(Columns before not None, Columns after not None):
-    """The Records that turn `before` into `after`, two states of one id space. O(ids), about 10 ns each."""
+    """The Records that turn `before` into `after`, two states of one id space. O(ids), about 10 ns each.
+
+    Raises `Defect` for an id, which is its `where`, that is a directory's in only one of them: no record says that.
+    """
     cdef Records records = Records()
     cdef uint32_t eid
     cdef uint8_t mask
@@ -36,7 +39,7 @@ def diff_trees(Columns before not None, Columns after not None):
 cdef uint8_t differing(Columns before, Columns after, uint32_t eid) except? 255:
     cdef uint8_t mask = 0
     if (before.dir_[eid] == NO_ID) != (after.dir_[eid] == NO_ID):
-        raise ValueError(f"the id {eid} stands for two entries: these are not two states of one id space")
+        fail(E_TYPE_TURNED, eid)
     if (before.parent_[eid] != after.parent_[eid] or before.name_len[eid] != after.name_len[eid]
             or memcmp(before.heap + before.name_off[eid], after.heap + after.name_off[eid], before.name_len[eid])):
         mask |= MASK_PLACE

@@ -87,16 +87,29 @@ def apply(tree: Tree, records: Records) -> Tree:
 
 
 def diff(before: Tree, after: Tree) -> Records:
-    """The records that turn `before` into `after`, two states of the same id space. O(ids), about 10 ns each."""
-    return diff_trees(before, after)
+    """The records that turn `before` into `after`, two states of the same id space. O(ids), about 10 ns each.
+
+    Raises ValueError where an id stands for a directory in one and for something else in the other.
+    """
+    try:
+        return diff_trees(before, after)
+    except Defect as defect:
+        what = f"the id {defect.where} stands for two entries: these are not two states of one id space"
+        raise ValueError(what) from None
 
 
 def compact(tree: Tree, batches: Iterable[Records]) -> Records:
-    """The records that do to `tree` at once what those of `batches` do one after the other. Raises QtnError."""
+    """The records that do to `tree` at once what those of `batches` do one after the other.
+
+    Raises QtnError; its offset is the index of a record or, where an id went from a directory to a file, that id.
+    """
     after = tree
     for records in batches:
         after = apply(after, records)
-    return diff(tree, after)
+    try:
+        return diff_trees(tree, after)
+    except Defect as defect:
+        raise QtnError(defect.code, defect.where, unit="id") from None
 
 
 def _encode_body(records: Records) -> tuple[int, bytes]:
