@@ -120,9 +120,14 @@ def _read_manifest(data: bytes, max_entries: int) -> tuple[Manifest, int]:
 
 
 def address(stored: bytes) -> int:
-    """The address of a group as stored. Raises QtnError where it is none; the offset is in `stored`."""
+    """The address of a group as stored. Raises QtnError where it is none; the offset is in `stored`.
+
+    Memory: as many columns unpacked as the largest kind of group has.
+    """
     reading, raw = _Bare(stored), []
     while reading.offset < reading.end:
+        if len(raw) == max(_GROUPS):
+            reading.fail("bytes-left-over")
         raw.append(unpack(read_column(reading, most=wire.COLUMN_MAX_BYTES)))
     return _address(raw)
 
