@@ -124,7 +124,7 @@ def address(stored: bytes) -> int:
 
     Memory: as many columns unpacked as the largest kind of group has.
     """
-    reading, raw = _Bare(stored), []
+    reading, raw = _Bare(stored), list[bytes]()
     while reading.offset < reading.end:
         if len(raw) == max(_GROUPS):
             reading.fail("bytes-left-over")
