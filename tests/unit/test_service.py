@@ -77,7 +77,7 @@ def test_a_root_that_ends_is_empty_until_it_is_made_again(top: Path, begin: Begi
     top.mkdir()
     (top / "again").write_text("x")
     run.sync()
-    (top / "later").write_text("y")
+    (top / "later").touch()
     assert run.changes() == [("created", "later")]
 
 
