@@ -20,7 +20,7 @@ from typing import NamedTuple
 from smarttree import disk, watch
 from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
-from smarttree.disk.base import Disk
+from smarttree.disk.base import Disk, Reader
 from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
 from smarttree.ledger import Ledger, cut_batches
 from smarttree.modes import View
@@ -76,6 +76,7 @@ class Service:
         self._ledger = Ledger(self._tree)
         self._watcher = watcher
         self._disk = reader or disk.choose()
+        self._reader = Reader(self._disk)  # of a watcher that polls
         self._observer: Observer | None = None
         self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
         self._view: View | None = None
@@ -142,6 +143,7 @@ class Service:
         """End the engine and give back everything it holds. Ends a running scan too; may be called twice."""
         self._stopping.set()
         self._scan.cancel()
+        self._reader.cancel()
         if self._observer is not None:
             self._observer.progress.cancel()
         self._urgent.set()
@@ -159,7 +161,9 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(self.config.roots, self.config.watcher)
+            watcher = self._watcher = self._watcher or watch.choose(
+                self.config.roots, self.config.watcher, reader=self._reader, poll_s=self.config.poll_s
+            )
             logger.info("watching by %s", watcher.name)
             try:
                 self._scan_roots(watcher)

@@ -234,8 +234,18 @@ _NOW: Final = (
         read=values.read_word(watch.AUTO, *watch.NAMES),
         metavar="NAME",
         targets=("service.watcher",),
-        help="what tells of changes: fanotify (Linux, with the capability CAP_SYS_ADMIN), inotify (Linux) or watchdog; "
-        "auto takes the first that works, and the log names it",
+        help="what tells of changes: fanotify (Linux, with the capability CAP_SYS_ADMIN), inotify (Linux), watchdog or "
+        "polling; auto takes the first that works, polls what is on a network file system, and the log says which",
+    ),
+    Option(
+        name="poll-s",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_seconds(0.01, 86_400.0),
+        metavar="SECONDS",
+        targets=("service.poll_s",),
+        help="where nothing tells of changes, read everything this often and compare; less often where that would take "
+        "more than a tenth of one core",
     ),
     Option(
         name="config",
