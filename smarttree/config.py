@@ -56,6 +56,15 @@ class DecodeConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorConfig:
+    """What `st doctor` reports on. `roots` as in ServiceConfig."""
+
+    roots: tuple[bytes, ...]
+    json: bool = False
+    scan_threads: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowConfig:
     """What `st PATH` prints. `depth` is how many levels below `path` are told; None is all of them."""
 

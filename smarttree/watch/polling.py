@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Protocol
 from smarttree._compare import KIND_CAME, KIND_ITSELF, KIND_LEFT, KIND_REPLACED, KIND_WRITTEN, compare
 from smarttree._listing import Listing
 from smarttree.printable import printable
-from smarttree.tree import NO_ID, SERVICE_ID, Tree
+from smarttree.tree import NO_ID, Tree
 from smarttree.watch.base import Hints, WakeUp
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from smarttree.tree import Tree
-from smarttree.watch.base import Hints, Watcher, WakeUp
+from smarttree.watch.base import Hints, WakeUp, Watcher
 from smarttree.watch.polling import PollingWatcher
 
 if TYPE_CHECKING:
