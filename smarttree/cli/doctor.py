@@ -13,7 +13,7 @@ from typing import Final
 
 from smarttree import __version__
 from smarttree.cli.facts import Facts, MountFacts, RootFacts, SystemFacts, collect
-from smarttree.cli.findings import NOTE, WARNING, Finding, is_well, judge, watches_needed
+from smarttree.cli.findings import NOTE, WARNING, Finding, is_fine, is_well, judge, watches_needed
 from smarttree.cli.output import print_pieces
 from smarttree.config import DoctorConfig
 from smarttree.printable import name_fields, printable
@@ -83,7 +83,8 @@ def _facts(facts: Facts) -> Iterator[str]:
     yield f"open files: {_number(system.descriptors)} (at most {_number(system.descriptors_hard)})"
     for root in facts.roots:
         yield f"{printable(root.path)}: {root.kind or 'unknown file system'}, watched by {root.watcher} ({root.why})"
-        yield f"  {root.entries:,} entries, {root.dirs:,} directories"
+        times = "fine" if is_fine(facts.system.release, root.kind) else "perhaps coarse"
+        yield f"  {root.entries:,} entries, {root.dirs:,} directories; times are {times}"
         for mount in root.mounts:
             yield f"  {printable(mount.path)}: {mount.kind}{', polled' if mount.polled else ''}"
 
@@ -95,6 +96,8 @@ def _linux(system: SystemFacts, needed: int) -> Iterator[str]:
     )
     capability = {True: "yes", False: "no", None: "unknown"}[system.cap_sys_admin]
     yield f"fanotify: {system.fanotify or 'permitted'}; CAP_SYS_ADMIN: {capability}"
+    if system.tick_ns is not None:
+        yield f"coarse clock of the kernel: a tick of {system.tick_ns / 1e6:g} ms"
 
 
 def _number(number: int | None) -> str:

@@ -1,6 +1,7 @@
 """What `st doctor` looks at: the system, and each root with what is mounted below it. Facts only; `findings` judges.
 
-What can't be found out is None. Nothing is changed: an instance of inotify and a group of fanotify are opened, and closed.
+What can't be found out is None. Nothing is changed: an instance of inotify and a group of fanotify are opened and
+closed again.
 """
 
 from __future__ import annotations

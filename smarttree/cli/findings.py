@@ -113,7 +113,7 @@ def _descriptors(system: SystemFacts) -> Iterator[Finding]:
             "descriptors",
             WARNING,
             f"this process may open {limit:,} files only: each client takes one, and each level of a scan",
-            f"ulimit -Hn {_DESCRIPTORS_LEAST} (as root, before the start), or LimitNOFILE={_DESCRIPTORS_LEAST} in its unit",
+            f"ulimit -Hn {_DESCRIPTORS_LEAST}   (as root; in a unit of systemd: LimitNOFILE={_DESCRIPTORS_LEAST})",
         )
 
 
@@ -145,8 +145,8 @@ def _times(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "coarse-times",
             NOTE,
-            f"files' times may be coarse ({', '.join(coarse)}; Linux {system.release}): two writes of equal size within "
-            f"one tick{tick} can't be told apart by them",
+            f"files' times may be coarse ({', '.join(coarse)}; Linux {system.release}): two writes of equal size "
+            f"within one tick{tick} can't be told apart by them",
         )
 
 
@@ -182,8 +182,12 @@ def _root(root: RootFacts) -> Iterator[Finding]:
         yield Finding(
             "links-outside",
             NOTE,
-            f"{root.linked_outside:,} files in {where} have other names outside of it: what is written through those is "
-            + ("seen at the next pass" if root.watcher == "polling" else "seen at the next change here, not at once"),
+            f"{root.linked_outside:,} files in {where} have other names outside of it: what is written through those "
+            + (
+                "is seen at the next pass"
+                if root.watcher == "polling"
+                else "is seen at the next change here, not at once"
+            ),
         )
 
 

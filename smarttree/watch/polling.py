@@ -1,9 +1,10 @@
 """Polling as a Watcher: what is there is read whole, again and again, and compared with the Tree.
 
-For network file systems, whose changes by others no kernel tells us, and wherever nothing else works. Directories' times
-are not asked what has changed in them: a write in place moves none of them, many network file systems are careless with
-the others, and a change within one tick of the clock would be hidden for ever. So a pass costs what a scan costs, in a
-thread of its own and without the GIL; the comparison is made by the engine, which owns the Tree (50 ns an entry).
+For network file systems, whose changes by others no kernel tells us, and wherever nothing else works. Directories are
+not asked by their times what has changed in them: a write in place moves none of these, many network file systems are
+careless with them, and a change within one tick of the clock would be hidden for ever. So a pass costs what a scan
+costs, in a thread of its own and without the GIL. The comparison is made by the engine, which owns the Tree: measured,
+0.15 µs an entry, where to reconcile a whole listing takes 6.5 µs.
 """
 
 from __future__ import annotations
