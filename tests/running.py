@@ -105,7 +105,9 @@ def begin(request: pytest.FixtureRequest) -> Iterator[Begin]:
     runs: list[Run] = []
 
     def start(*roots: Path, watcher: Watcher | None = None, **settings: float) -> Run:
-        runs.append(Run(Service(config(*roots, watcher=request.param, **{"poll_s": POLL_S, **settings}), watcher=watcher)))
+        runs.append(
+            Run(Service(config(*roots, watcher=request.param, **{"poll_s": POLL_S, **settings}), watcher=watcher))
+        )
         return runs[-1]
 
     yield start

@@ -220,8 +220,8 @@ def test_what_can_not_be_marked_is_a_problem_while_it_is_mounted(top: Path) -> N
 def test_where_something_below_can_not_be_marked_another_is_chosen(top: Path) -> None:
     with mounted(top / "mnt", "ramfs"):
         with pytest.raises(WatcherUnavailable, match="top/mnt: it is not of a kind"):
-            watch.choose([bytes(top)], "fanotify")
-        watcher = watch.choose([bytes(top)])
+            choose(bytes(top), "fanotify")
+        watcher = choose(bytes(top))
         assert watcher.name == "inotify"
         watcher.close()
 
@@ -271,7 +271,7 @@ def test_below(path: bytes, above: bytes, below: bool) -> None:
 
 def test_it_is_chosen_where_it_can_be_had(tmp_path: Path) -> None:
     for name, chosen in (("auto", "fanotify"), ("fanotify", "fanotify"), ("inotify", "inotify")):
-        watcher = watch.choose([os.fsencode(tmp_path)], name)
+        watcher = choose(os.fsencode(tmp_path), name)
         assert watcher.name == chosen
         watcher.close()
 
@@ -280,8 +280,8 @@ def test_what_can_not_be_marked_is_refused() -> None:
     """And where nothing was asked for, inotify is chosen."""
     descriptors = len(os.listdir("/proc/self/fd"))
     with pytest.raises(WatcherUnavailable, match=r"/proc/sys.*leave --watcher out"):
-        watch.choose([b"/proc/sys"], "fanotify")
-    watcher = watch.choose([b"/proc/sys"])
+        choose(b"/proc/sys", "fanotify")
+    watcher = choose(b"/proc/sys")
     assert watcher.name == "inotify"
     watcher.close()
     assert len(os.listdir("/proc/self/fd")) == descriptors
