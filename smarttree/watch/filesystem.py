@@ -63,8 +63,7 @@ def why_poll(kind: str) -> str:
     if base in ("fuse", "fuseblk"):
         if base == "fuseblk" or inner in _LOCAL_FUSE:
             return ""
-        what = f"{kind}, a file system of a program" if inner else "a file system of a program"
-        return f"{what}, which may change without this kernel's knowing"
+        return f"it is on a file system of a program ({kind}), which may change without this kernel's knowing"
     reason = _REMOTE.get(kind)
     return f"it is on {reason} ({kind}), whose changes by others are not told to this kernel" if reason else ""
 

@@ -9,6 +9,7 @@ costs, in a thread of its own and without the GIL. The comparison is made by the
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
-from smarttree._compare import KIND_CAME, KIND_ITSELF, KIND_LEFT, KIND_REPLACED, KIND_WRITTEN, compare
+from smarttree._compare import KIND_ITSELF, KIND_LEFT, KIND_REPLACED, KIND_WRITTEN, compare
 from smarttree._listing import Listing
 from smarttree.printable import printable
 from smarttree.tree import NO_ID, Tree
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 SHARE: Final = 0.1
 """Of one core, at most. A pass is made by one thread, so it never takes more of the processor than of the clock."""
+
+
+_NOT_THERE: Final = {errno.ENOENT, errno.ENOTDIR}
 
 
 class Polled(NamedTuple):
@@ -45,18 +49,24 @@ class Reader(Protocol):
         """End what is being read, and all that would be."""
 
 
+Pass = list[tuple[Polled, Listing | int]]
+"""What was read of each place, or the errno for which it could not be."""
+
+
 class PollingWatcher:
     """Polls `places` every `poll_s` seconds, or less often where a pass takes long. As a barrier it reads at once."""
 
     name = "polling"
     scan_handle = None
 
-    def __init__(self, places: Sequence[Polled], reader: Reader, *, poll_s: float) -> None:
-        self._places, self._reader, self._poll_s = places, reader, poll_s
+    def __init__(self, places: Sequence[Polled], reader: Reader, *, poll_s: float, degraded: str = "") -> None:
+        self._reader, self._poll_s = reader, poll_s
+        self.degraded = degraded
         self._lock = threading.Lock()  # guards the two below
-        self._read: list[Listing | None] = []  # what the last pass has read of each place, until it is drained
+        self._read: Pass = []  # what the last pass has found, until it is drained
         self._compared_s = 0.0  # what the engine has spent since on comparing
-        self._bound, self._stop = threading.Event(), threading.Event()
+        self._bound, self._wanted, self._stop = threading.Event(), threading.Event(), threading.Event()
+        self.replace(places)
         self._tree = Tree()
         self._thread: threading.Thread | None = None
 
@@ -65,10 +75,23 @@ class PollingWatcher:
         self._thread = threading.Thread(target=self._poll, args=(wake,), name=self.name, daemon=True)
         self._thread.start()
 
+    def replace(self, places: Sequence[Polled]) -> None:
+        """Poll these from the next pass on."""
+        self.places = tuple(places)
+        if self.places:
+            self._wanted.set()
+        elif not self._stop.is_set():
+            self._wanted.clear()
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether what a pass has found waits to be drained."""
+        return bool(self._read)
+
     def _poll(self, wake: WakeUp) -> None:
         self._bound.wait()  # before the first scan has ended there is nothing to compare with
         rest_s = self._poll_s
-        while not self._stop.wait(rest_s):
+        while self._wanted.wait() and not self._stop.wait(rest_s):
             began = time.monotonic()
             try:
                 read = self._read_all()
@@ -83,18 +106,18 @@ class PollingWatcher:
                 logger.debug("a pass took %.1f s: the next in %.0f s", passed_s, rest_s)
             wake()
 
-    def _read_all(self) -> list[Listing | None]:
-        return [self._read_one(place) for place in self._places]
+    def _read_all(self) -> Pass:
+        return [(place, self._read_one(place)) for place in self.places]
 
-    def _read_one(self, place: Polled) -> Listing | None:
-        """None where it can't be read: the engine will look what is the matter."""
+    def _read_one(self, place: Polled) -> Listing | int:
+        """An errno where it can't be read: the engine will look what is the matter."""
         try:
             return self._reader.read(*place)
         except InterruptedError:
             raise
         except OSError as error:
             logger.debug("can't poll %s: %s", printable(place.path), error)
-            return None
+            return error.errno or errno.EIO
 
     @contextmanager
     def placing(self) -> Iterator[None]:
@@ -114,21 +137,23 @@ class PollingWatcher:
         if barrier:
             read = self._read_all()
         hints, began = Hints(), time.monotonic()
-        for place, listing in zip(self._places, read, strict=False):
-            self._say(place, listing, hints)
+        for place, found in read:
+            self._say(place.path, found, hints)
         with self._lock:
             self._compared_s += time.monotonic() - began
         return hints
 
-    def _say(self, place: Polled, listing: Listing | None, hints: Hints) -> None:
-        eid = self._tree.resolve(place.path)
+    def _say(self, path: bytes, found: Listing | int, hints: Hints) -> None:
+        eid = self._tree.resolve(path)
         if eid != NO_ID and self._tree.has_directory(eid):
-            if listing is None:
-                hints.names.setdefault(eid, set())
+            if isinstance(found, Listing):
+                point_out(self._tree, eid, found, hints)
+            elif found in _NOT_THERE:
+                hints.whole.add(eid)  # wherever it is now
             else:
-                point_out(self._tree, eid, listing, hints)
-        elif listing is not None:
-            self._say_it_came(place.path, hints)
+                hints.names.setdefault(eid, set())
+        elif isinstance(found, Listing):
+            self._say_it_came(path, hints)
 
     def _say_it_came(self, path: bytes, hints: Hints) -> None:
         """There is a directory that the Tree has not: look from the nearest above it that it has."""
@@ -144,6 +169,7 @@ class PollingWatcher:
         self._reader.cancel()
         self._stop.set()
         self._bound.set()
+        self._wanted.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -160,8 +186,7 @@ def point_out(tree: Tree, top: int, listing: Listing, hints: Hints) -> None:
     alone may be another file's by now (law 5). That the ctime has moved is evidence that it was written.
     """
     left: list[int] = []
-    came: list[int] = []
-    for kind, directory, name, eid, index in compare(tree, top, listing):
+    for kind, directory, name, eid, _ in compare(tree, top, listing):
         if not name:
             if kind != KIND_ITSELF:
                 hints.whole.add(directory)  # another directory is at the top
@@ -172,29 +197,17 @@ def point_out(tree: Tree, top: int, listing: Listing, hints: Hints) -> None:
             hints.written.add((directory, name))
         if kind in (KIND_LEFT, KIND_REPLACED):
             left.append(eid)
-        if kind in (KIND_CAME, KIND_REPLACED) and listing.row(index).is_dir:
-            came.append(index)
-    _add_moves(tree, left, listing, came, hints)
+    _add_moves(tree, left, hints)
 
 
-def _add_moves(tree: Tree, left: list[int], listing: Listing, came: list[int], hints: Hints) -> None:
-    """Of a directory that is elsewhere now, what is in it was not compared: it is read anew."""
-    directories = [eid for eid in left if tree.is_dir(eid)]
-    arrived = {listing.row(index).identity for index in _directories(listing, came)} if directories and came else set()
+def _add_moves(tree: Tree, left: list[int], hints: Hints) -> None:
+    """Of a directory that is elsewhere now, what is in it was not compared: it is read anew, and so is each that was in
+    it, as that may have gone another way.
+    """
     for eid in left:
-        if tree.row(eid).birth:
-            hints.moved.add((tree.parent(eid), tree.name(eid)))
-    for top in directories if arrived else ():
-        for eid in (top, *tree.below(top).tolist()):
-            if tree.is_dir(eid) and tree.row(eid).birth and tree.row(eid).identity in arrived:
-                hints.moved.add((tree.parent(eid), tree.name(eid)))
-                hints.whole.add(eid)
-
-
-def _directories(listing: Listing, tops: Iterable[int]) -> Iterator[int]:
-    """The indices of `tops` and of all directories below them."""
-    todo = list(tops)
-    while todo:
-        index = todo.pop()
-        yield index
-        todo += [child for child in listing.children(index) if listing.row(child).is_dir]
+        if not tree.row(eid).birth:
+            continue
+        hints.moved.add((tree.parent(eid), tree.name(eid)))
+        for inner in filter(tree.is_dir, (eid, *tree.below(eid).tolist()) if tree.is_dir(eid) else ()):
+            hints.moved.add((tree.parent(inner), tree.name(inner)))
+            hints.whole.add(inner)

@@ -60,6 +60,7 @@ class QueueWatcher(Generic[AnyQueue]):
     """A Watcher on one of the kernel's queues, which must be a `Placer` for scans too."""
 
     name: str
+    degraded = ""
 
     def __init__(self, queue: AnyQueue) -> None:
         self._queue = queue
@@ -120,6 +121,8 @@ class QueueWatcher(Generic[AnyQueue]):
         replaced, left = [], []
         with self._lock:
             for directory, key in watches:
+                if key < 0:
+                    raise OSError(-key, os.strerror(-key))
                 old = self._id_of.get(key, directory)
                 if old != directory:
                     replaced.append((old, directory))
