@@ -113,7 +113,7 @@ class SupplementedWatcher:
         self._limit = self._limit or self._lowest()
         needed = limits.enough_for(self._tree.totals(SERVICE_ID).dirs)
         return (
-            f"the system's limit on {self._kernel.name} is reached ({self._limit.setting} is {self._limit.value}): "
+            f"the system's limit on {self._kernel.name} watches is reached ({self._limit.setting} is {self._limit.value}): "
             f"{len(by_limit)} directories can't be watched and are polled, among them "
             f"{printable(self._tree.path(by_limit[0]))}; raise it by: {limits.raise_now(self._limit.setting, needed)}"
         )
