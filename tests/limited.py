@@ -1,4 +1,4 @@
-"""A command under a limit of its own on what it may have of inotify: in a namespace of users, so no one else comes under it.
+"""A command under a limit of its own on inotify: in a namespace of users, so that no one else comes under it.
 
 Law: what can't be had is skipped; nothing of this machine is changed.
 """
@@ -18,10 +18,8 @@ _SET = 'echo "$2" > "/proc/sys/user/$1"'
 
 def limited(command: Sequence[str], limit: int, of: str = WATCHES) -> tuple[str, ...]:
     """`command` where there may be so many, and no fanotify."""
-    return ("unshare", "--user", "--map-root-user", "sh", "-c", f'{_SET} && shift 2 && exec "$@"', "sh", of) + (
-        str(limit),
-        *command,
-    )
+    script = f'{_SET} && shift 2 && exec "$@"'
+    return ("unshare", "--user", "--map-root-user", "sh", "-c", script, "sh", of, str(limit), *command)
 
 
 def raise_limit(pid: int, limit: int, of: str = WATCHES) -> None:

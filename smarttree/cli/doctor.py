@@ -1,6 +1,6 @@
 """`st doctor [PATH...]`: whether this system will do for watching these directories, and what to change where not.
 
-Status 0: all is well; 1: there is a warning.
+Status 0: all is well, or there are notes only; 1: there is a warning.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from smarttree.cli.output import print_pieces
 from smarttree.config import DoctorConfig
 from smarttree.printable import name_fields, printable
 from smarttree.progress import ScanProgress
+from smarttree.watch.limits import Limit
 
 _HEADS: Final = {WARNING: "Warning", NOTE: "Note"}
 
@@ -43,13 +44,22 @@ def as_json(facts: Facts, findings: list[Finding]) -> Iterator[bytes]:
     told = {
         "smarttree": __version__,
         "well": is_well(findings),
-        "system": asdict(facts.system),
+        "system": _system_fields(facts.system),
         "watches_needed": watches_needed(facts),
         "roots": [_root_fields(root) for root in facts.roots],
         "findings": [finding._asdict() for finding in findings],
     }
     yield json.dumps(told, indent=2).encode("ascii")
     yield b"\n"
+
+
+def _system_fields(system: SystemFacts) -> dict[str, object]:
+    fields: dict[str, object] = asdict(system)
+    for name in ("watches", "instances", "queued_events"):
+        limit: Limit | None = getattr(system, name)
+        fields[name] = limit and limit._asdict()
+    fields["in_use"] = system.in_use._asdict()
+    return fields
 
 
 def _root_fields(root: RootFacts) -> dict[str, object]:
@@ -69,9 +79,10 @@ def as_text(facts: Facts, findings: list[Finding]) -> Iterator[bytes]:
         yield f"{line}\n".encode()
     for finding in findings:
         yield f"\n{_HEADS[finding.level]}: {finding.text}.\n".encode()
-        if finding.remedy:
-            yield f"  {finding.remedy}\n".encode()
-    if is_well(findings):
+        for head, command in (("now", finding.remedy), ("for good", finding.keep)):
+            if command:
+                yield f"  {head}: {command}\n".encode()
+    if not findings:
         yield b"\nAll is well.\n"
 
 
@@ -91,13 +102,18 @@ def _facts(facts: Facts) -> Iterator[str]:
 
 def _linux(system: SystemFacts, needed: int) -> Iterator[str]:
     yield (
-        f"inotify: {needed:,} watches needed of {_number(system.watches_max)}, instances at most "
-        f"{_number(system.instances_max)}, queue of {_number(system.queued_events_max)} events"
+        f"inotify: {needed:,} directories; watches: {system.in_use.watches:,} of {_limit(system.watches)} in use; "
+        f"instances: {system.in_use.instances:,} of {_limit(system.instances)}; queue of "
+        f"{_limit(system.queued_events)} events"
     )
     capability = {True: "yes", False: "no", None: "unknown"}[system.cap_sys_admin]
     yield f"fanotify: {system.fanotify or 'permitted'}; CAP_SYS_ADMIN: {capability}"
     if system.tick_ns is not None:
         yield f"coarse clock of the kernel: a tick of {system.tick_ns / 1e6:g} ms"
+
+
+def _limit(limit: Limit | None) -> str:
+    return _number(limit.value if limit else None)
 
 
 def _number(number: int | None) -> str:

@@ -6,6 +6,7 @@ closed again.
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import time
@@ -13,21 +14,24 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from smarttree import disk
 from smarttree.cli.paths import refusal
 from smarttree.errors import WatcherUnavailable
+from smarttree.watch import limits
 from smarttree.watch.filesystem import ToPoll, mount_of, mounts_below, mounts_here, to_poll
+from smarttree.watch.limits import Limit
 
 if TYPE_CHECKING:
     from smarttree._listing import Listing
     from smarttree.disk.base import Progress
     from smarttree.watch.mounts import Mount
 
-_INOTIFY: Final = Path("/proc/sys/fs/inotify")
+_PROC: Final = Path("/proc")
 _CAP_SYS_ADMIN: Final = 21
 _COARSE_CLOCK: Final = 5  # CLOCK_REALTIME_COARSE: what files' times are taken from where they are coarse
 _REPORT_EVERY_S: Final = 0.1
@@ -36,15 +40,23 @@ Report = Callable[[int, int], None]
 """Is told how many entries and directories have been read so far."""
 
 
+class InUse(NamedTuple):
+    """What this user's processes have of inotify, as far as they may be looked at."""
+
+    watches: int = 0
+    instances: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemFacts:
     """The machine and this process. `fanotify` and `inotify` are "" where one could be opened, else why not."""
 
     platform: str
     release: str
-    watches_max: int | None = None
-    instances_max: int | None = None
-    queued_events_max: int | None = None
+    watches: Limit | None = None
+    instances: Limit | None = None
+    queued_events: Limit | None = None
+    in_use: InUse = field(default_factory=InUse)
     descriptors: int | None = None
     descriptors_hard: int | None = None
     cap_sys_admin: bool | None = None
@@ -92,33 +104,49 @@ class Facts:
 
 def collect(roots: Sequence[bytes], *, threads: int, report: Report) -> Facts:
     """Reads each root once. Raises PathError where one can't be read, KeyboardInterrupt when interrupted."""
-    mounts = mounts_here()
-    return Facts(system=look_at_system(), roots=tuple(look_at_root(root, mounts, threads, report) for root in roots))
+    mounts, system = mounts_here(), look_at_system()
+    return Facts(
+        system=system,
+        roots=tuple(look_at_root(root, mounts, threads, report, inotify=system.inotify) for root in roots),
+    )
 
 
 def look_at_system() -> SystemFacts:
     """The limits and rights of this process, as they are now."""
     soft, hard = _descriptors()
+    linux = sys.platform == "linux"
     return SystemFacts(
         platform=sys.platform,
         release=platform.release(),
-        watches_max=_number(_INOTIFY / "max_user_watches"),
-        instances_max=_number(_INOTIFY / "max_user_instances"),
-        queued_events_max=_number(_INOTIFY / "max_queued_events"),
+        watches=limits.lowest(limits.WATCHES) if linux else None,
+        instances=limits.lowest(limits.INSTANCES) if linux else None,
+        queued_events=limits.lowest(limits.QUEUE) if linux else None,
+        in_use=_in_use(),
         descriptors=soft,
         descriptors_hard=hard,
         cap_sys_admin=_has_sys_admin(),
         fanotify=_try_fanotify(),
         inotify=_try_inotify(),
-        tick_ns=round(time.clock_getres(_COARSE_CLOCK) * 1e9) if sys.platform == "linux" else None,
+        tick_ns=round(time.clock_getres(_COARSE_CLOCK) * 1e9) if linux else None,
     )
 
 
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
+def _in_use() -> InUse:
+    """By proc_pid_fdinfo(5): a line for each watch. Other users' processes are not counted: they have limits of their
+    own.
+    """
+    watches = instances = 0
+    for process in _PROC.glob("[0-9]*"):
+        try:
+            descriptors = [*process.joinpath("fd").iterdir()] if process.stat().st_uid == os.geteuid() else []
+        except OSError:  # it has ended, or is closed to us
+            continue
+        for descriptor in descriptors:
+            with suppress(OSError):
+                if os.readlink(descriptor) == "anon_inode:inotify":
+                    instances += 1
+                    watches += process.joinpath("fdinfo", descriptor.name).read_bytes().count(b"inotify wd:")
+    return InUse(watches, instances)
 
 
 def _descriptors() -> tuple[int | None, int | None]:
@@ -127,12 +155,16 @@ def _descriptors() -> tuple[int | None, int | None]:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return (None if n == resource.RLIM_INFINITY else n for n in (soft, hard))  # type: ignore[return-value]
+    return _finite(soft, resource.RLIM_INFINITY), _finite(hard, resource.RLIM_INFINITY)
+
+
+def _finite(limit: int, endless: int) -> int | None:
+    return None if limit == endless else limit
 
 
 def _has_sys_admin() -> bool | None:
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        status = _PROC.joinpath("self/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
     effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), None)
@@ -163,11 +195,11 @@ def _try_inotify() -> str:
     return ""
 
 
-def look_at_root(root: bytes, mounts: Sequence[Mount], threads: int, report: Report) -> RootFacts:
-    """Scans it. Raises as `collect`."""
+def look_at_root(root: bytes, mounts: Sequence[Mount], threads: int, report: Report, *, inotify: str = "") -> RootFacts:
+    """Scans it. `inotify` as in SystemFacts. Raises as `collect`."""
     listing = _scan(root, threads, report)
     on, places = mount_of(root, mounts), to_poll([root], mounts)
-    watcher, why = _choice(root, places)
+    watcher, why = _choice(root, places, inotify)
     names, changed_ns, dirs = Counter[int](), 0, 0
     more_names: dict[int, int] = {}
     for index in range(len(listing)):
@@ -198,7 +230,7 @@ def _why_polled(point: bytes, places: Sequence[ToPoll]) -> str:
     return next((place.why for place in places if point == place.path or point.startswith(place.path + b"/")), "")
 
 
-def _choice(root: bytes, places: Sequence[ToPoll]) -> tuple[str, str]:
+def _choice(root: bytes, places: Sequence[ToPoll], inotify: str) -> tuple[str, str]:
     """The watcher that `watch.choose` would choose, and why."""
     if sys.platform != "linux":
         return "watchdog", "this system has no watcher of our own"
@@ -208,8 +240,10 @@ def _choice(root: bytes, places: Sequence[ToPoll]) -> tuple[str, str]:
 
     polled = " and polling" if places else ""
     try:
-        FanotifyWatcher([root]).close()
+        FanotifyWatcher([root], polled=[place.path for place in places]).close()
     except WatcherUnavailable as error:
+        if inotify:
+            return "polling", f"inotify can't be used: {inotify}"
         return f"inotify{polled}", str(error).partition(";")[0]
     return f"fanotify{polled}", "one mark is enough for a file system, and it is permitted"
 

@@ -1,5 +1,6 @@
 """What `st doctor` makes of the facts: pure judgement. A finding says what is the matter and, where something can be
-done, the command or deed that does it.
+done, the command or deed that does it. A warning is what leaves something unwatched, or ends the server; the rest are
+notes.
 
 `code` is stable: scripts compare it.
 """
@@ -12,15 +13,14 @@ from typing import Final, NamedTuple
 
 from smarttree.cli.facts import Facts, RootFacts, SystemFacts
 from smarttree.printable import printable
+from smarttree.watch import limits
+from smarttree.watch.limits import Limit
 
 WARNING: Final = "warning"
 NOTE: Final = "note"
 
-_ROOM: Final = 2  # a limit is raised to that many times what is needed now: trees grow, and others watch too
 _NEARLY: Final = 0.8
-_WATCHES_LEAST: Final = 65_536
 _QUEUE_LEAST: Final = 16_384
-_INSTANCES_LEAST: Final = 128
 _DESCRIPTORS_LEAST: Final = 4_096  # one for each client that is connected, and one for each level of a scan
 _AHEAD_S: Final = 2.0
 _FINE_SINCE: Final = (6, 13)
@@ -29,12 +29,15 @@ _INODES_PASS: Final = frozenset({"fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse
 
 
 class Finding(NamedTuple):
-    """`level` is WARNING (the exit status is 1) or NOTE. `remedy` is "" where nothing need be done."""
+    """`level` is WARNING (the exit status is 1) or NOTE. `remedy` is the command, or deed, that helps now; `keep` the
+    command that makes it last; "" where nothing need be done.
+    """
 
     code: str
     level: str
     text: str
     remedy: str = ""
+    keep: str = ""
 
 
 def judge(facts: Facts) -> list[Finding]:
@@ -64,45 +67,54 @@ def _limits(facts: Facts) -> Iterator[Finding]:
     if system.platform != "linux":
         return
     if _by_inotify(facts):
-        yield from _watches(watches_needed(facts), system.watches_max)
-        if system.inotify:
-            yield Finding(
-                "inotify-instances",
-                WARNING,
-                f"no instance of inotify can be opened ({system.inotify}); the limit for each user is "
-                f"{_told(system.instances_max)}",
-                _sysctl("max_user_instances", max(_INSTANCES_LEAST, _ROOM * (system.instances_max or 0))),
-            )
-        if system.queued_events_max is not None and system.queued_events_max < _QUEUE_LEAST:
-            yield Finding(
-                "inotify-queue",
-                WARNING,
-                f"inotify keeps {system.queued_events_max:,} events only: a burst makes it lose some, and then "
-                "everything is read anew",
-                _sysctl("max_queued_events", _QUEUE_LEAST),
-            )
+        yield from _watches(watches_needed(facts), system.watches, system.in_use.watches)
+        yield from _queue(system.queued_events)
+    if system.inotify and system.fanotify:
+        yield from _instances(system)
     yield from _descriptors(system)
 
 
-def _watches(needed: int, limit: int | None) -> Iterator[Finding]:
-    if limit is None or needed <= _NEARLY * limit:
+def _watches(needed: int, limit: Limit | None, others: int) -> Iterator[Finding]:
+    if limit is None or limit.value is None or needed + others <= _NEARLY * limit.value:
         return
-    what = "more than" if needed > limit else "nearly"
+    what = "more than" if needed + others > limit.value else "nearly"
+    also = f", and {others:,} are in use" if others else ""
+    setting, enough = limit.setting, limits.enough_for(needed + others)
     yield Finding(
         "inotify-watches",
         WARNING,
-        f"the directories need {needed:,} inotify watches, {what} the {limit:,} that each user may have",
-        _sysctl("max_user_watches", max(_WATCHES_LEAST, 1 << (_ROOM * needed - 1).bit_length())),
+        f"the directories need {needed:,} inotify watches{also}: {what} the {limit.value:,} that {setting} allows; "
+        "what can't be watched is polled",
+        limits.raise_now(setting, enough),
+        limits.keep_raised(setting, enough),
     )
 
 
-def _sysctl(name: str, value: int) -> str:
-    setting = f"fs.inotify.{name}={value}"
-    return f"sudo sysctl {setting}   (to keep it: echo {setting} | sudo tee /etc/sysctl.d/60-smarttree-{name}.conf)"
+def _instances(system: SystemFacts) -> Iterator[Finding]:
+    limit = system.instances
+    if limit is None or limit.value is None:
+        yield Finding("inotify-instances", WARNING, f"inotify can't be used ({system.inotify}): everything is polled")
+        return
+    enough = max(limits.INSTANCES_ENOUGH, limits.ROOM * limit.value)
+    yield Finding(
+        "inotify-instances",
+        WARNING,
+        f"inotify can't be used ({system.inotify}; {limit.setting} is {limit.value}): everything is polled",
+        limits.raise_now(limit.setting, enough),
+        limits.keep_raised(limit.setting, enough),
+    )
 
 
-def _told(number: int | None) -> str:
-    return "unknown" if number is None else f"{number:,}"
+def _queue(limit: Limit | None) -> Iterator[Finding]:
+    if limit is None or limit.value is None or limit.value >= _QUEUE_LEAST:
+        return
+    yield Finding(
+        "inotify-queue",
+        NOTE,
+        f"inotify keeps {limit.value:,} events only: a burst makes it lose some, and then everything is read anew",
+        limits.raise_now(limit.setting, _QUEUE_LEAST),
+        limits.keep_raised(limit.setting, _QUEUE_LEAST),
+    )
 
 
 def _descriptors(system: SystemFacts) -> Iterator[Finding]:
@@ -113,7 +125,8 @@ def _descriptors(system: SystemFacts) -> Iterator[Finding]:
             "descriptors",
             WARNING,
             f"this process may open {limit:,} files only: each client takes one, and each level of a scan",
-            f"ulimit -Hn {_DESCRIPTORS_LEAST}   (as root; in a unit of systemd: LimitNOFILE={_DESCRIPTORS_LEAST})",
+            f"ulimit -Hn {_DESCRIPTORS_LEAST}",
+            f"echo '* hard nofile {_DESCRIPTORS_LEAST}' | sudo tee /etc/security/limits.d/60-smarttree.conf",
         )
 
 
@@ -166,7 +179,7 @@ def _root(root: RootFacts) -> Iterator[Finding]:
     if root.ahead_s > _AHEAD_S:
         yield Finding(
             "clock",
-            WARNING,
+            NOTE,
             f"in {where} something was changed {root.ahead_s:,.0f} s in the future: the clock of this machine was set "
             "back, or is behind that of the server",
             "set the clock by NTP: sudo timedatectl set-ntp true",
@@ -174,7 +187,7 @@ def _root(root: RootFacts) -> Iterator[Finding]:
     if root.unreadable:
         yield Finding(
             "unreadable",
-            WARNING,
+            NOTE,
             f"{root.unreadable:,} entries in {where} can't be read, or are too deep: what is in them is not told",
             "run as a user who may read them, or serve a path without them",
         )

@@ -112,10 +112,11 @@ class SupplementedWatcher:
             return "some directories are on a file system that can't be watched, and are polled"
         self._limit = self._limit or self._lowest()
         needed = limits.enough_for(self._tree.totals(SERVICE_ID).dirs)
+        setting, value = self._limit
         return (
-            f"the system's limit on {self._kernel.name} watches is reached ({self._limit.setting} is {self._limit.value}): "
-            f"{len(by_limit)} directories can't be watched and are polled, among them "
-            f"{printable(self._tree.path(by_limit[0]))}; raise it by: {limits.raise_now(self._limit.setting, needed)}"
+            f"the system's limit on {self._kernel.name} watches is reached ({setting} is {value}): {len(by_limit)} "
+            f"directories can't be watched and are polled, among them {printable(self._tree.path(by_limit[0]))}; "
+            f"raise it by: {limits.raise_now(setting, needed)}"
         )
 
     def _lowest(self) -> limits.Limit:

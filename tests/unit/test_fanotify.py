@@ -25,7 +25,7 @@ from smarttree.watch import queue
 from smarttree.watch.base import Watcher
 from smarttree.watch.linux import FanotifyWatcher
 from smarttree.watch.mounts import Mount, is_below, parse
-from tests.running import DEADLINE_S, Run, config
+from tests.running import Run, config
 from tests.storm.team import PROJECT
 from tests.watchers import POLL_S, Site, make_fanotify, needs_fanotify, open_site, touch
 

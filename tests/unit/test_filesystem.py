@@ -24,8 +24,10 @@ MOUNTS = [*parse(TABLE)]
 
 @pytest.mark.parametrize(
     "kind",
-    ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "fuse.rclone", "fuse", "9p", "afs", "ceph", "fuse.glusterfs"]
-    + ["lustre", "vboxsf", "drvfs", "virtiofs", "fuse.something-new"],
+    [
+        *("nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "fuse.rclone", "fuse", "9p", "afs", "ceph", "fuse.glusterfs"),
+        *("lustre", "vboxsf", "drvfs", "virtiofs", "fuse.something-new"),
+    ],
 )
 def test_what_others_may_change_is_polled(kind: str) -> None:
     assert kind in why_poll(kind)

@@ -1,4 +1,4 @@
-"""The watcher that polls: a Listing against the Tree, what it says of moves, when it rests; a service that lives on it."""
+"""The watcher that polls: a Listing against the Tree, what it says of moves, when it rests; services on it."""
 
 from __future__ import annotations
 
@@ -268,11 +268,11 @@ def test_a_change_is_told_without_anyone_asking(run: Run, top: Path) -> None:
 def test_each_change_is_found_at_the_barrier(run: Run, top: Path) -> None:
     assert run.changes() == []
     (top / "a").write_text("b")  # of equal size
-    assert {change for change in run.changes()} == {("modified", "a")}
+    assert set(run.changes()) == {("modified", "a")}
     before = (top / "b").stat()
     (top / "b").write_text("BB")
     os.utime(top / "b", ns=(before.st_atime_ns, before.st_mtime_ns))  # as cp -p has it: the ctime tells
-    assert {change for change in run.changes()} == {("modified", "b")}
+    assert set(run.changes()) == {("modified", "b")}
     os.rename(top / "a", top / "new")
     os.remove(top / "new")
     assert run.changes()[-1][0] == "deleted"
