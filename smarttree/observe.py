@@ -225,21 +225,30 @@ class Observer:
         return self.problems.is_closed(directory) and itself.ctime_ns != self._tree.row(directory).ctime_ns
 
     def _see_names(self, window: _Window, opened: Directory, directory: int) -> None:
-        found, wanted = window.found, list(window.waiting.pop(directory))
-        for name, row in zip(wanted, opened.look(wanted), strict=True):
-            if isinstance(row, int):
-                self.problems.note(directory, name, row)
-                found.skip(directory, name)
-                continue
-            self.problems.clear(directory, name)
-            known = self._tree.child(directory, name)
-            if known != NO_ID and self._links.is_linked(known):
-                self._linked.add(self._tree.row(known).ino)
-            if row is not None and row.nlink > 1 and not row.is_dir:
-                self._linked.add(row.ino)
-            if row is not None and row.is_dir and known != NO_ID and self._may_be_open(known, row):
-                window.waiting.setdefault(known, set())
-            found.see(directory, name, row)
+        names = list(window.waiting.pop(directory))
+        looks = opened.look(names)
+        closed = self.problems.names(directory)
+        others = window.found.see_routine(directory, names, looks, self._links.inodes)
+        if closed:
+            for name in closed.intersection(names):
+                self.problems.clear(directory, name)
+        for index in others:
+            self._see_name(window, directory, names[index], looks[index])
+
+    def _see_name(self, window: _Window, directory: int, name: bytes, row: Row | int | None) -> None:
+        found = window.found
+        if isinstance(row, int):
+            self.problems.note(directory, name, row)
+            found.skip(directory, name)
+            return
+        known = self._tree.child(directory, name)
+        if known != NO_ID and self._links.is_linked(known):
+            self._linked.add(self._tree.row(known).ino)
+        if row is not None and row.nlink > 1 and not row.is_dir:
+            self._linked.add(row.ino)
+        if row is not None and row.is_dir and known != NO_ID and self._may_be_open(known, row):
+            window.waiting.setdefault(known, set())
+        found.see(directory, name, row)
 
     def _look_in_root(self, window: _Window, root: int, path: bytes) -> bool:
         """Whether that could be done. If not, the system is short of something for now."""
