@@ -8,4 +8,6 @@ KIND_REPLACED: int
 KIND_WRITTEN: int
 KIND_CHANGED: int
 
+class Comparison: ...
+
 def compare(tree: Tree, top: int, listing: Listing) -> list[tuple[int, int, bytes, int, int]]: ...
