@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from smarttree.watch.mounts import TABLE, Mount, is_below, parse
 
-_REMOTE: Final = {
+REMOTE: Final = {
     "9p": "9p, a host's files in a guest or WSL",
     "acfs": "a cluster file system",
     "afs": "AFS, a network file system",
@@ -64,7 +64,7 @@ def why_poll(kind: str) -> str:
         if base == "fuseblk" or inner in _LOCAL_FUSE:
             return ""
         return f"it is on a file system of a program ({kind}), which may change without this kernel's knowing"
-    reason = _REMOTE.get(kind)
+    reason = REMOTE.get(kind)
     return f"it is on {reason} ({kind}), whose changes by others are not told to this kernel" if reason else ""
 
 

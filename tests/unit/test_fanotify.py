@@ -21,7 +21,7 @@ from smarttree.disk.linux import LinuxDisk
 from smarttree.errors import WatcherUnavailable
 from smarttree.service import Service
 from smarttree.tree import NO_ID
-from smarttree.watch import queue
+from smarttree.watch import filesystem, queue
 from smarttree.watch.base import Watcher
 from smarttree.watch.linux import FanotifyWatcher
 from smarttree.watch.mounts import Mount, is_below, parse
@@ -227,6 +227,25 @@ def test_what_can_not_be_marked_is_polled_while_it_is_mounted(top: Path) -> None
     run.sync()
     assert run.service.watching == ("fanotify", "")
     run.service.stop()
+
+
+def test_a_network_file_system_below_a_root_is_polled_beside_it(
+    top: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A ramfs that is taken for one: fanotify does as well without it."""
+    caplog.set_level("INFO", "smarttree.watch")
+    monkeypatch.setitem(filesystem.REMOTE, "ramfs", "a network file system")
+    with mounted(top / "mnt", "ramfs"):
+        (top / "mnt" / "d").mkdir()
+        run = Run(Service(config(top, poll_s=POLL_S)))
+        assert run.service.watching == ("fanotify and polling", "")
+        assert f"polling {top / 'mnt'}: it is on a network file system" in caplog.text
+        (top / "mnt" / "d" / "f").write_text("found by a pass")
+        run.until(lambda: run.service.view().tree.resolve(bytes(top / "mnt" / "d" / "f")) != NO_ID)
+        (top / "here").write_text("")
+        (top / "mnt" / "there").write_text("")
+        assert {("created", "here"), ("created", "mnt/there")} <= {*run.changes()}
+        run.service.stop()
 
 
 def test_where_something_below_can_not_be_marked_another_is_chosen(top: Path) -> None:
