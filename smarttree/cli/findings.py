@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from smarttree.cli.facts import Facts, RootFacts, SystemFacts
 from smarttree.printable import printable
 from smarttree.watch import limits
+from smarttree.watch.filesystem import is_made_up
 from smarttree.watch.limits import Limit
 
 WARNING: Final = "warning"
@@ -173,6 +174,12 @@ def _root(root: RootFacts) -> Iterator[Finding]:
     where = printable(root.path)
     if root.watcher == "polling":
         yield _polled(where, root.kind, root.why)
+    if is_made_up(root.kind):
+        yield Finding(
+            "made-up",
+            NOTE,
+            f"{where} is on {root.kind}, which the kernel makes up when it is asked: nothing tells of its changes",
+        )
     for mount in root.mounts:
         if mount.polled and root.watcher != "polling":
             yield _polled(printable(mount.path), mount.kind, mount.polled)

@@ -1,5 +1,8 @@
 """Which file systems tell of all their changes, by type: those that are changed by others than this kernel do not.
 
+The table has what `df --local` (gnulib's mountlist) and systemd (fstype_is_network) take for remote, and the files of a
+host in its guests. inotify(7): events on network file systems are those of this machine only.
+
 Pure but for `mounts_here`. A type that is not known is taken for local, as the kernel's own are; FUSE says of itself
 what it is by a subtype, and one that is not known to be local is polled.
 """
@@ -15,23 +18,29 @@ REMOTE: Final = {
     "9p": "9p, a host's files in a guest or WSL",
     "acfs": "a cluster file system",
     "afs": "AFS, a network file system",
+    "auristorfs": "AFS, a network file system",
     "beegfs": "a cluster file system",
     "ceph": "a cluster file system",
     "cifs": "SMB, a network file system",
     "coda": "a network file system",
     "davfs": "a network file system",
     "drvfs": "Windows' files in WSL",
+    "fhgfs": "a cluster file system",
+    "gfs": "a cluster file system",
     "gfs2": "a cluster file system",
     "glusterfs": "a cluster file system",
     "gpfs": "a cluster file system",
+    "ibrix": "a cluster file system",
     "kafs": "AFS, a network file system",
     "lustre": "a cluster file system",
+    "ncp": "a network file system",
     "ncpfs": "a network file system",
     "nfs": "NFS, a network file system",
     "nfs4": "NFS, a network file system",
     "ocfs2": "a cluster file system",
     "orangefs": "a cluster file system",
     "prl_fs": "a host's files in a guest",
+    "pvfs2": "a cluster file system",
     "smb3": "SMB, a network file system",
     "smbfs": "SMB, a network file system",
     "v9fs": "9p, a host's files in a guest or WSL",

@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 SHARE: Final = 0.1
 """Of one core, at most. A pass is made by one thread, so it never takes more of the processor than of the clock."""
 
-
 _NOT_THERE: Final = {errno.ENOENT, errno.ENOTDIR}
 
 
