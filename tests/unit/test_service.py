@@ -124,7 +124,7 @@ def test_a_root_that_is_not_there(tmp_path: Path, begin: Begin) -> None:
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_the_watcher_in_use_is_named(name: str, top: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "smarttree"):
         run = Run(Service(config(top, watcher=name)))
         run.service.stop()
     assert f"watching by {name}" in caplog.messages
