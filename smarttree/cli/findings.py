@@ -206,7 +206,7 @@ def _root(root: RootFacts) -> Iterator[Finding]:
             + (
                 "is seen at the next pass"
                 if root.watcher == "polling"
-                else "is seen at the next change here, not at once"
+                else "is seen at the next change here, or after --hardlink-poll-s"
             ),
         )
 

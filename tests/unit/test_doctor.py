@@ -107,7 +107,7 @@ def test_what_is_to_be_said_of_a_system(system: SystemFacts, code: str, level: s
             "polled",
             "/srv/n is polled",
         ),
-        (replace(ROOT, linked_outside=3), "links-outside", "3 files in /srv have other names outside"),
+        (replace(ROOT, linked_outside=3), "links-outside", "--hardlink-poll-s"),
         (replace(ROOT, ahead_s=100.0), "clock", "100 s in the future"),
         (replace(ROOT, unreadable=7), "unreadable", "7 entries"),
         (replace(ROOT, kind="proc"), "made-up", "the kernel makes up"),
