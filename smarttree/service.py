@@ -20,7 +20,7 @@ from typing import NamedTuple
 from smarttree import disk, watch
 from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
-from smarttree.disk.base import Disk
+from smarttree.disk.base import Disk, Reader
 from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
@@ -33,6 +33,7 @@ from smarttree.stream.batch import Switch
 from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
+from smarttree.watch import limits
 from smarttree.watch.base import Hints, Watcher
 
 __all__ = ["Problem", "Progress", "Service", "View"]
@@ -51,6 +52,13 @@ class Progress(NamedTuple):
     entries: int
     dirs: int
     seconds: float
+
+
+class Watching(NamedTuple):
+    """The watcher's name, and what it can't watch as it should: why, and what to do; "" where all is well."""
+
+    by: str
+    degraded: str
 
 
 class EngineFailure(SmarttreeError):
@@ -76,6 +84,7 @@ class Service:
         self._ledger = Ledger(self._tree)
         self._watcher = watcher
         self._disk = reader or disk.choose()
+        self._reader = Reader(self._disk)  # of a watcher that polls
         self._observer: Observer | None = None
         self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
         self._view: View | None = None
@@ -103,6 +112,11 @@ class Service:
     def problems(self) -> list[Problem]:
         """What could not be read, the first thousand."""
         return list(self._observer.problems.shown) if self._observer else []
+
+    @property
+    def watching(self) -> Watching:
+        """By what, and how well. Not before the first scan has begun."""
+        return Watching(self._watcher.name, self._watcher.degraded) if self._watcher else Watching("", "")
 
     @property
     def clock(self) -> Clock:
@@ -143,6 +157,7 @@ class Service:
         """End the engine and give back everything it holds. Ends a running scan too; may be called twice."""
         self._stopping.set()
         self._scan.cancel()
+        self._reader.cancel()
         if self._observer is not None:
             self._observer.progress.cancel()
         self._urgent.set()
@@ -160,7 +175,9 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(self.config.roots, self.config.watcher)
+            watcher = self._watcher = self._watcher or watch.choose(
+                self.config.roots, self.config.watcher, reader=self._reader, poll_s=self.config.poll_s
+            )
             logger.info("watching by %s", watcher.name)
             try:
                 self._scan_roots(watcher)
@@ -364,10 +381,10 @@ def explain(error: OSError, roots: bytes) -> SmarttreeError:
     """What an error of the system means to the person who serves `roots`, and what to do about it."""
     where = os.fsdecode(roots)
     if error.errno == errno.ENOSPC:
-        limit = "/proc/sys/fs/inotify/max_user_watches"
+        setting, value = limits.lowest(limits.WATCHES)
         return SystemLimit(
-            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {_read(limit)}), "
-            "for example with: sudo sysctl fs.inotify.max_user_watches=1048576"
+            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {value}), "
+            f"for example with: {limits.raise_now(setting, 1_048_576)}"
         )
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return SystemLimit(
@@ -377,11 +394,3 @@ def explain(error: OSError, roots: bytes) -> SmarttreeError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
     return PathError(f"can't serve {where}: {error.strerror}")
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return "unknown"

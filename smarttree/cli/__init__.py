@@ -63,6 +63,10 @@ def _run(settings: Settings) -> int:
         from smarttree.cli.decode import decode
 
         return decode(settings.decode)
+    if settings.doctor is not None:
+        from smarttree.cli.doctor import doctor
+
+        return doctor(settings.doctor, quiet=settings.verbosity < 0)
     if settings.serve is not None:
         from smarttree.cli.serve import serve
 
