@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from smarttree import wire
 from smarttree.clock import Clock
@@ -16,15 +17,40 @@ from smarttree.order import Act, Step
 from smarttree.reconcile import Plan, Update
 from smarttree.stream.batch import Batch, Change
 from smarttree.tree import NO_ID, SERVICE_ID, Row, Tree, kind_of
+from smarttree.watch.base import Hints, Place
 
 RECORD_BYTES = 12  # about what a record takes in a BATCH, its name not counted
+
+
+class Witness(Protocol):
+    """Hears of each step in the engine's thread, with the Tree as it is at that moment: what is below a directory that
+    goes or moves is still to be seen there, and need not be told by anyone. It must not block.
+    """
+
+    def hear(self, hints: Hints) -> None:
+        """These hints are about to be followed."""
+
+    def created(self, tree: Tree, eid: int) -> None:
+        """An entry is there now. What came with it is told by itself, after it."""
+
+    def deleted(self, tree: Tree, eid: int) -> None:
+        """An entry is about to go, with all below it."""
+
+    def renamed(self, tree: Tree, eid: int, place: Place, path: bytes) -> None:
+        """An entry has moved, with all below it; `place` and `path` are where it was."""
+
+    def updated(self, tree: Tree, eid: int, before: Row, update: Update) -> None:
+        """An entry has other values now; those may differ that no batch tells."""
+
+    def settle(self, tree: Tree, missing: bool, waiting: Hints) -> None:
+        """All hints were followed, but those that are `waiting`. `missing`: a root can't be opened."""
 
 
 class Ledger:
     """Steps in, batches out. `dead` collects the ids that ended: not reused before their batch is forgotten."""
 
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+    def __init__(self, tree: Tree, witness: Witness | None = None) -> None:
+        self._tree, self._witness = tree, witness
         self._masks: dict[int, int] = {}
         self._ended: set[int] = set()
         self._changes: list[Change] = []
@@ -81,6 +107,8 @@ class Ledger:
         before = self._tree.row(eid)
         row = update.row
         self._tree.update(eid, row)
+        if self._witness is not None:
+            self._witness.updated(self._tree, eid, before, update)
         mask = (
             wire.MASK_MODE * (before.mode != row.mode)
             | wire.MASK_SIZE * (before.size != row.size)
@@ -115,6 +143,7 @@ class Ledger:
         was_attached = not drop and self._attached(eid)
         will_be_attached = self._attached(directory)
         old_path = self._tree.path(eid) if was_attached else None
+        old_place = (self._tree.parent(eid), self._tree.name(eid))
         deletion = self._deletion(eid) if was_attached and not will_be_attached else None
         if drop:
             self._tree.attach(eid, directory, name)
@@ -123,7 +152,9 @@ class Ledger:
         self._note(eid, wire.MASK_PLACE, len(name))
         if deletion is not None:
             self._changes.append(deletion)
-        elif was_attached:
+        elif old_path is not None:
+            if self._witness is not None:
+                self._witness.renamed(self._tree, eid, old_place, old_path)
             self._tell("renamed", eid, wire.MASK_PLACE, old_path=old_path)
         elif will_be_attached:
             self._tell_created(eid)
@@ -147,6 +178,8 @@ class Ledger:
         self._masks[eid] = self._masks.get(eid, 0) | mask
 
     def _tell_created(self, eid: int) -> None:
+        if self._witness is not None:
+            self._witness.created(self._tree, eid)
         self._tell("created", eid, wire.MASK_ALL, growth=self._tree.row(eid).size)
 
     def _tell(self, kind: str, eid: int, mask: int, *, growth: int = 0, old_path: bytes | None = None) -> None:
@@ -157,6 +190,8 @@ class Ledger:
         self._changes.append(Change(kind, path, old_path, kind_of(row.mode), row.size, delta, growth))
 
     def _deletion(self, eid: int) -> Change:
+        if self._witness is not None:
+            self._witness.deleted(self._tree, eid)
         row = self._tree.row(eid)
         records = Records()
         records.delete(eid)

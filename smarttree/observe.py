@@ -119,6 +119,7 @@ class Observer:
         self.later.whole |= window.whole & window.waiting.keys()
         if self.later:
             self.later.moved, self.later.written = hints.moved, hints.written
+            self.later.closed, self.later.arrived = hints.closed, hints.arrived
 
     def _settle(self, window: _Window) -> None:
         """Look, match and list until nothing that can be reached is left. `waiting` keeps what can't."""

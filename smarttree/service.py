@@ -22,7 +22,7 @@ from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk
 from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
-from smarttree.ledger import Ledger, cut_batches
+from smarttree.ledger import Ledger, Witness, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
 from smarttree.order import order
@@ -63,7 +63,14 @@ class Service:
     `state` is `scanning`, `ready` or `failed`; then `failure` says why. `log` and `activity` can be used once ready.
     """
 
-    def __init__(self, config: ServiceConfig, *, watcher: Watcher | None = None, reader: Disk | None = None) -> None:
+    def __init__(
+        self,
+        config: ServiceConfig,
+        *,
+        watcher: Watcher | None = None,
+        reader: Disk | None = None,
+        witness: Witness | None = None,
+    ) -> None:
         self.config = config
         self.state = "scanning"
         self.failure: SmarttreeError | None = None
@@ -71,7 +78,8 @@ class Service:
         self.activity = Activity(config.roots)
         self._epoch = secrets.randbits(64)
         self._tree = Tree()
-        self._ledger = Ledger(self._tree)
+        self._ledger = Ledger(self._tree, witness)
+        self._witness = witness
         self._watcher = watcher
         self._disk = reader or disk.choose()
         self._observer: Observer | None = None
@@ -164,7 +172,10 @@ class Service:
         except InterruptedError:
             self._fail(NotReady("the server is stopping"))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
-            self._fail(self._explain(error))
+            failure = self._explain(error)
+            if failure is not error:
+                failure.__cause__ = error
+            self._fail(failure)
         finally:
             self._drop_syncs()
 
@@ -246,6 +257,8 @@ class Service:
             if attempt == ROUNDS_MAX:
                 logger.warning("what changes can't be followed: reading everything anew")
                 hints.overflow = True
+            if self._witness is not None:
+                self._witness.hear(hints)
             again, appended = self._reconcile(hints)
             committed |= appended
             if not again and not (barrier and self._observer.later):
@@ -253,6 +266,8 @@ class Service:
             if self._observer.later:  # what moves while it is looked for is given the time to come to rest
                 self._stopping.wait(min(attempt, 20) / 1000)
             hints = watcher.drain(barrier=False)
+        if self._witness is not None:
+            self._witness.settle(self._tree, bool(self._observer.missing), self._observer.later)
         return committed
 
     def _reconcile(self, hints: Hints) -> tuple[bool, bool]:

@@ -23,13 +23,16 @@ class Hints:
 
     `names` has, for each directory's id, the names to look at (none: only the directory itself). `moved` are places
     from which the kernel says something was moved away (evidence for a rename, with the inode); `written` those whose
-    content it says was written. `whole`: directories to read anew with everything below. `overflow`: hints were lost,
-    read everything anew.
+    content it says was written. `closed` are those that someone who could write has closed, and `arrived` those that a
+    rename brought there: nothing is decided by these two, they are for whoever tells such things. `whole`: directories
+    to read anew with everything below. `overflow`: hints were lost, read everything anew.
     """
 
     names: dict[int, set[bytes]] = field(default_factory=dict)
     moved: set[Place] = field(default_factory=set)
     written: set[Place] = field(default_factory=set)
+    closed: set[Place] = field(default_factory=set)
+    arrived: set[Place] = field(default_factory=set)
     whole: set[int] = field(default_factory=set)
     overflow: bool = False
 
@@ -44,7 +47,7 @@ class Hints:
         """What was heard of the directory `old` was of `new`: say it of both."""
         if old in self.names:
             self.names.setdefault(new, set()).update(self.names[old])
-            for places in (self.moved, self.written):
+            for places in (self.moved, self.written, self.closed, self.arrived):
                 places.update([(new, name) for name in self.names[old] if (old, name) in places])
 
     def merge(self, other: Hints) -> None:
@@ -53,6 +56,8 @@ class Hints:
             self.names.setdefault(directory, set()).update(names)
         self.moved |= other.moved
         self.written |= other.written
+        self.closed |= other.closed
+        self.arrived |= other.arrived
         self.whole |= other.whole
         self.overflow |= other.overflow
 

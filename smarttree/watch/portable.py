@@ -33,10 +33,12 @@ class PortableWatcher(FileSystemEventHandler):
 
     def __init__(self, roots: Sequence[bytes]) -> None:
         self._roots = roots
-        self._lock = threading.Lock()  # guards the four below
+        self._lock = threading.Lock()  # guards the six below
         self._touched: set[bytes] = set()
         self._moved: set[bytes] = set()
         self._written: set[bytes] = set()
+        self._finished: set[bytes] = set()  # closed by who could write
+        self._arrived: set[bytes] = set()
         self._again: set[bytes] = set()  # new directories that were read once more when the timer had run
         self._timers: set[threading.Timer] = set()
         self._closed = False
@@ -57,6 +59,9 @@ class PortableWatcher(FileSystemEventHandler):
             self._touched.update(paths)
             if event.event_type == "moved":
                 self._moved.add(paths[0])
+                self._arrived.add(paths[-1])
+            if event.event_type == "closed":
+                self._finished.add(paths[0])
             if event.event_type in ("modified", "closed") and not event.is_directory:
                 self._written.add(paths[0])
         if event.is_directory and event.event_type in ("created", "moved"):
@@ -92,16 +97,22 @@ class PortableWatcher(FileSystemEventHandler):
             touched, self._touched = self._touched, set()
             moved, self._moved = self._moved, set()
             written, self._written = self._written, set()
+            finished, self._finished = self._finished, set()
+            arrived, self._arrived = self._arrived, set()
             again, self._again = self._again, set()
         hints = Hints(overflow=barrier)
         for path in touched:
             place = self._place(path)
             if place is not None:
                 hints.add(*place)
-                if path in moved:
-                    hints.moved.add(place)
-                if path in written:
-                    hints.written.add(place)
+                for paths, places in (
+                    (moved, hints.moved),
+                    (written, hints.written),
+                    (finished, hints.closed),
+                    (arrived, hints.arrived),
+                ):
+                    if path in paths:
+                        places.add(place)
             elif (root := self._tree.resolve(path)) != NO_ID:
                 hints.names.setdefault(root, set())
         hints.whole.update(eid for path in again if self._tree.has_directory(eid := self._tree.resolve(path)))
