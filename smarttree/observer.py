@@ -71,7 +71,7 @@ class _Mark:
 
 
 class _Queue(EventQueue):
-    """watchdog's queue, in which marks may stand. The dispatcher asks for an event when it is done with the one before."""
+    """watchdog's queue, in which marks may stand. Its dispatcher asks for an event when the one before is handled."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         while isinstance(item := super().get(block, timeout), _Mark):

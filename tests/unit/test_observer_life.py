@@ -1,0 +1,302 @@
+"""The Observer as a program lives with it: nothing is lost in storms and after lost hints, and its ends are seen."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from watchdog.events import FileCreatedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
+
+from smarttree import watch
+from smarttree.observer import Observer
+from smarttree.watch.linux import IN_Q_OVERFLOW, InotifyWatcher
+from tests.follower import Follower, Recorder, look
+from tests.running import DEADLINE_S, churn, top
+
+__all__ = ["top"]
+
+Watch = Callable[..., Observer]
+
+
+@pytest.fixture
+def observe() -> Iterator[Watch]:
+    """Begins to watch a path, with a handler."""
+    begun: list[Observer] = []
+
+    def begin(handler: FileSystemEventHandler, path: Path | str | bytes, **how: object) -> Observer:
+        observer = Observer()
+        observer.schedule(handler, path, **{"recursive": True, **how})  # type: ignore[arg-type]
+        observer.start()
+        begun.append(observer)
+        return observer
+
+    yield begin
+    for observer in begun:
+        observer.stop()
+        observer.join()
+
+
+# ---------------------------------------------------------------- nothing is lost
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_who_follows_the_events_holds_the_disk(seed: int, top: Path, observe: Watch) -> None:
+    follower, rng = Follower(top), Random(seed)
+    observer = observe(follower, top)
+    for _ in range(30):
+        churn(top, rng, rng.choice([1, 5, 100]))
+        observer.flush(DEADLINE_S)
+        assert follower.wrong == []
+        assert follower.held == look(str(top))
+
+
+def test_one_level_alone(top: Path, observe: Watch) -> None:
+    follower, rng = Follower(top), Random(9)
+    follower.held = look(str(top), recursive=False)
+    observer = observe(follower, top, recursive=False)
+    for _ in range(30):
+        churn(top, rng, 20)
+        observer.flush(DEADLINE_S)
+        assert follower.wrong == []
+        assert follower.held == look(str(top), recursive=False)
+
+
+class Deaf(InotifyWatcher):
+    """Hears only that something was lost."""
+
+    def _hear(self, wd: int, mask: int, name: bytes) -> None:
+        super()._hear(-1, IN_Q_OVERFLOW, b"")
+
+
+def test_lost_hints_lose_no_event(top: Path, observe: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "choose", lambda roots: Deaf())
+    follower, rng = Follower(top), Random(5)
+    observer = observe(follower, top)
+    for _ in range(30):
+        churn(top, rng, 20)
+        observer.flush(DEADLINE_S)
+        assert follower.wrong == []
+        assert follower.held == look(str(top))
+
+
+def test_a_burst_and_writes_in_renamed_directories(top: Path, observe: Watch) -> None:
+    """20,000 files made and renamed, then their directories, which are then written in: watchdog's queue overflows, or
+    it reports old paths.
+    """
+    follower = Follower(top)
+    observer = observe(follower, top)
+    for number in range(200):
+        directory = top / f"d{number}"
+        directory.mkdir()
+        for name in range(100):
+            (directory / f"f{name}").write_text("1")
+            (directory / f"f{name}").rename(directory / f"g{name}")
+    for number in range(200):
+        (top / f"d{number}").rename(top / f"e{number}")
+        for name in range(0, 100, 10):
+            (top / f"e{number}" / f"g{name}").write_text("22")
+        (top / f"e{number}").rename(top / f"e{number // 2 * 2}" / "in" if number % 2 else top / f"h{number}")
+        if not number % 2:
+            (top / f"h{number}").rename(top / f"e{number}")
+    observer.flush(6 * DEADLINE_S)
+    assert follower.wrong == []
+    assert follower.held == look(str(top))
+
+
+def test_an_atomic_save_in_one_window_is_told_as_closed(top: Path, observe: Watch) -> None:
+    """Who waits for Closed, or for a Moved onto the name, gets one of them, however fast it went."""
+    recorder = Recorder(top)
+    observer = observe(recorder, top)
+    for number in range(50):
+        (top / "tmp").write_text(str(number))
+        (top / "tmp").rename(top / "a")
+    observer.flush(DEADLINE_S)
+    last = [it for it in recorder.told() if it in (("FileClosed", "a", ""), ("FileMoved", "tmp", "a"))][-1]
+    after = recorder.told()[recorder.told().index(last) :]
+    assert ("FileModified", "tmp", "") not in after
+    assert (top / "a").read_text() == "49"
+
+
+def test_a_write_and_a_rename_in_one_window_are_both_told(top: Path, observe: Watch) -> None:
+    recorder = Recorder(top)
+    observer = observe(recorder, top)
+    names = ["a", "c"]
+    for number in range(30):
+        old, new = names[number % 2], names[(number + 1) % 2]
+        (top / old).write_text(str(number))
+        (top / old).rename(top / new)
+        observer.flush(DEADLINE_S)
+        told = recorder.told()
+        assert ("FileMoved", old, new) in told
+        assert {("FileModified", old, ""), ("FileModified", new, "")} & set(told)
+        recorder.events.clear()
+
+
+# ---------------------------------------------------------------- watches
+
+
+def test_events_name_paths_as_they_were_given(
+    top: Path, tmp_path: Path, observe: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(top)
+    monkeypatch.chdir(tmp_path)
+    for shown in ("top", "./top/", str(tmp_path / "link")):
+        recorder = Recorder(top)
+        observer = observe(recorder, shown)
+        (top / "d" / "n").touch()
+        observer.flush(DEADLINE_S)
+        (top / "d" / "n").unlink()
+        observer.flush(DEADLINE_S)
+        paths = {event.src_path for event in recorder.events if event.event_type in ("created", "deleted")}
+        assert paths == {os.path.join(shown, "d/n")}
+
+
+def test_bytes_give_bytes(top: Path, observe: Watch) -> None:
+    recorder = Recorder(top)
+    observer = observe(recorder, os.fsencode(top))
+    (top / "n").touch()
+    observer.flush(DEADLINE_S)
+    assert recorder.events[0] == FileCreatedEvent(os.fsencode(top / "n"))
+
+
+def test_a_single_file(top: Path, observe: Watch) -> None:
+    recorder = Recorder(top)
+    observer = observe(recorder, top / "a")
+    (top / "b").write_text("x")
+    (top / "a").write_text("x")
+    observer.flush(DEADLINE_S)
+    (top / "a").rename(top / "c")
+    observer.flush(DEADLINE_S)
+    assert set(recorder.told()) == {("FileModified", "a", ""), ("FileClosed", "a", ""), ("FileMoved", "a", "c")}
+
+
+def test_the_filter_is_kept(top: Path, observe: Watch) -> None:
+    recorder = Recorder(top)
+    observer = observe(recorder, top, event_filter=[FileCreatedEvent, FileMovedEvent])
+    (top / "n").write_text("n")
+    observer.flush(DEADLINE_S)
+    (top / "n").rename(top / "m")
+    observer.flush(DEADLINE_S)
+    expected = [FileCreatedEvent(str(top / "n")), FileMovedEvent(str(top / "n"), str(top / "m"))]
+    assert recorder.events == expected
+
+
+def test_watches_come_and_go_while_it_runs(top: Path, observe: Watch) -> None:
+    first, second = Recorder(top), Recorder(top)
+    observer = observe(first, top / "d")
+    watch_of_e = observer.schedule(second, str(top / "e"), recursive=True)
+    (top / "e" / "n").mkdir()
+    observer.flush(DEADLINE_S)
+    assert ("DirCreated", "e/n", "") in second.told()
+    observer.unschedule(watch_of_e)
+    count = len(second.events)
+    (top / "e" / "m").mkdir()
+    (top / "d" / "m").mkdir()
+    observer.flush(DEADLINE_S)
+    assert len(second.events) == count
+    assert first.told()[0] == ("DirCreated", "d/m", "")
+
+
+class Unscheduler(FileSystemEventHandler):
+    """Ends its own observer's watches from within."""
+
+    def __init__(self) -> None:
+        self.observer: Observer | None = None
+
+    def on_created(self, event: FileSystemEvent) -> None:
+        assert self.observer is not None
+        self.observer.unschedule_all()
+
+
+def test_a_handler_may_end_its_watch(top: Path, observe: Watch) -> None:
+    handler = Unscheduler()
+    handler.observer = observe(handler, top)
+    emitter = next(iter(handler.observer.emitters))
+    (top / "n").touch()
+    emitter.join(DEADLINE_S)
+    assert not emitter.is_alive()
+    assert handler.observer.is_alive()
+
+
+def test_links_are_not_followed_and_it_is_said(top: Path) -> None:
+    with pytest.raises(ValueError, match="not followed"):
+        Observer().schedule(Recorder(top), str(top), follow_symlink=True)
+
+
+# ---------------------------------------------------------------- the root, and failures
+
+
+def test_a_root_that_ends_and_comes_back(top: Path, observe: Watch) -> None:
+    recorder, follower = Recorder(top), Follower(top)
+    observer = observe(recorder, top)
+    observer.add_handler_for_watch(follower, next(iter(observer.emitters)).watch)
+    shutil.rmtree(top)
+    observer.flush(DEADLINE_S)
+    assert recorder.told()[-1] == ("DirDeleted", ".", "")
+    recorder.events.clear()
+    top.mkdir()
+    (top / "n").write_text("n")
+    observer.flush(DEADLINE_S)
+    assert recorder.told()[:2] == [("DirCreated", ".", ""), ("FileCreated", "n", "")]
+    (top / "n").write_text("nn")
+    observer.flush(DEADLINE_S)
+    assert follower.wrong == []
+    assert follower.held == look(str(top))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("nothing", FileNotFoundError), ("top/pipe", NotADirectoryError)])
+def test_start_says_what_is_wrong(name: str, kind: type[OSError], top: Path, tmp_path: Path) -> None:
+    os.mkfifo(top / "pipe")
+    observer = Observer()
+    observer.schedule(Recorder(top), str(tmp_path / name), recursive=True)
+    with pytest.raises(kind):
+        observer.start()
+
+
+class Limited(InotifyWatcher):
+    """No more watches are to be had, once `full`."""
+
+    full = False
+
+    def bind(self, watches: object) -> list[tuple[int, int]]:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().bind(watches)  # type: ignore[arg-type]
+
+
+def test_start_raises_at_the_limit_of_watches(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher = Limited()
+    watcher.full = True
+    monkeypatch.setattr(watch, "choose", lambda roots: watcher)
+    observer = Observer()
+    observer.schedule(Recorder(top), str(top), recursive=True)
+    with pytest.raises(OSError, match="max_user_watches") as caught:
+        observer.start()
+    assert caught.value.errno == errno.ENOSPC
+    assert not observer.is_alive()
+
+
+def test_a_failure_ends_the_observer_after_what_was_found(
+    top: Path, observe: Watch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watcher, recorder = Limited(), Recorder(top)
+    monkeypatch.setattr(watch, "choose", lambda roots: watcher)
+    observer = observe(recorder, top)
+    (top / "n").touch()
+    observer.flush(DEADLINE_S)
+    watcher.full = True
+    with caplog.at_level(logging.ERROR):
+        (top / "m").mkdir()
+        observer.join(DEADLINE_S)
+    assert not observer.is_alive()
+    assert observer.failure is not None
+    assert observer.failure.errno == errno.ENOSPC
+    assert "the observer ends" in caplog.text
+    assert ("FileCreated", "n", "") in recorder.told()
+    assert observer.emitters == set()
