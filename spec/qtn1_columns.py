@@ -83,16 +83,18 @@ class Reader:
             self.fail("size-padding")
         self.held = 0
 
-    def columns(self, count: int, max_size: int = MAX_COLUMN) -> Sequence[Reader]:
-        return [self.column(max_size) for _ in range(count)]
+    def columns(self, count: int, max_size: int = MAX_COLUMN, useful: int = MAX_BODY) -> Sequence[Reader]:
+        return [self.column(max_size, useful) for _ in range(count)]
 
     def skip_column(self, max_size: int = MAX_COLUMN) -> tuple[int, bytes]:
         raw_size = self.varint(limit=max_size, code="column-too-large")
         return raw_size, self.raw(self.varint(limit=raw_size, code="column-size"))
 
-    def column(self, max_size: int = MAX_COLUMN) -> Reader:
+    def column(self, max_size: int = MAX_COLUMN, useful: int = MAX_BODY) -> Reader:
         raw_size, stored = self.skip_column(max_size)
         at = self.at - len(stored)
+        if raw_size > useful:  # than could be read of it: not unpacked to find that out
+            raise QtnError("bytes-left-over", at)
         if len(stored) == raw_size:
             return Reader(self.data, at, self.at)
         try:
@@ -161,7 +163,7 @@ class Writer:
     def end_bits(self) -> None:
         self.bits(-self.held % 8)
 
-    def columns(self, count: int, _: int = 0) -> Sequence[Writer]:
+    def columns(self, count: int, _: int = 0, useful: int = 0) -> Sequence[Writer]:
         return [Writer(uncompressed=self.uncompressed) for _ in range(count)]
 
     def close(self, columns: Iterable[Reader | Writer]) -> None:
@@ -169,7 +171,7 @@ class Writer:
             stored = raw = bytes(column.data)
             if column is not self:
                 if len(raw) >= 24 and not self.uncompressed:
-                    stored = min(zstandard.ZstdCompressor(level=3).compress(raw), raw, key=len)
+                    stored = min(raw, zstandard.ZstdCompressor(level=3).compress(raw), key=len)  # the first of equals
                 self.varint(len(raw)), self.varint(len(stored)), self.raw(len(stored), stored)
 
     def sealed(self, check_size: int) -> bytes:

@@ -207,7 +207,7 @@ class Record:
 def tell_records(c: Coder, records: list[Record], *, sized: bool, limit: int = MAX_ENTRIES) -> list[Record]:
     """Reads the body, or writes that of `records`, which are in the order of their ids."""
     count = c.varint(len(records), min(limit, MAX_ENTRIES), "too-many-records")
-    columns = c.columns(10, MAX_BODY) if sized else [c] * 10
+    columns = c.columns(10, MAX_BODY, count * (MAX_PATH + 1)) if sized else [c] * 10
     ids, masks, parents, prefixes, suffixes, modes, widths, bits, table, times = columns
     if c.reading:
         if count > masks.left():  # a record takes a byte of it or, bare, of what is left
@@ -229,12 +229,12 @@ def tell_records(c: Coder, records: list[Record], *, sized: bool, limit: int = M
     _sizes(widths, bits, [x for x in records if x.mask & SIZE])
     if timed := [x for x in records if x.mask & MTIME]:
         _times(table, times, timed)
-    c.close(columns)
+    c.close([*columns, c])
     return records
 
 
 def _places(parents: Coder, prefixes: Coder, suffixes: Coder, placed: list[Record]) -> None:
-    parent, name = 0, b""
+    parent, name, all_bytes = 0, b"", 0
     for x in placed:
         x.parent = parent = parent + parents.zigzag(x.parent - parent)
         if not 0 <= parent <= MAX_ID:
@@ -245,5 +245,10 @@ def _places(parents: Coder, prefixes: Coder, suffixes: Coder, placed: list[Recor
         if same > len(name):
             prefixes.fail("name-prefix")
         x.name = name = name[:same] + suffixes.to_nul(x.name[same:])
+        if len(name) > MAX_PATH and not x.parent:
+            suffixes.fail("path-too-long")
         if not (is_name(name) if x.parent else is_path(name)):
             suffixes.fail("name")
+        all_bytes += len(name)
+        if all_bytes > MAX_BODY:
+            suffixes.fail("column-too-large")

@@ -40,8 +40,11 @@ class Manifest(Header):
 
 def address(group: bytes) -> int:
     """The address of a group, given as it stands in a snapshot."""
-    r, raw = Reader(group, 0, len(group)), Writer()
+    r, raw, count = Reader(group, 0, len(group)), Writer(), 0
     while r.left():
+        count += 1
+        if count > max(GROUPS):
+            r.fail("bytes-left-over")
         column = r.column()
         raw.varint(column.left())
         raw.raw(0, column.raw(column.left()))

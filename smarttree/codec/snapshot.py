@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def decode_snapshot(data: bytes, pool: Executor | None = None, *, max_entries: i
     Memory: the largest chunk unpacked, and 46 bytes an entry with its name. Raises QtnError.
     """
     head, chunks, reading = _open(data, max_entries)
-    pieces = spread(pool, _piece, _numbered(head, chunks), lambda numbered: numbered[0].entries)
+    pieces = spread(pool, _piece, _numbered(head, chunks))
     entries = pieces[0] if len(pieces) == 1 else Entries.of(pieces)
     try:
         digest = entries.finish(head.top, head.children)
@@ -95,7 +96,7 @@ def decode_below(data: bytes, path: bytes, *, max_entries: int = wire.ENTRIES_MA
     """One directory of a snapshot, `path` relative to its top, without unpacking the chunks that have no part in it.
 
     Its digest is computed, and not checked: the document has only the whole tree's. Raises QtnError; PathError for a
-    path that does not lead to a directory.
+    path that does not lead to a directory, or to one with a longer path than the format has.
     """
     head, chunks, reading = _open(data, max_entries)
     try:
@@ -153,6 +154,7 @@ class _Descent:
 
     def __init__(self, head: Header, chunks: list[_Chunk]) -> None:
         self._head, self._chunks = head, chunks
+        self._starts = [chunk.start for chunk in chunks]
         self._pieces: dict[int, Entries] = {}
         self._numbered = _numbered(head, chunks)
 
@@ -165,8 +167,11 @@ class _Descent:
             children = int(piece.column("children")[at])
             total = children + int(piece.column("below")[at])
             mode, mtime_ns = int(piece.column("mode")[at]), int(piece.column("mtime_ns")[at])
+            below = head.path.rstrip(b"/") + b"/" + name
+            if len(below) >= wire.PATH_MAX_BYTES:
+                raise PathError("a path of 65,536 bytes or more leads to no directory")
             head = head._replace(
-                top=int(piece.column("id")[at]), path=head.path.rstrip(b"/") + b"/" + name, mode=mode, mtime_ns=mtime_ns
+                top=int(piece.column("id")[at]), path=below, mode=mode, mtime_ns=mtime_ns
             )  # fmt: skip
         entries = Entries()
         for piece, start, stop in self._rows(first, total):
@@ -200,7 +205,7 @@ class _Descent:
 
     def _at(self, row: int) -> tuple[Entries, int]:
         """The piece that a row is in, and its row there."""
-        index = next(i for i, chunk in enumerate(self._chunks) if row < chunk.start + chunk.entries)
+        index = bisect_right(self._starts, row) - 1
         if index not in self._pieces:
             self._pieces[index] = _piece(self._numbered[index])
         return self._pieces[index], row - self._chunks[index].start

@@ -147,6 +147,7 @@ func (b *body) names() error {
 	}
 	return b.read(func(c *cursor) error {
 		var name []byte
+		all := 0
 		for i, record := range placed {
 			if prefixes[i] > uint64(len(name)) {
 				return &Error{codeNamePrefix, prefixEnds[i]}
@@ -156,8 +157,14 @@ func (b *body) names() error {
 				return err
 			}
 			name = append(name[:prefixes[i]], suffix...)
-			if code := placedName(record.Parent, name); code != "" {
-				return c.fail(code)
+			if record.Parent == 0 && len(name) > maxPath {
+				return c.fail(codePathTooLong)
+			}
+			if !validPlacedName(record.Parent, name) {
+				return c.fail(codeName)
+			}
+			if all += len(name); all > maxBodyColumn {
+				return c.fail(codeColumnTooLarge)
 			}
 			record.Name = string(name)
 		}
@@ -165,17 +172,12 @@ func (b *body) names() error {
 	})
 }
 
-// placedName is the code of what is wrong with a record's name, if anything is.
-func placedName(parent uint32, name []byte) string {
-	switch {
-	case parent != 0 && !validName(name):
-		return codeName
-	case parent == 0 && len(name) > maxPath:
-		return codePathTooLong
-	case parent == 0 && !validPath(string(name)):
-		return codeName
+// validPlacedName says whether a record can have the name: a root's is a path.
+func validPlacedName(parent uint32, name []byte) bool {
+	if parent == 0 {
+		return validPath(string(name))
 	}
-	return ""
+	return validName(name)
 }
 
 func (b *body) modes() error {

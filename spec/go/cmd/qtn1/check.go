@@ -74,31 +74,17 @@ var extensions = map[qtn1.Kind]string{
 }
 
 func checkSnapshot(stem string) error {
-	for _, file := range []string{stem + ".qtn", stem + ".raw.qtn"} {
-		if err := says(file, stem+".json"); err != nil {
-			return err
-		}
+	if err := says(stem+".qtn", stem+".json"); err != nil || !exists(stem+".raw.qtn") { // large ones are not kept raw
+		return err
 	}
-	return nil
+	return says(stem+".raw.qtn", stem+".json")
 }
 
 func checkManifest(stem string) error {
 	if err := says(stem+".qtn", stem+".json"); err != nil {
 		return err
 	}
-	manifest, err := os.ReadFile(stem + ".qtn")
-	if err != nil {
-		return err
-	}
-	snapshot, err := os.ReadFile(filepath.Join(filepath.Dir(stem), "..", "snapshot", filepath.Base(stem)+".qtn"))
-	if err != nil {
-		return err
-	}
-	tells, err := qtn1.Tells(manifest, snapshot, qtn1.Options{})
-	if err == nil && !tells {
-		err = errors.New("the groups it names do not make the snapshot")
-	}
-	return err
+	return assemble(stem+".qtn", filepath.Join(filepath.Dir(stem), "..", "snapshot", filepath.Base(stem)+".qtn"))
 }
 
 func checkBatch(stem string) error {
@@ -170,21 +156,49 @@ func checkInvalidText(file string) error {
 	return refusedWith(err, file)
 }
 
-// checkInvalid decodes a document with a defect; beside a snapshot before it, it is right, and must not be applied.
+// checkInvalid decodes a document with a defect. Beside a snapshot before it, it is right, and can't be applied; and a
+// manifest beside a snapshot is right, as that is, but does not name its groups.
 func checkInvalid(stem string, kind qtn1.Kind, extension string) error {
 	doc, err := os.ReadFile(stem + extension)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(stem + ".before.qtn"); err != nil {
-		_, err := tell(kind, doc)
-		return refusedWith(err, stem)
+	_, err = tell(kind, doc)
+	manifest, snapshot := stem+extensions[qtn1.KindManifest], stem+extensions[qtn1.KindSnapshot]
+	switch {
+	case exists(manifest) && exists(snapshot):
+		if err == nil && kind == qtn1.KindManifest {
+			return refusedWith(assemble(manifest, snapshot), stem)
+		}
+		return err
+	case exists(stem + ".before.qtn"):
+		if err == nil {
+			_, err = applyFiles(stem+".before.qtn", stem+extension)
+		}
 	}
-	if _, err := tell(kind, doc); err != nil {
+	return refusedWith(err, stem)
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// assemble makes a snapshot of a manifest and of its groups, which are those of the snapshot it is made from.
+func assemble(manifest, snapshot string) error {
+	told, err := os.ReadFile(manifest)
+	if err != nil {
 		return err
 	}
-	_, err = applyFiles(stem+".before.qtn", stem+extension)
-	return refusedWith(err, stem)
+	whole, err := os.ReadFile(snapshot)
+	if err != nil {
+		return err
+	}
+	same, err := qtn1.Tells(told, whole, qtn1.Options{})
+	if err == nil && !same {
+		err = errors.New("the groups it names do not make the snapshot")
+	}
+	return err
 }
 
 // refusedWith compares an error with the code that the file's name begins with.
