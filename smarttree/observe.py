@@ -21,6 +21,7 @@ from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Place, Watcher
 from smarttree.wire import DEPTH_MAX
 
+PATIENCE = 4  # windows in a row in which what moves on and on is left where it was, before it is told as it looks
 _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -48,6 +49,7 @@ class Observer:
         self.problems = Problems(tree)
         self.missing: set[int] = set()  # roots that can't be opened now
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
+        self._patience = PATIENCE
 
     # --- the first scan ---------------------------------------------------------------------------------------------
 
@@ -88,6 +90,8 @@ class Observer:
         self.later = Hints()
         with self._watcher.placing():
             self._settle(window)
+            if found.is_short():
+                self._hear_on(found)
             self._postpone(window, hints)
             plan = found.plan()
             self._links.learn(plan)
@@ -95,6 +99,13 @@ class Observer:
             self._bind(found)
             self._note_problems(found)
         return bool(found.watches)
+
+    def _hear_on(self, found: Reconciliation) -> None:
+        """What is gone may have been moved away while we looked, without the kernel's word of it in the hints."""
+        moving = found.learn(self._watcher.leaving()) if self._patience else []
+        self._patience = self._patience - 1 if moving else PATIENCE
+        for place in moving:
+            self.later.add(*place)
 
     def _bind(self, found: Reconciliation) -> None:
         """Give the watches their ids.

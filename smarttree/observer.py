@@ -33,12 +33,18 @@ import errno
 import logging
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    FileClosedNoWriteEvent,
+    FileOpenedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers.api import (
     DEFAULT_EMITTER_TIMEOUT,
     DEFAULT_OBSERVER_TIMEOUT,
@@ -55,6 +61,7 @@ from smarttree.disk.shallow import ShallowDisk
 from smarttree.errors import SmarttreeError
 from smarttree.service import Service
 from smarttree.translate import Translator
+from smarttree.watch import AUTO
 
 __all__ = ["BATCH_MS", "Emitter", "Observer"]
 
@@ -91,10 +98,11 @@ class Emitter(EventEmitter):
         *,
         timeout: float = DEFAULT_EMITTER_TIMEOUT,
         event_filter: list[type[FileSystemEvent]] | None = None,
+        watcher: str = AUTO,
         on_failure: Callable[[OSError], None] = lambda failure: None,
     ) -> None:
         super().__init__(event_queue, watch, timeout=timeout, event_filter=event_filter)
-        self._on_failure = on_failure
+        self._watcher, self._on_failure = watcher, on_failure
         self._told: queue.SimpleQueue[list[FileSystemEvent] | _Mark | None] = queue.SimpleQueue()
         self._service: Service | None = None
 
@@ -103,7 +111,9 @@ class Emitter(EventEmitter):
         root = os.path.realpath(os.fsencode(self.watch.path))
         os.close(os.open(root, os.O_RDONLY | os.O_DIRECTORY))  # says most plainly what is wrong with a path
         self._service = service = Service(
-            ServiceConfig(roots=(root,), batch_ms=BATCH_MS, retention_bytes=0),
+            ServiceConfig(
+                roots=(root,), batch_ms=BATCH_MS, retention_bytes=0, vcs_settle_ms=0, watcher=self._choose_watcher()
+            ),
             reader=None if self.watch.is_recursive else ShallowDisk(disk.choose()),
             witness=Translator(root, self.watch.path, self._told.put),
         )
@@ -117,6 +127,11 @@ class Emitter(EventEmitter):
         if service.failure is not None:
             service.stop()
             raise _as_os_error(service.failure) from service.failure
+
+    def _choose_watcher(self) -> str:
+        """One directory alone needs one watch, and fanotify would hear of a whole file system for it."""
+        alone = self._watcher == AUTO and not self.watch.is_recursive and sys.platform == "linux"
+        return "inotify" if alone else self._watcher
 
     def _notice(self) -> None:
         """Runs in the engine's thread."""
@@ -158,8 +173,9 @@ class Observer(BaseObserver):
     is logged, what was found before is still handled, and the observer ends: `is_alive()` is False, `failure` says why.
     """
 
-    def __init__(self, *, timeout: float = DEFAULT_OBSERVER_TIMEOUT) -> None:
-        super().__init__(Emitter, timeout=timeout, on_failure=self._fail)
+    def __init__(self, *, timeout: float = DEFAULT_OBSERVER_TIMEOUT, watcher: str = AUTO) -> None:
+        """`watcher`: a name in `smarttree.watch.NAMES`, where one is to be forced."""
+        super().__init__(Emitter, timeout=timeout, watcher=watcher, on_failure=self._fail)
         self._event_queue = _Queue()
         self.failure: OSError | None = None
 
@@ -175,6 +191,8 @@ class Observer(BaseObserver):
         """As watchdog's. Raises ValueError for `follow_symlink`: an entry has one path here."""
         if follow_symlink:
             raise ValueError("symbolic links are not followed; schedule what they point to as well")
+        for kind in {*(event_filter or ())} & {FileOpenedEvent, FileClosedNoWriteEvent}:
+            logger.warning("%s is asked for on %s, and is never sent", kind.__name__, path)
         return super().schedule(event_handler, path, recursive=recursive, event_filter=event_filter)
 
     def flush(self, timeout: float = FLUSH_S) -> None:

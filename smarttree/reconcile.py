@@ -53,6 +53,7 @@ class Reconciliation:
         self._seen: set[Place] = set()
         self._gone: dict[int, Identity] = {}  # ids whose place holds something else now, not yet found elsewhere
         self._gone_by: dict[Identity, list[int]] = {}
+        self._proven: set[int] = set()  # ids that were moved away, as is known by now
         self._leavers = dict(self._directories_at(moved))
         self._arrivals: dict[Place, Row] = {}  # what is at a place where the Tree has something else, or nothing ...
         self._new_dirs: dict[Place, Row] = {}  # ... and the same for directories
@@ -155,8 +156,8 @@ class Reconciliation:
         """An entry that is gone from its place and may be what has appeared elsewhere."""
         for known in self._gone_by.get(identity, ()):
             # Without a birth time an inode proves nothing: it is another file's as soon as this one has ended.
-            proven = (self._lost and identity[1] != 0) or self._place_in_tree(known) in self._moved
-            if known in self._gone and proven:
+            proven = (self._lost and identity[1] != 0) or known in self._proven
+            if known in self._gone and (proven or self._place_in_tree(known) in self._moved):
                 del self._gone[known]
                 return known
         known = self._leavers.get(identity, NO_ID)
@@ -183,6 +184,43 @@ class Reconciliation:
         before = self._tree.row(known)
         if before[:5] != row[:5]:
             self._plan.updates[known] = Update(row, False)
+
+    def is_short(self) -> bool:
+        """Whether something known is gone, and was not found elsewhere so far."""
+        return bool(self._gone)
+
+    def learn(self, leaving: Collection[Place]) -> list[Place]:
+        """While we looked, something was moved away from these places; the hints of that are still to come.
+
+        What was gone from one of them has its proof now if its new place was seen. If not, it is as if nobody had
+        looked: the hints to come lead to both. What had been moved to one of them, and on from there, can't be found
+        either: the places from which it came are returned, and must be looked at again together with those hints.
+        """
+        arrived = {row.identity for row in self._arrivals.values()}
+        created = {row.identity: place for place, row in self._plan.creates.values()}
+        taken = {*created.values(), *self._plan.moves.values(), *self._new_dirs}
+        moved_on = False
+        for place in leaving:
+            known = self._tree.child(*place) if self._tree.has_directory(place[0]) else NO_ID
+            if place not in self._seen or place in taken or (known != NO_ID and known not in self._gone):
+                continue
+            moved_on |= place not in self._arrivals
+            if known == NO_ID or self._gone[known] in created:
+                continue
+            if self._gone[known] in arrived:
+                self._proven.add(known)
+            elif place not in self._arrivals or self._arrivals[place].identity not in self._gone_by:
+                del self._gone[known]
+                self._arrivals.pop(place, None)
+        return list(self._put_off(arrived | created.keys())) if moved_on else []
+
+    def _put_off(self, found: Collection[Identity]) -> Iterator[Place]:
+        """Where something is gone from that the kernel says was moved, and that is nowhere: it stays for now."""
+        for known, identity in list(self._gone.items()):
+            place = self._place_in_tree(known)
+            if place in self._moved and identity not in found and place not in self._arrivals:
+                del self._gone[known]
+                yield place
 
     def place_of(self, eid: int) -> Place:
         """Where an entry is now, as far as it has been seen."""

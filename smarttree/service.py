@@ -212,7 +212,7 @@ class Service:
 
     def _scan_roots(self, watcher: Watcher) -> None:
         observer = self._observer = Observer(self._tree, watcher, self._disk, threads=self.config.scan_threads)
-        watcher.start(self._wake.set, self._tree)
+        watcher.start(self._wake.set, self._tree, ends=self._witness is not None)
         for path in self.config.roots:
             observer.add_root(path, self._scan)
             self._holds.find(path)

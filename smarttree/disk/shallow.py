@@ -6,11 +6,15 @@ A directory in it is an entry like any other: never read, never watched.
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
 from smarttree._listing import Listing, ListingBuilder
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.row import Row
 from smarttree.wire import DEPTH_MAX
+
+if TYPE_CHECKING:
+    from smarttree._walk import Placer
 
 
 class ShallowDirectory:
@@ -25,7 +29,7 @@ class ShallowDirectory:
     def look(self, names: list[bytes]) -> list[Row | int | None]:
         return self._inner.look(names)
 
-    def scan(self, *, watch: int, threads: int, depth: int, progress: Progress) -> Listing:
+    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: Progress) -> Listing:
         """At the last level but one every directory in it is too deep: that is what was asked for, and no problem."""
         if depth > 0:
             return ListingBuilder(self.row()).finish()

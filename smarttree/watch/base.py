@@ -6,7 +6,7 @@ return from a `drain` that is a barrier before everything that had happened when
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -92,6 +92,9 @@ class Watcher(Protocol):
 
     def drain(self, *, barrier: bool = True) -> Hints:
         """Everything that waits. With `barrier`, all that happened before the call is in it, or it says `overflow`."""
+
+    def leaving(self) -> Collection[Place]:
+        """Places from which something was moved away after the last `drain`; the next one says it, too. May be less."""
 
     def close(self) -> None:
         """Stop, and give back every resource."""

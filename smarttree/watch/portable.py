@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer as Watchdog
 
 from smarttree.tree import NO_ID, Tree
-from smarttree.watch.base import Hints, WakeUp
+from smarttree.watch.base import Hints, Place, WakeUp
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class PortableWatcher(FileSystemEventHandler):
         self._closed = False
         self._watchdog = Watchdog()
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
-        self._wake, self._tree = wake, tree
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
+        self._wake, self._tree, self._ends = wake, tree, ends
         for root in self._roots:
             self._watchdog.schedule(self, os.fsdecode(root), recursive=True)
         self._watchdog.start()
@@ -59,8 +59,9 @@ class PortableWatcher(FileSystemEventHandler):
             self._touched.update(paths)
             if event.event_type == "moved":
                 self._moved.add(paths[0])
+            if event.event_type == "moved" and self._ends:
                 self._arrived.add(paths[-1])
-            if event.event_type == "closed":
+            if event.event_type == "closed" and self._ends:
                 self._finished.add(paths[0])
             if event.event_type in ("modified", "closed") and not event.is_directory:
                 self._written.add(paths[0])
@@ -118,7 +119,11 @@ class PortableWatcher(FileSystemEventHandler):
         hints.whole.update(eid for path in again if self._tree.has_directory(eid := self._tree.resolve(path)))
         return hints
 
-    def _place(self, path: bytes) -> tuple[int, bytes] | None:
+    def leaving(self) -> Collection[Place]:
+        """watchdog says it some time after it happened: that may have been before the last `drain`."""
+        return ()
+
+    def _place(self, path: bytes) -> Place | None:
         """The place of `path`, or of the nearest directory above it that is in one we know; None for a root."""
         while path not in self._roots:
             above, name = os.path.split(path)

@@ -10,12 +10,12 @@ import logging
 import os
 import select
 import threading
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from smarttree.tree import Tree
-from smarttree.watch.base import Hints, WakeUp
+from smarttree.watch.base import Hints, Place, WakeUp
 
 if TYPE_CHECKING:
     from smarttree._walk import Placer
@@ -72,6 +72,7 @@ class QueueWatcher(Generic[AnyQueue]):
         self._orphans: list[tuple[int, int, bytes]] = []  # events of watches that have no id yet
         self._stop_r, self._stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._reader: threading.Thread | None = None
+        self._wake: WakeUp | None = None
 
     @property
     def scan_handle(self) -> Placer:
@@ -79,6 +80,7 @@ class QueueWatcher(Generic[AnyQueue]):
 
     def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._ends = CLOSE_WRITE | MOVED_TO if ends else 0
+        self._wake = wake
         self._reader = threading.Thread(target=self._read, args=(wake,), name=self.name, daemon=True)
         self._reader.start()
 
@@ -156,6 +158,14 @@ class QueueWatcher(Generic[AnyQueue]):
             self._take()
             hints, self._hints, self._names_n = self._hints, Hints(), 0
         return hints
+
+    def leaving(self) -> Collection[Place]:
+        with self._lock:
+            self._take()
+            places, waits = self._hints.moved.copy(), self._waits()
+        if waits and self._wake is not None:  # the reader does not see any more that there is something
+            self._wake()
+        return places
 
     def _take(self) -> None:
         for key, mask, name in self._queue.drain():

@@ -1,4 +1,4 @@
-"""Our Observer beside watchdog's own, both on one directory while the same things are done to it.
+"""Our Observer, on each watcher, beside watchdog's own: all on one directory while the same things are done to it.
 
 The equivalence: the sets of (event, path, new path) are equal, but for what each case states as told by one of the two
 alone; left out are Opened and ClosedNoWrite, which we never send, and what is said of a directory's being modified when
@@ -20,6 +20,7 @@ from watchdog.observers.inotify import InotifyObserver
 from smarttree.observer import Observer
 from tests.follower import Follower, Recorder, Told, look
 from tests.running import DEADLINE_S, top
+from tests.watchers import NAMES
 
 __all__ = ["top"]
 
@@ -146,31 +147,45 @@ DIRECTORIES = {
 CASES = {f"{kind}: {name}": it for kind, cases in (("file", FILES), ("dir", DIRECTORIES)) for name, it in cases.items()}
 
 
-class Both:
-    """Both observers on one directory, and what each tells."""
+class Rivals:
+    """Our observers, one on each watcher, and watchdog's own, on one directory; and what each tells."""
 
     def __init__(self, top: Path, *, recursive: bool) -> None:
         self.top = top
-        self.ours, self.watchdogs, self.follower = Recorder(top), Recorder(top), Follower(top)
-        self._observer, self._watchdog = Observer(), InotifyObserver()
-        watch = self._observer.schedule(self.ours, top, recursive=recursive)
-        self._observer.add_handler_for_watch(self.follower, watch)
+        self.ours = {name: Recorder(top) for name in NAMES}
+        self.watchdogs = Recorder(top)
+        self.followers = [Follower(top) for _ in NAMES]
+        self._observers = [Observer(watcher=name) for name in NAMES]
+        self._watchdog = InotifyObserver()
+        for observer, recorder, follower in zip(self._observers, self.ours.values(), self.followers, strict=True):
+            watch = observer.schedule(recorder, top, recursive=recursive)
+            observer.add_handler_for_watch(follower, watch)
+            observer.start()
         self._watchdog.schedule(self.watchdogs, top, recursive=recursive)
-        self._observer.start()
         self._watchdog.start()
 
     def flush(self) -> None:
-        self._observer.flush(DEADLINE_S)
+        for observer in self._observers:
+            observer.flush(DEADLINE_S)
 
-    def finish(self) -> tuple[set[Told], set[Told]]:
-        """What each has told, now that it has told all."""
+    def finish(self) -> None:
+        """Have all told."""
         (self.top / END[1]).mkdir()
         self.flush()
         self.watchdogs.until(lambda: END in self.watchdogs.told(), DEADLINE_S)
-        told = [recorder.told() for recorder in (self.ours, self.watchdogs)]
-        assert not {kind for kind, *_ in told[0]} & {"FileOpened", "FileClosedNoWrite"}
-        ours, watchdogs = ({it for it in events[: events.index(END)] if self._counts(*it)} for events in told)
-        return ours, watchdogs
+
+    def check(self, it: Case) -> None:
+        """The equivalence, now that all is told."""
+        watchdogs = self._counted(self.watchdogs)
+        for name, recorder in self.ours.items():
+            ours = self._counted(recorder)
+            assert ours - watchdogs == it.ours, name
+            assert watchdogs - ours == it.watchdogs, name
+            assert not {kind for kind, *_ in recorder.told()} & {"FileOpened", "FileClosedNoWrite"}
+
+    def _counted(self, recorder: Recorder) -> set[Told]:
+        events = recorder.told()
+        return {event for event in events[: events.index(END)] if self._counts(*event)}
 
     def _counts(self, kind: str, path: str, _: str) -> bool:
         if kind == "DirModified":
@@ -178,20 +193,20 @@ class Both:
         return kind not in ("FileOpened", "FileClosedNoWrite")
 
     def stop(self) -> None:
-        for observer in (self._observer, self._watchdog):
+        for observer in (*self._observers, self._watchdog):
             observer.stop()
             observer.join()
 
 
-Begin = Callable[..., Both]
+Begin = Callable[..., Rivals]
 
 
 @pytest.fixture
-def both(top: Path) -> Iterator[Begin]:
-    begun: list[Both] = []
+def rivals(top: Path) -> Iterator[Begin]:
+    begun: list[Rivals] = []
 
-    def begin(*, recursive: bool = True) -> Both:
-        begun.append(Both(top, recursive=recursive))
+    def begin(*, recursive: bool = True) -> Rivals:
+        begun.append(Rivals(top, recursive=recursive))
         return begun[-1]
 
     yield begin
@@ -208,16 +223,16 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("it", CASES.values(), ids=CASES)
-def test_events_are_watchdogs(it: Case, top: Path, out: Path, both: Begin) -> None:
-    run = both()
+def test_events_are_watchdogs(it: Case, top: Path, out: Path, rivals: Begin) -> None:
+    run = rivals()
     for step in it.steps:
         step(top, out)
         run.flush()
-    ours, watchdogs = run.finish()
-    assert ours - watchdogs == it.ours
-    assert watchdogs - ours == it.watchdogs
-    assert run.follower.wrong == []
-    assert run.follower.held == look(str(top))
+    run.finish()
+    run.check(it)
+    for follower in run.followers:
+        assert follower.wrong == []
+        assert follower.held == look(str(top))
 
 
 FLAT = {
@@ -236,19 +251,18 @@ FLAT = {
 
 
 @pytest.mark.parametrize("it", FLAT.values(), ids=FLAT)
-def test_events_of_one_level_are_watchdogs(it: Case, top: Path, out: Path, both: Begin) -> None:
-    run = both(recursive=False)
+def test_events_of_one_level_are_watchdogs(it: Case, top: Path, out: Path, rivals: Begin) -> None:
+    run = rivals(recursive=False)
     for step in it.steps:
         step(top, out)
         run.flush()
-    ours, watchdogs = run.finish()
-    assert ours - watchdogs == it.ours
-    assert watchdogs - ours == it.watchdogs
+    run.finish()
+    run.check(it)
 
 
-def test_opened_is_watchdogs_alone(top: Path, both: Begin) -> None:
+def test_opened_is_watchdogs_alone(top: Path, rivals: Begin) -> None:
     """The one kind that a program may miss: see that this test would see it."""
-    run = both()
+    run = rivals()
     (top / "a").read_text()
     run.finish()
     assert [type(event) for event in run.watchdogs.events].count(FileOpenedEvent) >= 1
