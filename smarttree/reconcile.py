@@ -197,8 +197,8 @@ class Reconciliation:
         either: the places from which it came are returned, and must be looked at again together with those hints.
         """
         arrived = {row.identity for row in self._arrivals.values()}
-        created = {row.identity: place for place, row in self._plan.creates.values()}
-        taken = {*created.values(), *self._plan.moves.values(), *self._new_dirs}
+        created = {row.identity for _, row in self._plan.creates.values()}
+        taken = {*(place for place, _ in self._plan.creates.values()), *self._plan.moves.values(), *self._new_dirs}
         moved_on = False
         for place in leaving:
             known = self._tree.child(*place) if self._tree.has_directory(place[0]) else NO_ID
@@ -212,13 +212,13 @@ class Reconciliation:
             elif place not in self._arrivals or self._arrivals[place].identity not in self._gone_by:
                 del self._gone[known]
                 self._arrivals.pop(place, None)
-        return list(self._put_off(arrived | created.keys())) if moved_on else []
+        return list(self._put_off(arrived | created, taken | self._arrivals.keys())) if moved_on else []
 
-    def _put_off(self, found: Collection[Identity]) -> Iterator[Place]:
+    def _put_off(self, found: Collection[Identity], taken: Collection[Place]) -> Iterator[Place]:
         """Where something is gone from that the kernel says was moved, and that is nowhere: it stays for now."""
         for known, identity in list(self._gone.items()):
             place = self._place_in_tree(known)
-            if place in self._moved and identity not in found and place not in self._arrivals:
+            if place in self._moved and identity not in found and place not in taken:
                 del self._gone[known]
                 yield place
 
