@@ -41,7 +41,8 @@ class _Window(NamedTuple):
 class Observer:
     """Looks at the disk for one Tree. Used by the engine's thread only."""
 
-    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int) -> None:
+    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int, one_by_one: bool = False) -> None:
+        """`one_by_one`: someone wants to hear of each step by itself."""
         self._tree, self._watcher, self._disk, self._threads = tree, watcher, disk, threads
         self._links = HardLinks(tree)
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
@@ -49,7 +50,7 @@ class Observer:
         self.problems = Problems(tree)
         self.missing: set[int] = set()  # roots that can't be opened now
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
-        self._patience = PATIENCE
+        self._patience, self._one_by_one = PATIENCE, one_by_one
 
     # --- the first scan ---------------------------------------------------------------------------------------------
 
@@ -83,7 +84,13 @@ class Observer:
         True where directories were found that are new: hints of what happened between their watch and their id may
         wait. Raises OSError where a directory can't be watched.
         """
-        found = Reconciliation(self._tree, moved=hints.moved, written=hints.written, lost=hints.overflow)
+        found = Reconciliation(
+            self._tree,
+            moved=hints.moved,
+            written=hints.written,
+            lost=hints.overflow,
+            one_by_one=self._one_by_one,
+        )
         whole = set(self._tree.roots()) if hints.overflow else set(filter(self._tree.has_directory, hints.whole))
         waiting = {eid: set(names) for eid, names in hints.names.items() if self._tree.has_directory(eid)}
         window = _Window(found, waiting | {eid: waiting.get(eid, set()) for eid in whole}, whole, {})
@@ -237,21 +244,30 @@ class Observer:
         return self.problems.is_closed(directory) and itself.ctime_ns != self._tree.row(directory).ctime_ns
 
     def _see_names(self, window: _Window, opened: Directory, directory: int) -> None:
-        found, wanted = window.found, list(window.waiting.pop(directory))
-        for name, row in zip(wanted, opened.look(wanted), strict=True):
-            if isinstance(row, int):
-                self.problems.note(directory, name, row)
-                found.skip(directory, name)
-                continue
-            self.problems.clear(directory, name)
-            known = self._tree.child(directory, name)
-            if known != NO_ID and self._links.is_linked(known):
-                self._linked.add(self._tree.row(known).ino)
-            if row is not None and row.nlink > 1 and not row.is_dir:
-                self._linked.add(row.ino)
-            if row is not None and row.is_dir and known != NO_ID and self._may_be_open(known, row):
-                window.waiting.setdefault(known, set())
-            found.see(directory, name, row)
+        names = list(window.waiting.pop(directory))
+        looks = opened.look(names)
+        closed = self.problems.names(directory)
+        others = window.found.see_routine(directory, names, looks, self._links.inodes)
+        if closed:
+            for name in closed.intersection(names):
+                self.problems.clear(directory, name)
+        for index in others:
+            self._see_name(window, directory, names[index], looks[index])
+
+    def _see_name(self, window: _Window, directory: int, name: bytes, row: Row | int | None) -> None:
+        found = window.found
+        if isinstance(row, int):
+            self.problems.note(directory, name, row)
+            found.skip(directory, name)
+            return
+        known = self._tree.child(directory, name)
+        if known != NO_ID and self._links.is_linked(known):
+            self._linked.add(self._tree.row(known).ino)
+        if row is not None and row.nlink > 1 and not row.is_dir:
+            self._linked.add(row.ino)
+        if row is not None and row.is_dir and known != NO_ID and self._may_be_open(known, row):
+            window.waiting.setdefault(known, set())
+        found.see(directory, name, row)
 
     def _look_in_root(self, window: _Window, root: int, path: bytes) -> bool:
         """Whether that could be done. If not, the system is short of something for now."""

@@ -22,7 +22,7 @@ from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk
 from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
-from smarttree.ledger import Ledger, Witness, cut_batches
+from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
 from smarttree.order import order
@@ -34,6 +34,7 @@ from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
+from smarttree.witness import Witness, WitnessedLedger
 
 __all__ = ["Problem", "Progress", "Service", "View"]
 
@@ -80,7 +81,7 @@ class Service:
         self.activity = Activity(config.roots)
         self._epoch = secrets.randbits(64)
         self._tree = Tree()
-        self._ledger = Ledger(self._tree, witness)
+        self._ledger = Ledger(self._tree) if witness is None else WitnessedLedger(self._tree, witness)
         self._witness = witness
         self._watcher = watcher
         self._disk = reader or disk.choose()
@@ -211,8 +212,11 @@ class Service:
             listener()
 
     def _scan_roots(self, watcher: Watcher) -> None:
-        observer = self._observer = Observer(self._tree, watcher, self._disk, threads=self.config.scan_threads)
-        watcher.start(self._wake.set, self._tree, ends=self._witness is not None)
+        witnessed = self._witness is not None
+        observer = self._observer = Observer(
+            self._tree, watcher, self._disk, threads=self.config.scan_threads, one_by_one=witnessed
+        )
+        watcher.start(self._wake.set, self._tree, ends=witnessed)
         for path in self.config.roots:
             observer.add_root(path, self._scan)
             self._holds.find(path)
@@ -337,7 +341,7 @@ class Service:
                 groups,
                 self.clock,
                 time.time_ns(),
-                self.config.batch_max_bytes,
+                Limits(self.config.batch_max_bytes, self.config.batch_max),
                 more=self._told_more or self._holds.is_on() or self._holds.has_ended(),
             ):
                 self.log.append(batch)
@@ -346,7 +350,7 @@ class Service:
     def _bury(self) -> None:
         """Let ids that ended be used again when no retained batch speaks of their old bearers."""
         assert self._watcher is not None
-        dead, self._ledger.dead = self._ledger.dead, []
+        dead = self._ledger.take_dead()
         if dead:
             self._watcher.forget(dead)
             self._dead.append((self.log.head, dead))

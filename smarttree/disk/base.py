@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from smarttree._listing import Listing
+from smarttree._looks import Looks
 from smarttree.row import Row
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Directory(Protocol):
     def row(self) -> Row:
         """Its own values. Raises OSError."""
 
-    def look(self, names: list[bytes]) -> list[Row | int | None]:
-        """A `Row`, None (not there) or an errno (can't be read) for each name in it. Links are not followed."""
+    def look(self, names: list[bytes]) -> Looks:
+        """What is at each of these names in it. Links are not followed."""
 
     def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: Progress) -> Listing:
         """It and everything below it, each directory watched by `watch` (None: not) before it is read.

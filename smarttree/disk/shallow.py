@@ -9,6 +9,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from smarttree._listing import Listing, ListingBuilder
+from smarttree._looks import Looks
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.row import Row
 from smarttree.wire import DEPTH_MAX
@@ -26,7 +27,7 @@ class ShallowDirectory:
     def row(self) -> Row:
         return self._inner.row()
 
-    def look(self, names: list[bytes]) -> list[Row | int | None]:
+    def look(self, names: list[bytes]) -> Looks:
         return self._inner.look(names)
 
     def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: Progress) -> Listing:

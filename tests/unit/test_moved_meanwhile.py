@@ -13,6 +13,7 @@ import pytest
 
 from smarttree import disk
 from smarttree._listing import Listing
+from smarttree._looks import Looks
 from smarttree._walk import Placer
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.row import Row
@@ -57,7 +58,7 @@ class BusyDirectory:
     def row(self) -> Row:
         return self._inner.row()
 
-    def look(self, names: list[bytes]) -> list[Row | int | None]:
+    def look(self, names: list[bytes]) -> Looks:
         self._strike(names)
         return self._inner.look(names)
 
