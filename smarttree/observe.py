@@ -109,7 +109,7 @@ class Observer:
 
     def _hear_on(self, found: Reconciliation) -> None:
         """What is gone may have been moved away while we looked, without the kernel's word of it in the hints."""
-        moving = found.learn(self._watcher.leaving()) if self._patience else []
+        moving = found.learn(self._watcher.leaving(), patient=self._patience > 0)
         self._patience = self._patience - 1 if moving else PATIENCE
         for place in moving:
             self.later.add(*place)

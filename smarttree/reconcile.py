@@ -237,12 +237,12 @@ class Reconciliation:
         """Whether something known is gone, and was not found elsewhere so far."""
         return bool(self._gone) or self._plan.routine.ends > 0
 
-    def learn(self, leaving: Collection[Place]) -> list[Place]:
+    def learn(self, leaving: Collection[Place], *, patient: bool) -> list[Place]:
         """While we looked, something was moved away from these places; the hints of that are still to come.
 
         What was gone from one of them has its proof now if its new place was seen. If not, it is as if nobody had
         looked: the hints to come lead to both. What had been moved to one of them, and on from there, can't be found
-        either: the places from which it came are returned, and must be looked at again together with those hints.
+        either: if `patient`, the places from which it came are returned, to be looked at again with those hints.
         """
         arrived = {row.identity for row in self._arrivals.values()}
         created = {row.identity for _, row in self._plan.creates.values()}
@@ -264,7 +264,7 @@ class Reconciliation:
                 del self._gone[known]
                 self._arrivals.pop(place, None)
         self._plan.routine.spare(self._tree, spared)
-        return list(self._put_off(arrived | created, taken | self._arrivals.keys())) if moved_on else []
+        return list(self._put_off(arrived | created, taken | self._arrivals.keys())) if moved_on and patient else []
 
     def _put_off(self, found: Collection[Identity], taken: Collection[Place]) -> Iterator[Place]:
         """Where something is gone from that the kernel says was moved, and that is nowhere: it stays for now."""

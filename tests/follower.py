@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
+
+from smarttree.observer import Observer
+from tests.watchers import BY_NAME
 
 Told = tuple[str, str, str]
 """An event's class without "Event", and its paths below the top ("." is the top itself, "" no path)."""
@@ -110,3 +114,24 @@ def look(top: str, *, recursive: bool = True) -> dict[str, bytes]:
         if not recursive:
             break
     return found
+
+
+Watch = Callable[..., Observer]
+
+
+@pytest.fixture(params=BY_NAME)
+def observe(request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """Begins to watch a path, with a handler; on each of the watchers in turn."""
+    begun: list[Observer] = []
+
+    def begin(handler: FileSystemEventHandler, path: Path | str | bytes, **how: object) -> Observer:
+        observer = Observer(watcher=request.param)
+        observer.schedule(handler, path, **{"recursive": True, **how})  # type: ignore[arg-type]
+        observer.start()
+        begun.append(observer)
+        return observer
+
+    yield begin
+    for observer in begun:
+        observer.stop()
+        observer.join()

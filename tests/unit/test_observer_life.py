@@ -6,43 +6,23 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
-from watchdog.events import FileCreatedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 
 from smarttree import watch
 from smarttree.observer import Observer
 from smarttree.watch.linux import InotifyWatcher
 from smarttree.watch.queue import Q_OVERFLOW
-from tests.follower import Follower, Recorder, look
+from tests.follower import Follower, Recorder, Watch, look, observe
 from tests.running import DEADLINE_S, churn, top
-from tests.watchers import BY_NAME
 
-__all__ = ["top"]
-
-Watch = Callable[..., Observer]
-
-
-@pytest.fixture(params=BY_NAME)
-def observe(request: pytest.FixtureRequest) -> Iterator[Watch]:
-    """Begins to watch a path, with a handler; on each of the watchers in turn."""
-    begun: list[Observer] = []
-
-    def begin(handler: FileSystemEventHandler, path: Path | str | bytes, **how: object) -> Observer:
-        observer = Observer(watcher=request.param)
-        observer.schedule(handler, path, **{"recursive": True, **how})  # type: ignore[arg-type]
-        observer.start()
-        begun.append(observer)
-        return observer
-
-    yield begin
-    for observer in begun:
-        observer.stop()
-        observer.join()
-
+__all__ = ["observe", "top"]
 
 # ---------------------------------------------------------------- nothing is lost
 
@@ -148,97 +128,6 @@ def test_a_write_and_a_rename_in_one_window_are_both_told(top: Path, observe: Wa
         assert ("FileMoved", old, new) in told or {("FileDeleted", old, ""), ("FileCreated", new, "")} <= told
         assert {("FileModified", old, ""), ("FileModified", new, "")} & told
         recorder.events.clear()
-
-
-# ---------------------------------------------------------------- watches
-
-
-def test_events_name_paths_as_they_were_given(
-    top: Path, tmp_path: Path, observe: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "link").symlink_to(top)
-    monkeypatch.chdir(tmp_path)
-    for shown in ("top", "./top/", str(tmp_path / "link")):
-        recorder = Recorder(top)
-        observer = observe(recorder, shown)
-        (top / "d" / "n").touch()
-        observer.flush(DEADLINE_S)
-        (top / "d" / "n").unlink()
-        observer.flush(DEADLINE_S)
-        paths = {event.src_path for event in recorder.events if event.event_type in ("created", "deleted")}
-        assert paths == {os.path.join(shown, "d/n")}
-
-
-def test_bytes_give_bytes(top: Path, observe: Watch) -> None:
-    recorder = Recorder(top)
-    observer = observe(recorder, os.fsencode(top))
-    (top / "n").touch()
-    observer.flush(DEADLINE_S)
-    assert recorder.events[0] == FileCreatedEvent(os.fsencode(top / "n"))
-
-
-def test_a_single_file(top: Path, observe: Watch) -> None:
-    recorder = Recorder(top)
-    observer = observe(recorder, top / "a")
-    (top / "b").write_text("x")
-    (top / "a").write_text("x")
-    observer.flush(DEADLINE_S)
-    (top / "a").rename(top / "c")
-    observer.flush(DEADLINE_S)
-    assert set(recorder.told()) == {("FileModified", "a", ""), ("FileClosed", "a", ""), ("FileMoved", "a", "c")}
-
-
-def test_the_filter_is_kept(top: Path, observe: Watch) -> None:
-    recorder = Recorder(top)
-    observer = observe(recorder, top, event_filter=[FileCreatedEvent, FileMovedEvent])
-    (top / "n").write_text("n")
-    observer.flush(DEADLINE_S)
-    (top / "n").rename(top / "m")
-    observer.flush(DEADLINE_S)
-    expected = [FileCreatedEvent(str(top / "n")), FileMovedEvent(str(top / "n"), str(top / "m"))]
-    assert recorder.events == expected
-
-
-def test_watches_come_and_go_while_it_runs(top: Path, observe: Watch) -> None:
-    first, second = Recorder(top), Recorder(top)
-    observer = observe(first, top / "d")
-    watch_of_e = observer.schedule(second, str(top / "e"), recursive=True)
-    (top / "e" / "n").mkdir()
-    observer.flush(DEADLINE_S)
-    assert ("DirCreated", "e/n", "") in second.told()
-    observer.unschedule(watch_of_e)
-    count = len(second.events)
-    (top / "e" / "m").mkdir()
-    (top / "d" / "m").mkdir()
-    observer.flush(DEADLINE_S)
-    assert len(second.events) == count
-    assert first.told()[0] == ("DirCreated", "d/m", "")
-
-
-class Unscheduler(FileSystemEventHandler):
-    """Ends its own observer's watches from within."""
-
-    def __init__(self) -> None:
-        self.observer: Observer | None = None
-
-    def on_created(self, event: FileSystemEvent) -> None:
-        assert self.observer is not None
-        self.observer.unschedule_all()
-
-
-def test_a_handler_may_end_its_watch(top: Path, observe: Watch) -> None:
-    handler = Unscheduler()
-    handler.observer = observe(handler, top)
-    emitter = next(iter(handler.observer.emitters))
-    (top / "n").touch()
-    emitter.join(DEADLINE_S)
-    assert not emitter.is_alive()
-    assert handler.observer.is_alive()
-
-
-def test_links_are_not_followed_and_it_is_said(top: Path) -> None:
-    with pytest.raises(ValueError, match="not followed"):
-        Observer().schedule(Recorder(top), str(top), follow_symlink=True)
 
 
 # ---------------------------------------------------------------- the root, and failures
