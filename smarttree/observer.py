@@ -7,8 +7,8 @@ them alone is the tree. Nothing is lost, whatever the kernel's queue loses. What
 
 - Created, Deleted, Moved, of files and directories: for each entry, also for all below a directory that was moved
   (`is_synthetic`, as watchdog does), came or went (watchdog is silent about what is in a directory that is moved away).
-  A file moved over another is moved, as watchdog has it, where both were known before. What was moved in the moment
-  in which we looked at it for another reason may be told as Deleted and Created.
+  A file moved over another is moved, as watchdog has it, where both were known before. What is moved on and on
+  while we look for it may be told as Deleted and Created.
 - Modified, of a file: its content was written, or its size or time of modification changed; also after Created where
   the file is not empty, or where something new was put in its place. Attrib: mode, owner or times changed.
 - Modified, of a directory: after each entry that was created in it, deleted, moved, or closed after writing, unless the
@@ -23,8 +23,9 @@ meanwhile is told once, under the name it has then: an atomic save may be one Mo
 whatever it points to, and is not followed (`follow_symlink` is refused). The root itself may be one. When the root is
 gone, DirDeletedEvent is sent for it; it is looked for, and DirCreatedEvent says that it is back.
 
-Each watch has an engine of its own: a thread, an inotify instance and about a hundred bytes an entry. A watch that is
-not recursive, or of a single file, keeps one directory only.
+Each watch has an engine of its own: threads, a queue of the kernel's (fanotify where it is allowed, else inotify) and
+about a hundred bytes an entry. A watch that is not recursive, or of a single file, keeps one directory only, by inotify.
+What git does is told as it happens, not held back as by the service.
 """
 
 from __future__ import annotations
