@@ -24,8 +24,8 @@ whatever it points to, and is not followed (`follow_symlink` is refused). The ro
 gone, DirDeletedEvent is sent for it; it is looked for, and DirCreatedEvent says that it is back.
 
 Each watch has an engine of its own: threads, a queue of the kernel's (fanotify where it is allowed, else inotify) and
-about a hundred bytes an entry. A watch that is not recursive, or of a single file, keeps one directory only, by inotify.
-What git does is told as it happens, not held back as by the service.
+about a hundred bytes an entry. A watch that is not recursive, or of a single file, keeps one directory only, by
+inotify. What git does is told as it happens, not held back as by the service.
 """
 
 from __future__ import annotations
