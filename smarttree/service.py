@@ -6,7 +6,6 @@ from the log, or a future. A clock is shown to no one before its batch is in the
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import secrets
@@ -18,10 +17,11 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from smarttree import disk, watch
+from smarttree.advice import explain
 from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk
-from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
+from smarttree.errors import NotReady, SmarttreeError
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
@@ -95,6 +95,7 @@ class Service:
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._listeners: list[Callable[[], None]] = []
         self._poll_at = 0.0  # when roots that can't be opened are tried again
+        self._links_at = 0.0  # when files with links outside the roots are looked at again; 0: never
         self._holds = Holds(config.vcs_settle_ms / 1000)
         self._kept = Hints()  # what waits while version control is at work
         self._told_more = False  # of the work under way something was told: its end must be
@@ -221,6 +222,8 @@ class Service:
             observer.add_root(path, self._scan)
             self._holds.find(path)
         self._scanned_s = time.monotonic() - self._began
+        if self.config.hardlink_poll_s:
+            self._links_at = time.monotonic() + self.config.hardlink_poll_s
         self.state = "ready"
         for problem in observer.problems.shown:
             logger.warning("not in the tree: %r: %s", os.fsdecode(problem.path), problem.message)
@@ -230,12 +233,7 @@ class Service:
     def _serve_one_window(self, watcher: Watcher) -> None:
         """Wait for hints; then commit. The first change after a quiet time is committed at once, others at its end."""
         assert self._observer is not None
-        patience_s = MISSING_ROOT_POLL_S if self._observer.missing else None
-        if self._observer.later:
-            patience_s = LATER_S
-        if self._holds.is_on():
-            patience_s = LOOK_AGAIN_S
-        self._wake.wait(patience_s)
+        self._wake.wait(self._patience_s(self._observer))
         self._wake.clear()
         if self._stopping.is_set():
             return
@@ -246,6 +244,7 @@ class Service:
             self._poll_at = time.monotonic() + MISSING_ROOT_POLL_S
             for root in self._observer.missing:
                 hints.names.setdefault(root, set())
+        self._look_at_links(hints)
         committed = self._commit_or_keep(watcher, hints)
         clock = self.clock
         while self._answering:
@@ -261,6 +260,28 @@ class Service:
         with self._lock:
             if self._syncs:
                 self._wake.set()
+
+    def _patience_s(self, observer: Observer) -> float | None:
+        """After how long there is something to do even if no hint comes; None for never."""
+        if self._holds.is_on():
+            return LOOK_AGAIN_S
+        if observer.later:
+            return LATER_S
+        waits = [MISSING_ROOT_POLL_S] if observer.missing else []
+        if self._links_at:
+            waits.append(max(0.0, self._links_at - time.monotonic()))
+        return min(waits, default=None)
+
+    def _look_at_links(self, hints: Hints) -> None:
+        """Point out the files with links outside the roots, if it is time to."""
+        assert self._observer is not None
+        began = time.monotonic()
+        if not self._links_at or began < self._links_at:
+            return
+        hints.merge(self._observer.links_outside())
+        # To look takes about as long again as to find them: never more than a twentieth of the time.
+        rest_s = max(self.config.hardlink_poll_s, 40 * (time.monotonic() - began))
+        self._links_at = began + rest_s
 
     def _commit_or_keep(self, watcher: Watcher, hints: Hints) -> bool:
         """Commit, unless version control is at work and nobody asks; whether a batch was appended."""
@@ -356,30 +377,3 @@ class Service:
             self._dead.append((self.log.head, dead))
         while self._dead and self._dead[0][0] <= self.log.oldest:
             self._tree.recycle(self._dead.popleft()[1])
-
-
-def explain(error: OSError, roots: bytes) -> SmarttreeError:
-    """What an error of the system means to the person who serves `roots`, and what to do about it."""
-    where = os.fsdecode(roots)
-    if error.errno == errno.ENOSPC:
-        limit = "/proc/sys/fs/inotify/max_user_watches"
-        return SystemLimit(
-            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {_read(limit)}), "
-            "for example with: sudo sysctl fs.inotify.max_user_watches=1048576"
-        )
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return SystemLimit(
-            f"too many open files or inotify instances ({error.strerror}); raise them with `ulimit -n` or "
-            "sudo sysctl fs.inotify.max_user_instances=1024"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
-    return PathError(f"can't serve {where}: {error.strerror}")
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return "unknown"

@@ -16,6 +16,7 @@ from watchdog.events import (
 )
 
 from smarttree import watch
+from smarttree._watched import Event
 from smarttree.observer import Observer
 from smarttree.watch.linux import InotifyWatcher
 from smarttree.watch.queue import Q_OVERFLOW
@@ -52,8 +53,8 @@ def test_one_level_alone(top: Path, observe: Watch) -> None:
 class Deaf(InotifyWatcher):
     """Hears only that something was lost."""
 
-    def _hear(self, key: int, mask: int, name: bytes) -> None:
-        super()._hear(-1, Q_OVERFLOW, b"")
+    def _hear(self, events: list[Event]) -> None:
+        super()._hear([(-1, Q_OVERFLOW, b"")] if events else [])
 
 
 def test_lost_hints_lose_no_event(top: Path, observe: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
