@@ -102,9 +102,9 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
         """How many places were told of so far that are in no directory of ours."""
         return self._queue.foreign
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._tree = tree
-        super().start(wake, tree)
+        super().start(wake, tree, ends=ends)
 
     def _sources(self) -> dict[int, int]:
         return {**super()._sources(), self._mounts.fd: select.POLLPRI}
