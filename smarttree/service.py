@@ -26,8 +26,8 @@ from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
 from smarttree.order import order
+from smarttree.plan import Plan
 from smarttree.problems import Problem
-from smarttree.reconcile import Plan
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import Switch
 from smarttree.stream.log import Log
