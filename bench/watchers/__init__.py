@@ -1,0 +1,87 @@
+"""Who watches, in the tables of `make bench-watch`: ours by each watcher, the floor in C, and the rivals.
+
+Law: each is one or more processes of its own, started afresh for each measurement, and reached as its users reach it:
+ours by its stream, Watchman by a subscription, the libraries by a program of a few lines around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from bench.machine import card
+from bench.programs import library_version, program, program_version
+from bench.watchers.ours import Ours
+from bench.watchers.piped import Piped, floor, library
+from bench.watchers.watching import Watching
+from bench.watchers.watchman import Watchman
+
+OURS = ("fanotify", "inotify")
+FLOORS = ("fanotify", "inotify")
+
+Start = Callable[[Path], Watching]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """One row of a table. `start` returns once everything below the directory is watched."""
+
+    name: str
+    role: Literal["ours", "floor", "rival"]
+    version: str
+    start: Start
+
+
+def ours_name(watcher: str) -> str:
+    return f"smarttree, {watcher}"
+
+
+def ours(smarttree: str, *arguments: str) -> list[Watcher]:
+    """The server, by each of its watchers, with these options."""
+    return [
+        Watcher(
+            name=ours_name(watcher),
+            role="ours",
+            version=f"smarttree {smarttree}",
+            start=partial(Ours, watcher=watcher, arguments=arguments),
+        )
+        for watcher in OURS
+    ]
+
+
+def floors(floor_program: Path) -> list[Watcher]:
+    """The system calls alone, in C: no tree is kept, and what is told is one byte for each time the queue was read."""
+    compiler = str(card()["compiler"])
+    return [
+        Watcher(name=f"floor, {kind}", role="floor", version=compiler, start=partial(floor, floor_program, kind))
+        for kind in FLOORS
+    ]
+
+
+def rivals(*, quickest: bool = False) -> list[Watcher]:
+    """Watchman, watchfiles and watchdog, as they come; or with their own windows at the smallest. Raises MissingError."""
+    path = program("watchman")
+    kind = "watchfiles-quickest" if quickest else "watchfiles"
+    return [
+        Watcher(
+            name="Watchman", role="rival", version=f"watchman {program_version(path)}", start=partial(Watchman, path)
+        ),
+        Watcher(
+            name="watchfiles, at its quickest" if quickest else "watchfiles",
+            role="rival",
+            version=f"watchfiles {library_version('watchfiles')}",
+            start=partial(library, kind),
+        ),
+        Watcher(
+            name="watchdog",
+            role="rival",
+            version=f"watchdog {library_version('watchdog')}",
+            start=partial(library, "watchdog"),
+        ),
+    ]
+
+
+__all__ = ["OURS", "Ours", "Piped", "Watcher", "Watching", "Watchman", "floors", "ours", "ours_name", "rivals"]
