@@ -163,7 +163,7 @@ MADE: dict[str, tuple[Callable[[Path], None], str]] = {
     "synthetic": (grow, "made from a fixed seed"),
     "watch-small": (lambda place: grow(place, 300, 2_700), "made from a fixed seed"),
     "watch-550k": (grow, "made from a fixed seed"),
-    "watch-2m": (lambda place: grow(place, 182_000, 1_820_000), "made from a fixed seed"),
+    "watch-2m": (lambda place: grow(place, 150_000, 1_850_000), "made from a fixed seed"),
     "linux-repository": (keep_repository, "Linux 6.1 and 6.12 in one repository"),
 }
 NAMES = [*MADE, "usr"]

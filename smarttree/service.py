@@ -35,7 +35,7 @@ from smarttree.tree import SERVICE_ID, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
 
-__all__ = ["Problem", "Progress", "Service", "View"]
+__all__ = ["Memory", "Problem", "Progress", "Service", "View"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,14 @@ class Progress(NamedTuple):
     entries: int
     dirs: int
     seconds: float
+
+
+class Memory(NamedTuple):
+    """What the Tree has taken; `tree_bytes` counts the names as well."""
+
+    entries: int
+    tree_bytes: int
+    names_bytes: int
 
 
 class EngineFailure(SmarttreeError):
@@ -102,6 +110,11 @@ class Service:
     def problems(self) -> list[Problem]:
         """What could not be read, the first thousand."""
         return list(self._observer.problems.shown) if self._observer else []
+
+    def memory(self) -> Memory:
+        """Of the Tree at the last committed clock."""
+        with self._lock:
+            return Memory(len(self._tree) - 1, self._tree.nbytes, self._tree.names_nbytes)
 
     @property
     def clock(self) -> Clock:

@@ -6,13 +6,12 @@ ours by its stream, Watchman by a subscription, the libraries by a program of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from bench.machine import card
 from bench.programs import library_version, program, program_version
 from bench.watchers.ours import Ours
 from bench.watchers.piped import Piped, floor, library
@@ -40,21 +39,29 @@ def ours_name(watcher: str) -> str:
 
 
 def ours(smarttree: str, *arguments: str) -> list[Watcher]:
-    """The server, by each of its watchers, with these options."""
+    """The server, by each of its watchers, with these options; its client is told of changes alone."""
+    return _ours(smarttree, arguments, "", mirror=False)
+
+
+def mirrored(smarttree: str, *arguments: str, suffix: str = "") -> list[Watcher]:
+    """The same with a client that keeps a mirror, from which it is known what was lost."""
+    return _ours(smarttree, arguments, suffix, mirror=True)
+
+
+def _ours(smarttree: str, arguments: Sequence[str], suffix: str, *, mirror: bool) -> list[Watcher]:
     return [
         Watcher(
-            name=ours_name(watcher),
+            name=ours_name(watcher) + suffix,
             role="ours",
             version=f"smarttree {smarttree}",
-            start=partial(Ours, watcher=watcher, arguments=arguments),
+            start=partial(Ours, watcher=watcher, arguments=arguments, mirrored=mirror),
         )
         for watcher in OURS
     ]
 
 
-def floors(floor_program: Path) -> list[Watcher]:
+def floors(floor_program: Path, compiler: str) -> list[Watcher]:
     """The system calls alone, in C: no tree is kept, and what is told is one byte for each time the queue was read."""
-    compiler = str(card()["compiler"])
     return [
         Watcher(name=f"floor, {kind}", role="floor", version=compiler, start=partial(floor, floor_program, kind))
         for kind in FLOORS
@@ -84,4 +91,4 @@ def rivals(*, quickest: bool = False) -> list[Watcher]:
     ]
 
 
-__all__ = ["OURS", "Ours", "Piped", "Watcher", "Watching", "Watchman", "floors", "ours", "ours_name", "rivals"]
+__all__ = ["OURS", "Ours", "Piped", "Watcher", "Watching", "Watchman", "floors", "mirrored", "ours", "ours_name", "rivals"]

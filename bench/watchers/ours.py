@@ -43,7 +43,7 @@ class Connection:
         head, _, body = data.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
         if b" 200 " not in head[:16] or length is None:
-            raise NotToldError(f"{target}: {head.partition(b'\r\n')[0].decode()}")
+            raise NotToldError(f"{target}: {head[:100]!r}")
         parts, have = [body], len(body)
         while have < int(length[1]):
             parts.append(self._receive())
@@ -126,9 +126,9 @@ class Ours(Watching):
         tree = None
         for event, data in _frames(b"".join(self._told)):
             if event == b"tree":
-                tree = qtn.decode(qtn.from_text(json.loads(data)["tree"], qtn.PREFIX_SNAPSHOT)).tree()
+                tree = qtn.decode(qtn.from_text(json.loads(data)["compressed"])).tree()
             elif event == b"quantum" and tree is not None:
-                apply_records(tree, qtn.decode_batch(qtn.from_text(data.decode(), qtn.PREFIX_BATCH)).records)
+                apply_records(tree, qtn.decode_batch(qtn.from_text(data.decode())).records)
         if tree is None:
             raise NotToldError("the stream never told a tree")
         return tree

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Self
 
 DEADLINE_S = 300.0
+NOTICE_S = 30.0
 TAKE_BYTES = 1 << 20
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -71,7 +72,7 @@ class Watching(ABC):
     def keep(self, data: bytes) -> None:
         """Called with all that was read, for those who need it to know what was lost."""
 
-    def next_notice(self, timeout_s: float = DEADLINE_S) -> float:
+    def next_notice(self, timeout_s: float = NOTICE_S) -> float:
         """When the next change was told. Raises NotToldError."""
         deadline = monotonic() + timeout_s
         while (left_s := deadline - monotonic()) > 0:
