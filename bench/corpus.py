@@ -5,8 +5,8 @@ They lie below $SMARTTREE_CORPORA, or build/corpus. `linux` is Debian's linux-so
 has gone from that release to 6.12 and back, five times; `node_modules` what npm has just installed of what bench/node
 pins; `usr` this machine's /usr, as it is; `synthetic` is made of 50,000 directories and 501,000 files, by a fixed seed.
 
-The tables of watching change what they are measured on, and have their own: `watch-small`, `watch-550k`, `watch-2m`, made
-as `synthetic` is; and `linux-repository`, the two releases as branches `one` and `two`, the first checked out.
+The tables of watching change what they are measured on, and have their own: `watch-small`, `watch-550k`, `watch-2m`,
+made as `synthetic` is; and `linux-repository`, the two releases as branches `one` and `two`, the first checked out.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def scatter(place: Path) -> None:
 
 
 def grow(place: Path, directories: int = 0, files: int = 0) -> None:
-    """Grows a synthetic tree, of that many or of as many as `synthetic` has: parents by chance among all directories, so it is bushy, and about 25 levels deep.
+    """Grows a synthetic tree, of that many entries or of as many as `synthetic` has. Parents are by chance among all
+    directories, so it is bushy, and about 25 levels deep.
 
     Files are holes of their size, so that it takes inodes, not space.
     """

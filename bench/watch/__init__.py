@@ -1,1 +1,1 @@
-"""The tables of `make bench-watch`: what watching a tree costs and how soon a change is told, against floors and rivals."""
+"""The tables of `make bench-watch`: what watching costs and how soon a change is told, by floors and rivals."""

@@ -1,6 +1,6 @@
 """A client that takes the whole tree in mode quantum, again and again, until it is killed.
 
-    python -m bench.watch.downloader PORT  ->  a line for each tree that it has taken
+python -m bench.watch.downloader PORT  ->  a line for each tree that it has taken
 """
 
 from __future__ import annotations

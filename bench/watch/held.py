@@ -1,7 +1,7 @@
 """The engine without HTTP, to ask its Tree how much memory it has taken.
 
-    python -m bench.watch.held WATCHER DIRECTORY SCRATCH CHANGES
-        ->  one line: bytes and names' bytes after the scan, the same after so many creations and deletions, and entries
+python -m bench.watch.held WATCHER DIRECTORY SCRATCH CHANGES
+    ->  one line: bytes and names' bytes after the scan, the same after so many creations and deletions, and entries
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ AT_ONCE, DIRECTORIES = 5_000, 50
 
 
 def main(watcher: str, top: str, scratch: str, changes: int) -> None:
-    service = Service(ServiceConfig(roots=(os.path.realpath(os.fsencode(top)),), watcher=watcher, retention_bytes=1 << 20))
+    service = Service(
+        ServiceConfig(roots=(os.path.realpath(os.fsencode(top)),), watcher=watcher, retention_bytes=1 << 20)
+    )
     ready = threading.Event()
     service.add_listener(ready.set)
     service.start()

@@ -1,7 +1,7 @@
 """How soon a single change is told, when all is quiet and when not; how long a barrier takes; what waiting costs.
 
-From before `write()` on an open file of the tree until the first byte about it is read from the client's socket (the
-libraries: from their program's pipe), both by this process. Between two changes all is quiet for at least 20 ms.
+From before `write()` on an open file until the first byte about it is read from the client's socket (the
+libraries: their program's pipe), both by this process. Between two changes all is quiet for at least 20 ms.
 Targets: p50 2 ms, p99 5 ms with --batch-ms 0, a fifth of Watchman's, 3 × itself while snapshots are encoded; a barrier's
 p99 2 ms; no clock tick of processor time while nothing happens.
 """

@@ -1,4 +1,4 @@
-"""What a watched tree takes of memory, for each entry: after the scan, at the most, and after much was made and removed.
+"""What a watched tree takes of memory, for each entry: after the scan, at most, and after much was made and removed.
 
 Of a process: its resident memory above that of the same process on an empty directory. Of the Tree: what it has taken,
 but for the names. Targets: 110 bytes an entry of the process, 72 of the Tree without names; and flat, that is at most a

@@ -1,6 +1,6 @@
-"""Writes one more byte into each of the files whose relative paths stand on standard input, ended by NUL, in their order.
+"""Writes one more byte into each of the files whose relative paths stand on standard input, parted by NUL, in order.
 
-    python -m bench.watch.modifier DIRECTORY
+python -m bench.watch.modifier DIRECTORY
 """
 
 from __future__ import annotations

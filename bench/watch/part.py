@@ -1,6 +1,6 @@
 """A part: one table, its rows, and what it promises. `command` runs them; each file beside this one makes some.
 
-Law: a part starts every watcher afresh for each sample, and leaves the tree as it found it, but for times and for sizes.
+Law: a part starts every watcher afresh for each sample, and leaves the tree as it found it, but for times and sizes.
 """
 
 from __future__ import annotations

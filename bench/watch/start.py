@@ -36,9 +36,7 @@ def ready(watcher: Watcher, setting: Setting) -> Sample:
 
 
 def judge(tree: str, samples: Samples) -> list[Verdict]:
-    scans = [
-        times(tree, samples, scan_name(w), FLOOR, "s", SCAN_LIMIT, "seconds to scan with watches") for w in OURS
-    ]
+    scans = [times(tree, samples, scan_name(w), FLOOR, "s", SCAN_LIMIT, "seconds to scan with watches") for w in OURS]
     served = [times(tree, samples, ours_name(w), FLOOR, "s", READY_LIMIT, "seconds until served") for w in OURS]
     return scans + served
 

@@ -1,4 +1,4 @@
-"""Many changes at once: a burst of modifications, and git's checkout between two releases; what it costs, and what is lost.
+"""Many changes at once: a burst of modifications, and git's checkout of another release; what it costs, what is lost.
 
 The changes are made by another process while this one reads what is told. Counted is the watcher's processor time from
 before the first change until all is told and a barrier has passed; *late* is from the end of the last change until the
@@ -145,5 +145,3 @@ def checkouts(setting: Setting) -> Part:
         contestants=[row(watcher, partial(checkout, setting, paths, watcher)) for watcher in watchers],
         judge=judge_checkout,
     )
-
-

@@ -61,7 +61,7 @@ def _ours(smarttree: str, arguments: Sequence[str], suffix: str, *, mirror: bool
 
 
 def floors(floor_program: Path, compiler: str) -> list[Watcher]:
-    """The system calls alone, in C: no tree is kept, and what is told is one byte for each time the queue was read."""
+    """The system calls alone, in C: no tree is kept, and told is one byte for each time the queue was read."""
     return [
         Watcher(name=f"floor, {kind}", role="floor", version=compiler, start=partial(floor, floor_program, kind))
         for kind in FLOORS
@@ -69,7 +69,7 @@ def floors(floor_program: Path, compiler: str) -> list[Watcher]:
 
 
 def rivals(*, quickest: bool = False) -> list[Watcher]:
-    """Watchman, watchfiles and watchdog, as they come; or with their own windows at the smallest. Raises MissingError."""
+    """As they come; `quickest`: watchfiles with its window at the smallest. Raises MissingError."""
     path = program("watchman")
     kind = "watchfiles-quickest" if quickest else "watchfiles"
     return [
@@ -91,4 +91,16 @@ def rivals(*, quickest: bool = False) -> list[Watcher]:
     ]
 
 
-__all__ = ["OURS", "Ours", "Piped", "Watcher", "Watching", "Watchman", "floors", "mirrored", "ours", "ours_name", "rivals"]
+__all__ = [
+    "OURS",
+    "Ours",
+    "Piped",
+    "Watcher",
+    "Watching",
+    "Watchman",
+    "floors",
+    "mirrored",
+    "ours",
+    "ours_name",
+    "rivals",
+]

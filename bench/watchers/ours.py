@@ -126,7 +126,7 @@ class Ours(Watching):
         tree = None
         for event, data in _frames(b"".join(self._told)):
             if event == b"tree":
-                tree = qtn.decode(qtn.from_text(json.loads(data)["compressed"])).tree()
+                tree = qtn.decode(qtn.from_text(json.loads(data)["compressed"])).tree
             elif event == b"quantum" and tree is not None:
                 apply_records(tree, qtn.decode_batch(qtn.from_text(data.decode())).records)
         if tree is None:

@@ -1,7 +1,7 @@
 """A watcher that is a library, or the floor in C, in a small program of its own that tells on its standard output.
 
-Law: the program says `ready` on a line, then one byte for each time it was told of something, and when its standard input
-ends, a LF and the paths it was told of, each ended by NUL. So its cost is the watcher's, and next to nothing.
+Law: the program says `ready` on a line, then one byte for each time it was told of something, and when its standard
+input ends, a LF and the paths it was told of, parted by NUL. So its cost is the watcher's, and next to nothing.
 """
 
 from __future__ import annotations

@@ -71,6 +71,7 @@ class Watching(ABC):
 
     def keep(self, data: bytes) -> None:
         """Called with all that was read, for those who need it to know what was lost."""
+        del data
 
     def next_notice(self, timeout_s: float = NOTICE_S) -> float:
         """When the next change was told. Raises NotToldError."""
@@ -86,7 +87,7 @@ class Watching(ABC):
         while self.read(0.0):
             pass
 
-    def until_quiet(self, quiet_s: float, most_s: float = 60.0) -> float | None:
+    def until_quiet(self, quiet_s: float, most_s: float = 30.0) -> float | None:
         """Reads until nothing was told for so long; when the last of it came, or None where nothing did.
 
         A mark on a whole file system hears of everyone's work, and is never quiet on a busy machine: hence `most_s`.
