@@ -52,7 +52,6 @@ cdef class Routine:
         cdef size_t i
         cdef list others = []
         cdef bint any_moved = bool(moved), any_linked = bool(linked)
-        cdef uint32_t at
         cdef bytes name
         if not tree.is_directory(directory) or looks.n != <size_t>len(names):
             raise ValueError(f"looks at names in {directory}, which is no directory, or at other names")
@@ -85,11 +84,13 @@ cdef class Routine:
             return True
         if not there:
             self.extend(END, directory).eid = eid
+            self.ends += 1
             return True
         if tree.mode_[eid] & S_IFMT != stat.mode & S_IFMT:
             return False
         if tree.ino_[eid] != stat.ino or tree.birth_[eid] != stat.birth:
             step = self.extend(WRITE, directory)
+            self.ends += 1
         elif tree.ctime_[eid] == stat.ctime and not differs(tree, eid, stat):
             return True
         elif tree.ctime_[eid] != stat.ctime and not differs(tree, eid, stat) and (directory, name) in written:
@@ -98,6 +99,21 @@ cdef class Routine:
             step = self.extend(UPDATE, directory)
         step.stat, step.eid = stat[0], eid
         return True
+
+    def spare(self, Columns tree not None, set ids not None):
+        """Drop the ends of these ids, and what came in their place, as if nobody had looked there."""
+        cdef size_t i, kept = 0
+        cdef Step *step
+        if not ids:
+            return
+        for i in range(self.n):
+            step = &self.steps[i]
+            if (step.act != CREATE and step.eid in ids and (step.act == END or tree.ino_[step.eid] != step.stat.ino
+                                                            or tree.birth_[step.eid] != step.stat.birth)):
+                continue
+            self.steps[kept] = self.steps[i]
+            kept += 1
+        self.n = kept
 
     def plant(self, Listing listing not None, uint32_t top, list ids not None, inodes):
         """Take in all that is below the top of a listing, under `ids` (fresh ones, an id for each item but the top);
@@ -123,12 +139,12 @@ cdef class Routine:
         return True
 
     def linked(self):
-        """(inode, id) of what is created in new directories and has several names."""
+        """(inode, id, links) of what is created in new directories and has several names."""
         cdef size_t i
         for i in range(self.n):
             if self.steps[i].act == CREATE and self.steps[i].stat.nlink > 1 and (
                     self.steps[i].stat.mode & S_IFMT != S_IFDIR):
-                yield self.steps[i].stat.ino, self.steps[i].eid
+                yield self.steps[i].stat.ino, self.steps[i].eid, self.steps[i].stat.nlink
 
     def keep(self, lives):
         """Drop what stands in a directory that does not live, says `lives(id)`; the ids that were issued for it."""

@@ -25,9 +25,11 @@ class ServiceConfig:
     batch_max_bytes: int = 1 << 20  # ... more bytes of the binary BATCH
     retention_bytes: int = 256 << 20
     retention_s: float = 86_400.0
+    hardlink_poll_s: float = 60.0  # how often files with links outside the roots are looked at; 0: not at all
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
     watch: bool = True
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
+    poll_s: float = 2.0  # between two passes of the watcher that polls; longer where they take long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,15 @@ class DecodeConfig:
     path: str
     mode: str = "classic"
     depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorConfig:
+    """What `st doctor` reports on. `roots` as in ServiceConfig."""
+
+    roots: tuple[bytes, ...]
+    json: bool = False
+    scan_threads: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

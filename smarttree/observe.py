@@ -14,13 +14,14 @@ from typing import NamedTuple
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.links import HardLinks
-from smarttree.problems import FORBIDDEN, UNWATCHABLE, Problems
+from smarttree.problems import FORBIDDEN, Problems
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.row import Row
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Place, Watcher
 from smarttree.wire import DEPTH_MAX
 
+PATIENCE = 4  # windows in a row in which what moves on and on is left where it was, before it is told as it looks
 _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -40,7 +41,8 @@ class _Window(NamedTuple):
 class Observer:
     """Looks at the disk for one Tree. Used by the engine's thread only."""
 
-    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int) -> None:
+    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int, one_by_one: bool = False) -> None:
+        """`one_by_one`: someone wants to hear of each step by itself."""
         self._tree, self._watcher, self._disk, self._threads = tree, watcher, disk, threads
         self._links = HardLinks(tree)
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
@@ -48,6 +50,7 @@ class Observer:
         self.problems = Problems(tree)
         self.missing: set[int] = set()  # roots that can't be opened now
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
+        self._patience, self._one_by_one = PATIENCE, one_by_one
 
     # --- the first scan ---------------------------------------------------------------------------------------------
 
@@ -61,8 +64,8 @@ class Observer:
                 opened.close()
             root = self._tree.graft(listing, path)
             self._watcher.bind((root + index, key) for index, key in listing.watches())
-        for index, ino in listing.hard_linked():
-            self._links.add(ino, root + index)
+        for index, inode, count in listing.hard_linked():
+            self._links.add(inode, root + index, count)
         for index, name, number in listing.problems:
             self.problems.note(root + index, name, number)
         self.problems.settle()
@@ -79,15 +82,23 @@ class Observer:
         """Look where the hints point and have the differences carried out on the Tree.
 
         True where directories were found that are new: hints of what happened between their watch and their id may
-        wait. Raises OSError where a directory can't be watched.
+        wait. Raises OSError where the system is short of something.
         """
-        found = Reconciliation(self._tree, moved=hints.moved, written=hints.written, lost=hints.overflow)
+        found = Reconciliation(
+            self._tree,
+            moved=hints.moved,
+            written=hints.written,
+            lost=hints.overflow,
+            one_by_one=self._one_by_one,
+        )
         whole = set(self._tree.roots()) if hints.overflow else set(filter(self._tree.has_directory, hints.whole))
         waiting = {eid: set(names) for eid, names in hints.names.items() if self._tree.has_directory(eid)}
         window = _Window(found, waiting | {eid: waiting.get(eid, set()) for eid in whole}, whole, {})
         self.later = Hints()
         with self._watcher.placing():
             self._settle(window)
+            if found.is_short():
+                self._hear_on(found)
             self._postpone(window, hints)
             plan = found.plan()
             self._links.learn(plan)
@@ -95,6 +106,20 @@ class Observer:
             self._bind(found)
             self._note_problems(found)
         return bool(found.watches)
+
+    def _hear_on(self, found: Reconciliation) -> None:
+        """What is gone may have been moved away while we looked, without the kernel's word of it in the hints."""
+        moving = found.learn(self._watcher.leaving(), patient=self._patience > 0)
+        self._patience = self._patience - 1 if moving else PATIENCE
+        for place in moving:
+            self.later.add(*place)
+
+    def links_outside(self) -> Hints:
+        """Look at files that are written, perhaps, through links outside the roots."""
+        hints = Hints()
+        for place in self._links.partly_outside():
+            hints.add(*place)
+        return hints
 
     def _bind(self, found: Reconciliation) -> None:
         """Give the watches their ids.
@@ -119,6 +144,7 @@ class Observer:
         self.later.whole |= window.whole & window.waiting.keys()
         if self.later:
             self.later.moved, self.later.written = hints.moved, hints.written
+            self.later.closed, self.later.arrived = hints.closed, hints.arrived
 
     def _settle(self, window: _Window) -> None:
         """Look, match and list until nothing that can be reached is left. `waiting` keeps what can't."""
@@ -138,6 +164,8 @@ class Observer:
 
     def _note_ended(self, window: _Window) -> None:
         """What was hinted at in a directory that has ended may be a file with other names elsewhere."""
+        if not self._links.inodes:
+            return
         for directory, names in window.waiting.items():
             if window.found.path_of(directory) is None:
                 fresh = names - window.ended.setdefault(directory, set())
@@ -282,11 +310,11 @@ class Observer:
         try:
             listing = self._scan(opened, depth=found.depth_of(directory), progress=self.progress)
         except OSError as error:
-            if error.errno not in FORBIDDEN | UNWATCHABLE:
+            if error.errno not in FORBIDDEN:
                 raise
             found.problems[directory] = {b"": error.errno or 0}
             return
-        self._linked.update(inode for _, inode in listing.hard_linked())
+        self._linked.update(inode for _, inode, _ in listing.hard_linked())
         found.see_listing(directory, listing, 0)
 
     def _list_new(self, found: Reconciliation, place: Place) -> None:
@@ -309,13 +337,13 @@ class Observer:
             self._defer(found, place)
             return
         except OSError as error:
-            if error.errno not in FORBIDDEN | UNWATCHABLE:
+            if error.errno not in FORBIDDEN:
                 raise
             found.leave_unread(place, error.errno or 0)
             return
         finally:
             opened.close()
-        self._linked.update(inode for _, inode in listing.hard_linked())
+        self._linked.update(inode for _, inode, _ in listing.hard_linked())
         found.list_at(place, listing)
 
     def _defer(self, found: Reconciliation, place: Place) -> None:

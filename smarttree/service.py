@@ -6,7 +6,6 @@ from the log, or a future. A clock is shown to no one before its batch is in the
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import secrets
@@ -18,10 +17,11 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from smarttree import disk, watch
+from smarttree.advice import explain
 from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
-from smarttree.disk.base import Disk
-from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
+from smarttree.disk.base import Disk, Reader
+from smarttree.errors import NotReady, SmarttreeError
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
@@ -34,6 +34,7 @@ from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
+from smarttree.witness import Witness, WitnessedLedger
 
 __all__ = ["Memory", "Problem", "Progress", "Service", "View"]
 
@@ -61,6 +62,13 @@ class Memory(NamedTuple):
     names_bytes: int
 
 
+class Watching(NamedTuple):
+    """The watcher's name, and what it can't watch as it should: why, and what to do; "" where all is well."""
+
+    by: str
+    degraded: str
+
+
 class EngineFailure(SmarttreeError):
     """A defect of ours ended the engine. Nothing is served any more: a feed that stands still must not look alive."""
 
@@ -73,7 +81,14 @@ class Service:
     `state` is `scanning`, `ready` or `failed`; then `failure` says why. `log` and `activity` can be used once ready.
     """
 
-    def __init__(self, config: ServiceConfig, *, watcher: Watcher | None = None, reader: Disk | None = None) -> None:
+    def __init__(
+        self,
+        config: ServiceConfig,
+        *,
+        watcher: Watcher | None = None,
+        reader: Disk | None = None,
+        witness: Witness | None = None,
+    ) -> None:
         self.config = config
         self.state = "scanning"
         self.failure: SmarttreeError | None = None
@@ -81,9 +96,11 @@ class Service:
         self.activity = Activity(config.roots)
         self._epoch = secrets.randbits(64)
         self._tree = Tree()
-        self._ledger = Ledger(self._tree)
+        self._ledger = Ledger(self._tree) if witness is None else WitnessedLedger(self._tree, witness)
+        self._witness = witness
         self._watcher = watcher
         self._disk = reader or disk.choose()
+        self._reader = Reader(self._disk)  # of a watcher that polls
         self._observer: Observer | None = None
         self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
         self._view: View | None = None
@@ -94,6 +111,7 @@ class Service:
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._listeners: list[Callable[[], None]] = []
         self._poll_at = 0.0  # when roots that can't be opened are tried again
+        self._links_at = 0.0  # when files with links outside the roots are looked at again; 0: never
         self._holds = Holds(config.vcs_settle_ms / 1000)
         self._kept = Hints()  # what waits while version control is at work
         self._told_more = False  # of the work under way something was told: its end must be
@@ -115,6 +133,11 @@ class Service:
         """Of the Tree at the last committed clock."""
         with self._lock:
             return Memory(len(self._tree) - 1, self._tree.nbytes, self._tree.names_nbytes)
+
+    @property
+    def watching(self) -> Watching:
+        """By what, and how well. Not before the first scan has begun."""
+        return Watching(self._watcher.name, self._watcher.degraded) if self._watcher else Watching("", "")
 
     @property
     def clock(self) -> Clock:
@@ -155,6 +178,7 @@ class Service:
         """End the engine and give back everything it holds. Ends a running scan too; may be called twice."""
         self._stopping.set()
         self._scan.cancel()
+        self._reader.cancel()
         if self._observer is not None:
             self._observer.progress.cancel()
         self._urgent.set()
@@ -172,7 +196,9 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(self.config.roots, self.config.watcher)
+            watcher = self._watcher = self._watcher or watch.choose(
+                self.config.roots, self.config.watcher, reader=self._reader, poll_s=self.config.poll_s
+            )
             logger.info("watching by %s", watcher.name)
             try:
                 self._scan_roots(watcher)
@@ -183,7 +209,10 @@ class Service:
         except InterruptedError:
             self._fail(NotReady("the server is stopping"))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
-            self._fail(self._explain(error))
+            failure = self._explain(error)
+            if failure is not error:
+                failure.__cause__ = error
+            self._fail(failure)
         finally:
             self._drop_syncs()
 
@@ -213,12 +242,17 @@ class Service:
             listener()
 
     def _scan_roots(self, watcher: Watcher) -> None:
-        observer = self._observer = Observer(self._tree, watcher, self._disk, threads=self.config.scan_threads)
-        watcher.start(self._wake.set, self._tree)
+        witnessed = self._witness is not None
+        observer = self._observer = Observer(
+            self._tree, watcher, self._disk, threads=self.config.scan_threads, one_by_one=witnessed
+        )
+        watcher.start(self._wake.set, self._tree, ends=witnessed)
         for path in self.config.roots:
             observer.add_root(path, self._scan)
             self._holds.find(path)
         self._scanned_s = time.monotonic() - self._began
+        if self.config.hardlink_poll_s:
+            self._links_at = time.monotonic() + self.config.hardlink_poll_s
         self.state = "ready"
         for problem in observer.problems.shown:
             logger.warning("not in the tree: %r: %s", os.fsdecode(problem.path), problem.message)
@@ -228,12 +262,7 @@ class Service:
     def _serve_one_window(self, watcher: Watcher) -> None:
         """Wait for hints; then commit. The first change after a quiet time is committed at once, others at its end."""
         assert self._observer is not None
-        patience_s = MISSING_ROOT_POLL_S if self._observer.missing else None
-        if self._observer.later:
-            patience_s = LATER_S
-        if self._holds.is_on():
-            patience_s = LOOK_AGAIN_S
-        self._wake.wait(patience_s)
+        self._wake.wait(self._patience_s(self._observer))
         self._wake.clear()
         if self._stopping.is_set():
             return
@@ -244,6 +273,7 @@ class Service:
             self._poll_at = time.monotonic() + MISSING_ROOT_POLL_S
             for root in self._observer.missing:
                 hints.names.setdefault(root, set())
+        self._look_at_links(hints)
         committed = self._commit_or_keep(watcher, hints)
         clock = self.clock
         while self._answering:
@@ -259,6 +289,28 @@ class Service:
         with self._lock:
             if self._syncs:
                 self._wake.set()
+
+    def _patience_s(self, observer: Observer) -> float | None:
+        """After how long there is something to do even if no hint comes; None for never."""
+        if self._holds.is_on():
+            return LOOK_AGAIN_S
+        if observer.later:
+            return LATER_S
+        waits = [MISSING_ROOT_POLL_S] if observer.missing else []
+        if self._links_at:
+            waits.append(max(0.0, self._links_at - time.monotonic()))
+        return min(waits, default=None)
+
+    def _look_at_links(self, hints: Hints) -> None:
+        """Point out the files with links outside the roots, if it is time to."""
+        assert self._observer is not None
+        began = time.monotonic()
+        if not self._links_at or began < self._links_at:
+            return
+        hints.merge(self._observer.links_outside())
+        # To look takes about as long again as to find them: never more than a twentieth of the time.
+        rest_s = max(self.config.hardlink_poll_s, 40 * (time.monotonic() - began))
+        self._links_at = began + rest_s
 
     def _commit_or_keep(self, watcher: Watcher, hints: Hints) -> bool:
         """Commit, unless version control is at work and nobody asks; whether a batch was appended."""
@@ -303,6 +355,8 @@ class Service:
             if attempt == ROUNDS_MAX:
                 logger.warning("what changes can't be followed: reading everything anew")
                 hints.overflow = True
+            if self._witness is not None:
+                self._witness.hear(hints)
             again, appended = self._reconcile(hints)
             committed |= appended
             if not again and not (barrier and self._observer.later):
@@ -310,6 +364,8 @@ class Service:
             if self._observer.later:  # what moves while it is looked for is given the time to come to rest
                 self._stopping.wait(min(attempt, 20) / 1000)
             hints = watcher.drain(barrier=False)
+        if self._witness is not None:
+            self._witness.settle(self._tree, bool(self._observer.missing), self._observer.later)
         return committed
 
     def _reconcile(self, hints: Hints) -> tuple[bool, bool]:
@@ -350,30 +406,3 @@ class Service:
             self._dead.append((self.log.head, dead))
         while self._dead and self._dead[0][0] <= self.log.oldest:
             self._tree.recycle(self._dead.popleft()[1])
-
-
-def explain(error: OSError, roots: bytes) -> SmarttreeError:
-    """What an error of the system means to the person who serves `roots`, and what to do about it."""
-    where = os.fsdecode(roots)
-    if error.errno == errno.ENOSPC:
-        limit = "/proc/sys/fs/inotify/max_user_watches"
-        return SystemLimit(
-            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {_read(limit)}), "
-            "for example with: sudo sysctl fs.inotify.max_user_watches=1048576"
-        )
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return SystemLimit(
-            f"too many open files or inotify instances ({error.strerror}); raise them with `ulimit -n` or "
-            "sudo sysctl fs.inotify.max_user_instances=1024"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
-    return PathError(f"can't serve {where}: {error.strerror}")
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return "unknown"

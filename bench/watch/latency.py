@@ -2,8 +2,8 @@
 
 From before `write()` on an open file until the first byte about it is read from the client's socket (the
 libraries: their program's pipe), both by this process. Between two changes all is quiet for at least 20 ms.
-Targets: p50 2 ms, p99 5 ms with --batch-ms 0, a fifth of Watchman's, 3 × itself while snapshots are encoded; a barrier's
-p99 2 ms; no clock tick of processor time while nothing happens.
+Targets: p50 2 ms, p99 5 ms with --batch-ms 0, a fifth of Watchman's, 3 × itself while snapshots are encoded; a
+barrier's p99 2 ms; no clock tick of processor time while nothing happens.
 """
 
 from __future__ import annotations
