@@ -25,6 +25,10 @@ class NotToldError(Exception):
     """A watcher that said nothing in time, or ended: there is no figure."""
 
 
+class SilentError(NotToldError):
+    """A watcher that is at work and says nothing of a change."""
+
+
 class Watching(ABC):
     """`pid` is the process that is measured, `ready_s` the time from before its start until it watched everything."""
 
@@ -74,13 +78,13 @@ class Watching(ABC):
         del data
 
     def next_notice(self, timeout_s: float = NOTICE_S) -> float:
-        """When the next change was told. Raises NotToldError."""
+        """When the next change was told. Raises SilentError, NotToldError."""
         deadline = monotonic() + timeout_s
         while (left_s := deadline - monotonic()) > 0:
             data = self.read(left_s)
             if data and self.is_notice(data):
                 return monotonic()
-        raise NotToldError(f"{type(self).__name__} told nothing for {timeout_s:.0f} s")
+        raise SilentError(f"{type(self).__name__} told nothing for {timeout_s:.0f} s")
 
     def drain(self) -> None:
         """Reads what has been told by now."""
