@@ -24,7 +24,7 @@ from bench.watch.part import Part, Setting, at_most, files_below, row, times, wo
 from bench.watchers import OURS, Watcher, Watching, floors, mirrored, ours_name, rivals
 
 MODIFICATION_US, BY_WATCHMAN, LATE_S = 10.0, 0.6, 0.2
-QUIET_S, END_LOOK_S = 2.0, 0.005
+QUIET_S, QUIET_MOST_S, END_LOOK_S = 2.0, 30.0, 0.005
 AT_ONCE = ", --vcs-settle-ms 0"
 
 Expected = Mapping[bytes, os.stat_result | None]
@@ -49,9 +49,9 @@ def storm(watching: Watching, command: Sequence[str], given: bytes = b"") -> Sto
         end = monotonic()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    last = watching.until_quiet(QUIET_S) or last
+    last = watching.until_quiet(QUIET_S, QUIET_MOST_S) or last
     watching.sync()
-    last = watching.until_quiet(QUIET_S / 2) or last
+    last = watching.until_quiet(QUIET_S / 2, QUIET_MOST_S) or last
     return Storm(watching.cpu_s() - cpu_s, max(0.0, last - end))
 
 
