@@ -31,12 +31,12 @@ from smarttree.reconcile import Plan
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import Switch
 from smarttree.stream.log import Log
-from smarttree.tree import SERVICE_ID, Tree
+from smarttree.tree import SERVICE_ID, Memory, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
 from smarttree.witness import Witness, WitnessedLedger
 
-__all__ = ["Memory", "Problem", "Progress", "Service", "View"]
+__all__ = ["Problem", "Progress", "Service", "View"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +52,6 @@ class Progress(NamedTuple):
     entries: int
     dirs: int
     seconds: float
-
-
-class Memory(NamedTuple):
-    """What the Tree has taken; `tree_bytes` counts the names as well."""
-
-    entries: int
-    tree_bytes: int
-    names_bytes: int
 
 
 class Watching(NamedTuple):
@@ -132,7 +124,7 @@ class Service:
     def memory(self) -> Memory:
         """Of the Tree at the last committed clock."""
         with self._lock:
-            return Memory(len(self._tree) - 1, self._tree.nbytes, self._tree.names_nbytes)
+            return self._tree.memory()
 
     @property
     def watching(self) -> Watching:
