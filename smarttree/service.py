@@ -122,7 +122,6 @@ class Service:
         return list(self._observer.problems.shown) if self._observer else []
 
     def memory(self) -> Memory:
-        """Of the Tree at the last committed clock."""
         with self._lock:
             return self._tree.memory()
 
