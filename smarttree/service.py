@@ -31,7 +31,7 @@ from smarttree.problems import Problem
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import Switch
 from smarttree.stream.log import Log
-from smarttree.tree import SERVICE_ID, Tree
+from smarttree.tree import SERVICE_ID, Memory, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
 from smarttree.witness import Witness, WitnessedLedger
@@ -120,6 +120,10 @@ class Service:
     def problems(self) -> list[Problem]:
         """What could not be read, the first thousand."""
         return list(self._observer.problems.shown) if self._observer else []
+
+    def memory(self) -> Memory:
+        with self._lock:
+            return self._tree.memory()
 
     @property
     def watching(self) -> Watching:
