@@ -15,7 +15,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 # What speaks to the Linux kernel; elsewhere disk/portable.py and watch/portable.py stand in for it.
-LINUX_ONLY = {"_scan", "_stat", "_walk", "_watch"} if sys.platform != "linux" else set()
+LINUX_ONLY = {"_rulefile", "_scan", "_stat", "_walk", "_watch"} if sys.platform != "linux" else set()
 KERNELS = sorted(path.stem for path in Path("smarttree").glob("_*.pyx") if path.stem not in LINUX_ONLY)
 
 VARIANT = {"": "fast", "0": "fast", "1": "debug", "asan": "asan"}[os.environ.get("SMARTTREE_DEBUG", "")]

@@ -9,6 +9,7 @@ from libc.string cimport memcpy, memset
 import os
 import threading
 
+from smarttree._ignore cimport Rules
 from smarttree._listing cimport Item, Listing
 from smarttree._walk cimport Block, Entry, Progress, Trouble, Worker
 from smarttree._walk import Pool
@@ -163,11 +164,12 @@ cdef class Numbering:
         return found
 
 
-def scan(top, *, int inotify=-1, int threads=2, int depth=0, Progress progress=None):
+def scan(top, *, int inotify=-1, int threads=2, int depth=0, Progress progress=None, Rules rules=None):
     """A `Listing` of the directory `top` (a path, or an open descriptor) with everything below it.
 
     `inotify`: a descriptor on which each directory is watched before it is read; -1 for no watches.
     `depth`: how deep below its root `top` is, so that the limit of 512 levels holds for the whole.
+    `rules`: those that hold in `top`, but for files in it; what they ignore is left out unread. None: nothing is.
     `threads`: 1 (in the calling thread) to 8. About 1 µs an entry when cached, on two threads.
     Raises OSError where `top` can't be read or watched, or the kernel's limit on watches is reached;
     InterruptedError after `progress.cancel()`.
@@ -179,6 +181,8 @@ def scan(top, *, int inotify=-1, int threads=2, int depth=0, Progress progress=N
     progress = progress or Progress()
     pool = Pool(threads)
     workers = [Worker(i, inotify, pool, progress) for i in range(threads)]
+    for worker in workers:
+        worker.leave_out(rules)
     fd = top if isinstance(top, int) else os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if threads == 1:

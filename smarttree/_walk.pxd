@@ -2,6 +2,7 @@
 """What the workers of a scan leave behind, each in memory of its own, for `_scan` to number."""
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
+from smarttree._ignore cimport Level, Rules, Shelf
 from smarttree._listing cimport Stat
 
 
@@ -33,6 +34,7 @@ cdef struct Frame:           # a directory whose subdirectories are being read
     int depth
     uint64_t block
     uint32_t next
+    const Level *level       # the rules that hold in it; NULL: nothing is left out
 
 
 cdef struct Job:             # a subdirectory given away: the descriptor of its parent is the job's own
@@ -40,6 +42,7 @@ cdef struct Job:             # a subdirectory given away: the descriptor of its 
     int owner_worker
     int fd
     int depth
+    const Level *level       # the rules that hold in it, but for those of files in it; of the walk, not of one worker
     char name[256]
 
 
@@ -74,10 +77,13 @@ cdef class Worker:
     cdef Frame *frames
     cdef int frames_n
     cdef uint8_t *dents
+    cdef Rules rules
+    cdef Shelf shelf
     cdef int report(self, const Job *at, int error, const Key *key) noexcept nogil
     cdef int fail(self, int error) noexcept nogil
     cdef int trouble(self, const Job *at, int error) noexcept nogil
     cdef long names(self, int fd) noexcept nogil
+    cdef const Level *rules_in(self, int fd, const Job *at, long count) noexcept nogil
     cdef int read(self, int fd, const Job *at, int32_t wd) noexcept nogil
     cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil
     cdef int step(self) noexcept nogil

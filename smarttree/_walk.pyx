@@ -12,8 +12,11 @@ from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy, strlen
 from posix.unistd cimport close, dup, fchdir
 
+from smarttree._ignore cimport Level, Rules, clear, ignores
+from smarttree._ignore cimport enter as enter_level
 from smarttree._listing cimport Stat
 from smarttree._memory cimport widen
+from smarttree._rulefile cimport obey
 from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, c_openat, observe
 from smarttree._wire cimport DEPTH_MAX
 
@@ -188,6 +191,11 @@ cdef class Worker:
         free(self.troubles)
         free(self.frames)
         free(self.dents)
+        clear(&self.shelf)
+
+    def leave_out(self, Rules rules):
+        """Before `start`, of every worker: what the rules that hold in the top ignore is not told, nor read."""
+        self.rules = rules
 
     def start(self, int top_fd, bint own_thread, int depth):
         """Walk until nothing is left anywhere. `top_fd` (kept open): the top for one worker, -1 for the others."""
@@ -197,6 +205,7 @@ cdef class Worker:
             if top_fd >= 0:
                 job.owner, job.owner_worker, job.depth, job.fd = 0, -1, depth, top_fd
                 job.name[0], job.name[1] = c'.', 0
+                job.level = NULL if self.rules is None else self.rules.level
                 self.enter(top_fd, job.name, &job)
             self.drive()
 
@@ -251,18 +260,36 @@ cdef class Worker:
         qsort(self.keys, count, sizeof(Key), by_name)
         return <long>count
 
+    cdef const Level *rules_in(self, int fd, const Job *at, long count) noexcept nogil:
+        """The rules that hold in a directory of which `names` told; NULL where there is no memory."""
+        cdef const Level *level = at.level
+        cdef long i
+        cdef int error
+        for i in range(count if level.reads_files else 0):
+            error = 0
+            if self.keys[i].name[0] == c'.':
+                level = obey(&self.shelf, level, fd, <const char *>self.keys[i].name, &error)
+            if level == NULL or (error and self.report(at, error, &self.keys[i]) < 0):
+                return NULL
+        return level
+
     cdef int read(self, int fd, const Job *at, int32_t wd) noexcept nogil:
         """Read one open directory into a new block and put it on the stack; -1 ends the walk."""
+        cdef const Level *level = NULL
         cdef long count, i
         cdef Block *block
         cdef Entry *entry
         cdef Stat itself
         if observe(fd, b"", ST_STATX | AT_EMPTY_PATH, &itself) < 0:
             return self.fail(errno)
-        count = self.names(fd)
+        count = 0 if at.level != NULL and at.level.closed else self.names(fd)
         if count < 0:
             self.report(at, <int>-count, NULL)
             count = 0
+        if at.level != NULL:
+            level = self.rules_in(fd, at, count)
+            if level == NULL:
+                return self.fail(ENOMEM)
         if (not widen(<void **>&self.blocks, &self.blocks_room, self.blocks_n + 1, sizeof(Block))
                 or not widen(<void **>&self.entries, &self.entries_room, self.entries_n + count, sizeof(Entry))):
             return self.fail(ENOMEM)
@@ -275,10 +302,13 @@ cdef class Worker:
                 if errno != ENOENT:  # deleted since it was listed: there is nothing to tell
                     self.report(at, errno, &self.keys[i])
                 continue
+            if level != NULL and ignores(level, self.keys[i].name, self.keys[i].size,
+                                         entry.stat.mode & S_IFMT == S_IFDIR):
+                continue
             entry.name_off, entry.name_len = self.keys[i].off, self.keys[i].size
             self.entries_n += 1
             block.count += 1
-        self.frames[self.frames_n] = Frame(fd, at.depth, self.blocks_n, 0)
+        self.frames[self.frames_n] = Frame(fd, at.depth, self.blocks_n, 0, level)
         self.frames_n += 1
         self.blocks_n += 1
         st_add(self.progress.entry_count, block.count)
@@ -328,6 +358,11 @@ cdef class Worker:
             if entry.stat.mode & S_IFMT != S_IFDIR:
                 continue
             name = <const char *>(self.heap + entry.name_off)
+            job.level = frame.level
+            if job.level != NULL:
+                job.level = enter_level(&self.shelf, job.level, <const uint8_t *>name, entry.name_len)
+                if job.level == NULL:
+                    return self.fail(ENOMEM)
             if pool.waiting > pool.count and entry.name_len < sizeof(job.name):
                 memcpy(job.name, name, entry.name_len + 1)
                 job.fd = dup(frame.fd)
