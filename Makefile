@@ -35,10 +35,10 @@ serve: build ## serve a directory: make serve DIR=/path [ARGS="--port 3000"]
 build: $(BUILT) ## make the environment and the extensions; leaves .venv/bin/st
 
 .PHONY: test
-test: system-packages lint pytest ## everything: lint, then every test [T="pytest arguments"]
+test: system-packages lint pytest $(if $(CI),fuzz-short) ## everything: lint, then every test [T="pytest arguments"]
 
 .PHONY: pytest
-pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed ## the tests alone [T="-k stream"]
+pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed $(if $(CI),$(VENV)/.bench) ## the tests alone [T="-k stream"]
 	@$(PHASE) tests $(BIN)/python -m pytest $(T)
 
 .PHONY: lint
@@ -82,6 +82,15 @@ mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees and wi
 soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees [SOAK_MINUTES=60 STORM_SEED=number]
 	@$(BIN)/python -m tests.storm.soak
 
+.PHONY: fuzz
+fuzz: $(BUILT) $(VENV)/.fuzz ## fuzz the codec, with sanitizers in its kernels [FUZZ_SECONDS=3600 FUZZ="libFuzzer's options"]
+	@.ci/system-packages tests/fuzz/packages.apt
+	@$(PHASE) fuzz .ci/fuzz "$(or $(FUZZ_SECONDS),3600)" $(FUZZ)
+
+.PHONY: fuzz-short
+fuzz-short: ## the same for 45 seconds, as continuous integration does
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=45
+
 .PHONY: bench-scan
 bench-scan: $(BUILT) build/floor/scan ## the cost of a scan against the floor and rivals [BENCH="--rounds 21 --tree linux"]
 	@$(BIN)/python -m bench.scan build/floor/scan $(BENCH)
@@ -89,6 +98,12 @@ bench-scan: $(BUILT) build/floor/scan ## the cost of a scan against the floor an
 .PHONY: bench-size
 bench-size: $(BUILT) ## the size of a snapshot against JSON lines, compressed [BENCH="--tree usr"]
 	@$(BIN)/python -m bench.size $(BENCH)
+
+.PHONY: bench-qtn
+bench-qtn: $(BUILT) $(VENV)/.bench ## QTN1 against other formats: size, speed, changes, cost [BENCH="--tree usr --rounds 3"]
+	@worst=0; for table in "qtn $(BENCH)" changes cost; do \
+	    $(BIN)/python -m bench.$$table || { status=$$?; worst=$$((status > worst ? status : worst)); }; \
+	done; exit $$worst
 
 .PHONY: bench-gate
 bench-gate: $(BUILT) ## fail where a ratio fell: make bench-gate BASE=file [NEW=file] [BENCH="--tolerance 0.05"]
@@ -118,6 +133,14 @@ $(VENV)/.runtime: $(VENV)/.made requirements/build.txt requirements/runtime.txt
 
 $(VENV)/.test: $(VENV)/.runtime requirements/test.txt
 	@$(PHASE) "test packages" $(PIP) install -q --no-deps -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.txt
+	@$(PHASE) "fuzzing packages" $(PIP) install -q --no-deps -r requirements/fuzz.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.runtime requirements/bench.txt
+	@$(PHASE) "packages of rivals" $(PIP) install -q --no-deps -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/.project: $(VENV)/.runtime pyproject.toml setup.py

@@ -1,7 +1,8 @@
 """Builds the compiled kernels; everything else about the project is in pyproject.toml.
 
 The one switch is SMARTTREE_DEBUG: unset or 0 builds the kernels to be fast; 1 adds bounds checks and assertions;
-`asan` adds the address and undefined-behaviour sanitizers to those (run Python with libasan preloaded then).
+`asan` adds the address and undefined-behaviour sanitizers (run Python with libasan preloaded then), and `fuzz`,
+with clang, what libFuzzer follows coverage by, for the kernels that read documents (tests/fuzz).
 Generated C and objects go below build/, one directory for each variant, so that switching never mixes the two.
 """
 
@@ -15,12 +16,15 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 # What speaks to the Linux kernel; elsewhere disk/portable.py and watch/portable.py stand in for it.
-LINUX_ONLY = {"_rulefile", "_scan", "_stat", "_walk", "_watch"} if sys.platform != "linux" else set()
-KERNELS = sorted(path.stem for path in Path("smarttree").glob("_*.pyx") if path.stem not in LINUX_ONLY)
+LINUX_ONLY = {"_fanotify", "_rulefile", "_scan", "_stat", "_walk", "_watch"}
+VARIANTS = {"": "fast", "0": "fast", "1": "debug", "asan": "asan", "fuzz": "fuzz"}
+VARIANT = VARIANTS[os.environ.get("SMARTTREE_DEBUG", "")]
+LEFT_OUT = LINUX_ONLY if sys.platform != "linux" or VARIANT == "fuzz" else set()
+KERNELS = sorted(path.stem for path in Path("smarttree").glob("_*.pyx") if path.stem not in LEFT_OUT)
 
-VARIANT = {"": "fast", "0": "fast", "1": "debug", "asan": "asan"}[os.environ.get("SMARTTREE_DEBUG", "")]
 DEBUG = VARIANT != "fast"
-SANITIZE = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if VARIANT == "asan" else []
+SANITIZERS = {"asan": "address,undefined", "fuzz": "address,undefined,fuzzer-no-link"}.get(VARIANT)
+SANITIZE = [f"-fsanitize={SANITIZERS}", "-fno-omit-frame-pointer"] if SANITIZERS else []
 # What is not asked for is what Cython's own generated code would answer with, module after module.
 QUIET = ("unused-parameter", "unused-variable", "unused-function", "missing-field-initializers")
 WARNINGS = ["-Wall", "-Wextra", *(f"-Wno-{warning}" for warning in QUIET)]

@@ -1,8 +1,9 @@
 """Corpora: the trees that tables are measured on. Each is made once, whole or not at all, and kept.
 
 They lie below $SMARTTREE_CORPORA, or build/corpus. `linux` is Debian's linux-source-6.1, unpacked with fresh times;
-`linux-tarball` the same with the tarball's times; `linux-scattered` with times by chance; `usr` this machine's /usr,
-as it is; `synthetic` is made of 50,000 directories and 501,000 files, from a fixed seed.
+`linux-tarball` the same with the tarball's times; `linux-scattered` with times by chance; `linux-checkouts` after git
+has gone from that release to 6.12 and back, five times; `node_modules` what npm has just installed of what bench/node
+pins; `usr` this machine's /usr, as it is; `synthetic` is made of 50,000 directories and 501,000 files, by a fixed seed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from pathlib import Path
 from bench.programs import MissingError
 
 TARBALL = Path("/usr/src/linux-source-6.1.tar.xz")
+LATER_TARBALL = Path("/usr/src/linux-source-6.12.tar.xz")
+CHECKOUTS = 5
+NODE = Path(__file__).resolve().parent / "node"
 SYNTHETIC_DIRS = 50_000
 SYNTHETIC_FILES = 501_000
 SEED = 20_250_716
@@ -56,11 +60,50 @@ def corpus(name: str, folder: Path) -> Corpus:
     return Corpus(name=name, path=place, what=what)
 
 
-def unpack(place: Path, *options: str) -> None:
+def unpack(place: Path, *options: str, tarball: Path | None = None) -> None:
     """Unpacks the Linux sources. Raises MissingError."""
-    if not TARBALL.exists():
-        raise MissingError(f"{TARBALL.name} is missing: `make bench-packages` installs it")
-    subprocess.run(["tar", "--no-same-owner", *options, "-xJf", str(TARBALL), "-C", str(place)], check=True)
+    tarball = tarball or TARBALL
+    if not tarball.exists():
+        raise MissingError(f"{tarball.name} is missing: `make bench-packages` installs it")
+    subprocess.run(["tar", "--no-same-owner", *options, "-xJf", str(tarball), "-C", str(place)], check=True)
+
+
+def check_out(place: Path) -> None:
+    """Commits two releases to a repository beside the tree, and goes back and forth. Raises MissingError."""
+    git_dir = place.with_name(f"{place.name}.git")
+    shutil.rmtree(git_dir, ignore_errors=True)
+
+    where = [f"--git-dir={git_dir}", f"--work-tree={place}"]
+    fast = ["-c", "gc.auto=0", "-c", "core.compression=0", "-c", "core.fsync=none"]
+    who = {f"GIT_{role}_{what}": "a@example.com" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}  # not as this machine's user has set it up
+
+    def git(*arguments: str) -> None:
+        command = ["git", *where, *fast, *arguments]
+        subprocess.run(command, check=True, cwd=place, stdout=subprocess.DEVNULL, env=os.environ | who | alone)
+
+    git("init", "-q")
+    for release, tarball in (("one", TARBALL), ("two", LATER_TARBALL)):
+        git("checkout", "-q", "--orphan", release)
+        git("rm", "-rqf", "--ignore-unmatch", ".")
+        unpack(place, "--touch", "--strip-components=1", tarball=tarball)
+        git("add", "--all", "--force")
+        git("commit", "-q", "-m", release)
+    for _ in range(CHECKOUTS):
+        git("checkout", "-q", "one")
+        git("checkout", "-q", "two")
+    shutil.rmtree(git_dir)
+
+
+def install(place: Path) -> None:
+    """Has npm install what is pinned; what that depends on is what npm finds today. Raises MissingError."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise MissingError("npm is missing: `make system-packages` installs it")
+    for name in ("package.json", ".npmrc"):
+        shutil.copy(NODE / name, place)
+    command = [npm, "install", "--ignore-scripts", "--no-package-lock"]
+    subprocess.run(command, cwd=place, check=True, stdout=subprocess.DEVNULL)
 
 
 def scatter(place: Path) -> None:
@@ -97,6 +140,11 @@ MADE: dict[str, tuple[Callable[[Path], None], str]] = {
     "linux": (lambda place: unpack(place, "--touch"), "Linux 6.1, freshly unpacked"),
     "linux-tarball": (unpack, "Linux 6.1, with the tarball's times"),
     "linux-scattered": (scatter, "Linux 6.1, every mtime by chance within one hour"),
+    "linux-checkouts": (check_out, "Linux, after ten checkouts between 6.1 and 6.12"),
+    "node_modules": (
+        install,
+        "@angular/cli, babel, eslint, jest, next, storybook, typescript and webpack, just installed",
+    ),
     "synthetic": (grow, "made from a fixed seed"),
 }
 NAMES = [*MADE, "usr"]

@@ -7,11 +7,13 @@ import platform
 import re
 import resource
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import smarttree
 
 ROOT = Path(__file__).resolve().parent.parent
+OTHERS_MAX = 0.1
 
 
 def card() -> dict[str, str | int | float]:
@@ -65,6 +67,12 @@ class Others:
         own = sum(usage.ru_utime + usage.ru_stime for usage in used)
         a_second = os.sysconf("SC_CLK_TCK")
         return sum(ticks) / a_second, (sum(ticks) - idle) / a_second, own
+
+
+def disturbed() -> Callable[[], bool]:
+    """Asks at a round's end whether others took more than a tenth of the machine during it."""
+    others = Others()
+    return lambda: others.share() > OTHERS_MAX
 
 
 def _found(pattern: str, path: Path) -> str:

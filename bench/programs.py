@@ -49,7 +49,7 @@ def library_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError as error:
-        raise MissingError(f"the Python package {name} is missing: `make build` installs it") from error
+        raise MissingError(f"the Python package {name} is missing: make installs it with the table") from error
 
 
 def timed(command: list[str], cwd: Path) -> Timed:

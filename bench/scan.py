@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.corpus import NAMES, Corpus, corpora_folder, corpus
-from bench.machine import ROOT, Others, card, filesystem
+from bench.machine import ROOT, Others, card, disturbed, filesystem
 from bench.programs import MissingError, library_version, program, program_version, timed
 from bench.report import Table, Verdict, text, write
 from bench.rounds import Contestant, Sample, Samples, interleaved, ratios
@@ -26,7 +26,6 @@ from bench.rounds import Contestant, Sample, Samples, interleaved, ratios
 FLOOR, FIND = "floor, 2 threads", "find -printf"
 FLOOR_BY_FIND_MAX = 0.5
 TARGET = 1.5
-OTHERS_MAX = 0.1
 TARGETED = ("smarttree scan", "smarttree scan, watched")
 PRINTED = r"%p\t%y\t%m\t%s\t%T@\0"  # path, type, mode, size, mtime in nanoseconds: what a scan must know
 # Once numpy is imported, the idle threads of its OpenBLAS spin for 20 ms, on the processors that the scan wants.
@@ -117,12 +116,6 @@ def verdicts(tree: str, samples: Samples) -> list[Verdict]:
         )
         for name in TARGETED
     ]
-
-
-def disturbed() -> Callable[[], bool]:
-    """Asks at a round's end whether others took more than a tenth of the machine during it."""
-    others = Others()
-    return lambda: others.share() > OTHERS_MAX
 
 
 def run(floor: Path, trees: Sequence[Corpus], rounds: int) -> Table:

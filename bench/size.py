@@ -17,19 +17,19 @@ import sys
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import zstandard
 
 from bench.corpus import NAMES, Corpus, corpora_folder, corpus
+from bench.facts import ChangedError, Fact, check, facts_on_disk
 from bench.machine import card, filesystem
 from bench.programs import MissingError
 from bench.report import Table, Verdict, write
 from bench.rounds import Contestant, Sample, Samples, interleaved
 from smarttree._scan import scan
 from smarttree.clock import Clock
-from smarttree.codec import decode_snapshot, encode_snapshot, to_text
-from smarttree.tree import Tree, kind_of
+from smarttree.codec import encode_snapshot, to_text
+from smarttree.tree import Tree
 from smarttree.wire import PREFIX_SNAPSHOT
 
 BINARY = "smarttree snapshot"
@@ -37,62 +37,10 @@ TARGETS = {"linux": 6.5}
 DEFAULT = ["linux", "linux-tarball", "usr"]
 
 
-class ChangedError(Exception):
-    """The tree is not what it was a moment ago, or our snapshot does not say what the disk does."""
-
-
-class Fact(NamedTuple):
-    """What every row tells of an entry; the path is relative, so that where the tree lies costs nobody anything."""
-
-    path: bytes
-    type: str
-    mode: int
-    size: int
-    mtime_ns: int
-
-
-def facts_on_disk(top: bytes) -> list[Fact]:
-    """By `lstat`, directory by directory, each sorted by name: the order that compresses best for everyone."""
-    found: list[Fact] = []
-    todo = [b""]
-    while todo:
-        place = todo.pop()
-        with os.scandir(os.path.join(top, place)) as listing:
-            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
-        dirs = []
-        for entry in entries:
-            seen, path = entry.stat(follow_symlinks=False), os.path.join(place, os.fsencode(entry.name))
-            kind = kind_of(seen.st_mode)
-            size = 0 if kind == "dir" else seen.st_size  # QTN1 leaves a directory's own size out: so do all rows
-            found.append(Fact(path, kind, seen.st_mode & 0o7777, size, seen.st_mtime_ns))
-            if kind == "dir":
-                dirs.append(path)
-        todo += reversed(dirs)
-    return found
-
-
-def facts_decoded(data: bytes) -> list[Fact]:
-    """What a snapshot says, in the same order."""
-    tree, top = (snapshot := decode_snapshot(data)).tree, snapshot.top
-    found: list[Fact] = []
-    todo = [(top, b"")]
-    while todo:
-        place, prefix = todo.pop()
-        dirs = []
-        for eid in tree.children(place):
-            row, path = tree.row(eid), os.path.join(prefix, tree.name(eid))
-            kind = kind_of(row.mode)
-            found.append(Fact(path, kind, row.mode & 0o7777, row.size, row.mtime_ns))
-            if kind == "dir":
-                dirs.append((eid, path))
-        todo += reversed(dirs)
-    return found
-
-
 def json_lines(facts: Sequence[Fact]) -> bytes:
     """One array a line, without keys and blanks: the shortest that JSON gets. Bytes that are no UTF-8 are escaped."""
-    rows = (json.dumps([os.fsdecode(path), *rest], separators=(",", ":")) for path, *rest in facts)
-    return "\n".join(rows).encode() + b"\n"
+    rows = ([os.fsdecode(f.path), f.type, f.mode & 0o7777, f.size, f.mtime_ns] for f in facts)
+    return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode()
 
 
 def contestants(facts: Sequence[Fact], snapshot: bytes, smarttree: str) -> list[Contestant]:
@@ -127,8 +75,7 @@ def measure(tree: Corpus, smarttree: str) -> tuple[list[Contestant], Samples, di
     root = ours.graft(scan(top), b"/corpus")
     snapshot = encode_snapshot(ours, root, Clock(0, 0))
     facts = facts_on_disk(top)
-    if facts_decoded(snapshot) != facts:
-        raise ChangedError(f"{tree.name} was changed while it was measured, or the snapshot is wrong")
+    check(tree.name, snapshot, facts)
     rows = contestants(facts, snapshot, smarttree)
     distinct = len({fact.mtime_ns for fact in facts})
     told = {

@@ -34,14 +34,14 @@ def ours(path: bytes) -> Held:
 def ours_watched(path: bytes) -> Held:
     """The scan as the service makes it: every directory watched before it is read."""
     queue = Inotify()
-    listing = scan(path, threads=THREADS, inotify=queue.fd)
+    listing = scan(path, threads=THREADS, watch=queue)
     return (queue, listing), len(listing) - 1
 
 
 def ours_tree(path: bytes) -> Held:
     """The scan with watches, and its listing made into a Tree with digests and totals: ready to be served."""
     queue, tree = Inotify(), Tree()
-    tree.graft(scan(path, threads=THREADS, inotify=queue.fd), path)
+    tree.graft(scan(path, threads=THREADS, watch=queue), path)
     return (queue, tree), len(tree) - 1
 
 

@@ -27,7 +27,8 @@ cdef int grow(void **memory, size_t *room, size_t need, size_t item) except -1:
     cdef size_t before = room[0]
     if not widen(memory, room, need, item):
         raise MemoryError
-    memset(<uint8_t *>memory[0] + before * item, 0, (room[0] - before) * item)
+    if room[0] > before:
+        memset(<uint8_t *>memory[0] + before * item, 0, (room[0] - before) * item)
     return 0
 
 

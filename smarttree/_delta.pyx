@@ -16,7 +16,10 @@ from smarttree._wire cimport (
 
 
 def diff_trees(Columns before not None, Columns after not None):
-    """The Records that turn `before` into `after`, two states of one id space. O(ids), about 10 ns each."""
+    """The Records that turn `before` into `after`, two states of one id space. O(ids), about 10 ns each.
+
+    Raises `Defect` for an id, which is its `where`, that is a directory's in only one of them: no record says that.
+    """
     cdef Records records = Records()
     cdef uint32_t eid
     cdef uint8_t mask
@@ -36,7 +39,7 @@ def diff_trees(Columns before not None, Columns after not None):
 cdef uint8_t differing(Columns before, Columns after, uint32_t eid) except? 255:
     cdef uint8_t mask = 0
     if (before.dir_[eid] == NO_ID) != (after.dir_[eid] == NO_ID):
-        raise ValueError(f"the id {eid} stands for two entries: these are not two states of one id space")
+        fail(E_TYPE_TURNED, eid)
     if (before.parent_[eid] != after.parent_[eid] or before.name_len[eid] != after.name_len[eid]
             or memcmp(before.heap + before.name_off[eid], after.heap + after.name_off[eid], before.name_len[eid])):
         mask |= MASK_PLACE
@@ -104,12 +107,31 @@ cdef int set_record(Columns tree, Records records, const Item *item) except -1:
 
 cdef int link_record(Columns tree, Records records, size_t index) except -1:
     cdef const Item *item = &records.items[index]
+    cdef int error
     if not tree.is_directory(item.parent) or (item.parent == 0 and not tree.is_directory(item.id)):
         fail(E_PARENT, index)
-    if tree.is_below(item.parent, item.id):
-        fail(E_BELOW_ITSELF, index)
+    error = misplaced(tree, item.parent, item.id)
+    if error:
+        fail(error, index)
     if not tree.link(item.id, item.parent):
         fail(E_NAME_TWICE, index)
+    return 0
+
+
+cdef int misplaced(Columns tree, uint32_t parent, uint32_t eid) noexcept:
+    """0 where a detached entry may go below `parent`; else what is wrong.
+
+    What is too deep now stays so, for nothing is detached any more: refused at once, a chain of n records costs n times
+    the depth allowed, and not n squared.
+    """
+    cdef int depth = 0
+    while parent != NO_ID and parent != 0:
+        if parent == eid:
+            return E_BELOW_ITSELF
+        depth += 1
+        if depth > DEPTH_MAX:
+            return E_TOO_DEEP
+        parent = tree.parent_[parent]
     return 0
 
 

@@ -10,7 +10,7 @@ cdef enum:
 cdef class Entries:
     cdef void *memory[ENTRY_COLUMNS]    # the columns; the names below are its typed aliases
     cdef uint32_t *id_
-    cdef uint32_t *parent_      # a row, or TOP; set by `link`
+    cdef uint32_t *parent_      # set by `link`: a row, or TOP; in the end an id
     cdef uint32_t *first_       # of a directory: the row of its first child; set by `link`
     cdef uint32_t *count_       # of a directory: how many children it has
     cdef uint32_t *below_       # of a directory: how many entries are below it that are no children

@@ -14,8 +14,7 @@ from smarttree._columns cimport S_IFDIR, S_IFMT, Digest, plus
 from smarttree._defect cimport fail
 from smarttree._memory cimport widen
 from smarttree._wire cimport (
-    DEPTH_MAX, E_BELOW_COUNTS, E_CHILD_COUNTS, E_ID_TWICE, E_ORDER, E_TOO_DEEP, ENTRY_HASH_HEAD_BYTES, IDS_MAX,
-    NAME_MAX_BYTES,
+    DEPTH_MAX, E_BELOW_COUNTS, E_CHILD_COUNTS, E_ID_TWICE, E_ORDER, E_TOO_DEEP, ENTRY_HASH_HEAD_BYTES, NAME_MAX_BYTES,
 )
 from smarttree._xxh64 cimport xxh64_pair
 
@@ -37,22 +36,22 @@ cdef class Entries:
 
     cdef int reserve(self, size_t rows, size_t name_bytes) except -1:
         """Room for so many rows and bytes of names, and 16 more, which copies by words may overwrite."""
-        cdef size_t room
+        cdef size_t room = self.room
+        cdef bint done = True
         cdef int i
         if self.views:
             raise BufferError("these entries have views, and can't grow")
         for i in range(ENTRY_COLUMNS):
             room = self.room
-            if not widen(&self.memory[i], &room, rows, WIDTHS[i]):
-                raise MemoryError
-        if rows > self.room:
+            done = done and widen(&self.memory[i], &room, rows, WIDTHS[i])
+        if done:
             self.room = room
         self.id_, self.parent_ = <uint32_t *>self.memory[0], <uint32_t *>self.memory[1]
         self.first_, self.count_ = <uint32_t *>self.memory[2], <uint32_t *>self.memory[3]
         self.below_, self.mode_ = <uint32_t *>self.memory[4], <uint16_t *>self.memory[5]
         self.size_, self.mtime_ = <uint64_t *>self.memory[6], <int64_t *>self.memory[7]
         self.name_end_ = <uint64_t *>self.memory[8]
-        if not widen(<void **>&self.heap, &self.heap_room, name_bytes + 16, 1):
+        if not (done and widen(<void **>&self.heap, &self.heap_room, name_bytes + 16, 1)):
             raise MemoryError
         return 0
 
@@ -90,11 +89,16 @@ cdef class Entries:
     def finish(self, uint32_t top, uint32_t children):
         """Make the tree by directory order, below an entry `top` with so many children, and check it.
 
-        Returns the digest of `top`. Raises `Defect`. About 40 ns an entry, without the GIL.
+        Returns the digest of `top`; from then on the column `parent` is complete. Raises `Defect`. About 40 ns an
+        entry, without the GIL.
         """
         cdef int error = 0
         cdef Digest digest
-        cdef uint64_t *bits = <uint64_t *>calloc(IDS_MAX // 64 + 1, 8)
+        cdef uint32_t highest = top
+        cdef size_t row
+        for row in range(self.n):
+            highest = max(highest, self.id_[row])
+        cdef uint64_t *bits = <uint64_t *>calloc(highest // 64 + 1, 8)
         try:
             if bits == NULL:
                 raise MemoryError
@@ -105,6 +109,9 @@ cdef class Entries:
                     error = E_ID_TWICE
                 if not error:
                     error = weigh(self, &digest)
+                if not error:
+                    for row in range(self.n):
+                        self.parent_[row] = top if self.parent_[row] == TOP else self.id_[self.parent_[row]]
         finally:
             free(bits)
         if error:
@@ -151,7 +158,7 @@ cdef class Entries:
         raise BufferError("ask for one column")
 
     def column(self, str name):
-        """One column as an array, without a copy: `id`, `parent` (a row, or TOP), `mode`, `size`, `mtime_ns`,
+        """One column as an array, without a copy: `id`, `parent` (an id), `mode`, `size`, `mtime_ns`,
         `name_end` (in `names`), `children` and `below` (0 but for directories), or `names`, all names' bytes.
         """
         return np.asarray(Column(self, name))
@@ -201,7 +208,7 @@ cdef inline bint ascend(Entries entries, size_t row) noexcept nogil:
 
 
 cdef bint id_is_twice(Entries entries, uint32_t top, uint64_t *bits) noexcept nogil:
-    """`bits`: one for each id there can be, all 0."""
+    """`bits`: one for each id up to the largest, all 0."""
     cdef uint32_t last = top
     cdef size_t row
     bits[top >> 6] |= <uint64_t>1 << (top & 63)

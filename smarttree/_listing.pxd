@@ -1,6 +1,6 @@
 # cython: language_level=3
 """What a scan hands on: a Listing's memory, owned by the Listing and frozen once the scan has returned it."""
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
 cdef struct Stat:
@@ -20,7 +20,7 @@ cdef struct Item:
     uint32_t parent      # index of the parent; the top's is its own
     uint32_t first       # index of the first child
     uint32_t count       # number of children; 0 for what is no directory, or could not be read
-    int32_t wd           # inotify watch descriptor, -1 for none
+    int64_t watch        # the key of the watch on a directory, as its watcher gave it; -1 for none
 
 
 cdef class Listing:

@@ -47,13 +47,13 @@ cdef class Listing:
         return range(item.first, item.first + item.count)
 
     def watch(self, index):
-        """The watch descriptor that was placed on a directory before it was read, or -1."""
-        return self.at(index).wd
+        """The key of the watch that was placed on a directory before it was read, or -1."""
+        return self.at(index).watch
 
     def watches(self):
-        """(index, watch descriptor) of every directory that is watched."""
+        """(index, key of the watch) of every directory that is watched."""
         cdef uint32_t i
-        return [(i, self.items[i].wd) for i in range(self.n) if self.items[i].wd >= 0]
+        return [(i, self.items[i].watch) for i in range(self.n) if self.items[i].watch >= 0]
 
     def hard_linked(self):
         """(index, inode) of every entry that is no directory and has other names."""
@@ -102,7 +102,7 @@ cdef class ListingBuilder:
         item.stat.mode, item.stat.size, item.stat.mtime, item.stat.ctime = row[0], row[1], row[2], row[3]
         item.stat.ino, item.stat.birth, item.stat.nlink = row[4], row[5], row[6]
         memcpy(self.listing.heap + self.heap_n, PyBytes_AS_STRING(name), size)
-        item.name_off, item.name_len, item.parent, item.wd = self.heap_n, <uint32_t>size, parent, -1
+        item.name_off, item.name_len, item.parent, item.watch = self.heap_n, <uint32_t>size, parent, -1
         self.heap_n += size
         self.listing.n += 1
         return 0

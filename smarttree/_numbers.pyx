@@ -2,7 +2,6 @@
 """Sizes and times as columns and back; see `_numbers.pxd`. Readers return 0 or the E_… of what is wrong."""
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
-from libc.string cimport memcpy
 
 from smarttree._buffer cimport (
     Bits, Buffer, Reader, end_bits, get_bits, get_bytes, get_varint, get_zigzag, make_room, put_bits, put_varint,

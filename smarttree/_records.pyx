@@ -18,8 +18,9 @@ from smarttree._columns cimport S_IFMT, Columns, grow
 from smarttree._defect cimport fail
 from smarttree._numbers cimport get_sizes, get_times, put_sizes, put_times
 from smarttree._wire cimport (
-    BODY_MAX_BYTES, E_COLUMN_TOO_LARGE, E_ID_RANGE, E_MASK, E_MODE, E_NAME, E_NAME_PREFIX, E_TRUNCATED, IDS_MAX, MASK_ALL, MASK_DELETED, MASK_MODE,
-    MASK_MTIME, MASK_PLACE, MASK_SIZE, NAME_MAX_BYTES, PATH_MAX_BYTES, RECORD_COLUMNS,
+    BODY_MAX_BYTES, E_COLUMN_TOO_LARGE, E_ID_RANGE, E_MASK, E_MODE, E_NAME, E_NAME_PREFIX, E_PATH_TOO_LONG,
+    E_TRUNCATED, IDS_MAX, MASK_ALL, MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE, NAME_MAX_BYTES,
+    PATH_MAX_BYTES, RECORD_COLUMNS,
 )
 
 
@@ -107,7 +108,8 @@ cdef class Records:
 
     cdef int sort(self) except -1:
         cdef size_t i
-        qsort(self.items, self.n, sizeof(Item), by_id)
+        if self.n > 1:
+            qsort(self.items, self.n, sizeof(Item), by_id)
         for i in range(1, self.n):
             if self.items[i].id == self.items[i - 1].id:
                 raise ValueError(f"two records for the id {self.items[i].id}")
@@ -176,7 +178,8 @@ cdef inline size_t in_common(const Item *item, const Item *previous, const uint8
     return prefix
 
 
-cdef void put_prefixes(Buffer *prefixes, Buffer *suffixes, const Item *items, size_t n, const uint8_t *heap) noexcept nogil:
+cdef void put_prefixes(Buffer *prefixes, Buffer *suffixes, const Item *items, size_t n,
+                       const uint8_t *heap) noexcept nogil:
     cdef const Item *previous = NULL
     cdef size_t prefix, i
     for i in range(n):
@@ -234,7 +237,8 @@ def decode_records(size_t n, columns not None):
     if n > <size_t>(parts[1].end - parts[1].at):
         fail(E_TRUNCATED, 0 if bare else 2)
     grow(<void **>&records.items, &records.room, n, sizeof(Item))
-    memset(records.items, 0, n * sizeof(Item))
+    if n:
+        memset(records.items, 0, n * sizeof(Item))
     records.n = n
     error = get_heads(parts, records, &column)
     if error:
@@ -306,7 +310,9 @@ cdef int get_places(Reader **parts, Records records, bint bare) except -1:
             fail(parts[4].error, 0 if bare else 5)
         if prefix > previous_size:
             fail(E_NAME_PREFIX, 0 if bare else 4)
-        if size >= PATH_MAX_BYTES or not is_place(item.parent, prefix + size):
+        if prefix + size >= PATH_MAX_BYTES and item.parent == 0:
+            fail(E_PATH_TOO_LONG, 0 if bare else 5)
+        if prefix + size == 0 or prefix + size > (<size_t>NAME_MAX_BYTES if item.parent else <size_t>PATH_MAX_BYTES):
             fail(E_NAME, 0 if bare else 5)
         start = records.heap_n
         if prefix + size > BODY_MAX_BYTES - start:
@@ -359,10 +365,6 @@ cdef int get_values(Reader **parts, Item *items, size_t n, int *column) noexcept
             count += 1
     free(values)
     return error
-
-
-cdef inline bint is_place(uint32_t parent, size_t size) noexcept:
-    return 0 < size <= NAME_MAX_BYTES if parent else 0 < size < PATH_MAX_BYTES
 
 
 cdef bint is_name(const uint8_t *name, size_t size) noexcept:

@@ -3,7 +3,7 @@ from typing import Self
 
 from smarttree._ignore import Rules
 from smarttree._listing import Listing
-from smarttree._walk import Progress, Worker
+from smarttree._walk import Placer, Progress, Worker
 
 class Numbering:
     def __new__(cls, workers: list[Worker]) -> Self: ...
@@ -11,7 +11,7 @@ class Numbering:
 def scan(
     top: int | str | bytes | PathLike[str] | PathLike[bytes],
     *,
-    inotify: int = -1,
+    watch: Placer | None = None,
     threads: int = 2,
     depth: int = 0,
     progress: Progress | None = None,

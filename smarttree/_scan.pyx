@@ -11,7 +11,7 @@ import threading
 
 from smarttree._ignore cimport Rules
 from smarttree._listing cimport Item, Listing
-from smarttree._walk cimport Block, Entry, Progress, Trouble, Worker
+from smarttree._walk cimport Block, Entry, Placer, Progress, Trouble, Worker
 from smarttree._walk import Pool
 
 cdef enum:
@@ -95,7 +95,7 @@ cdef class Numbering:
                 raise MemoryError
             self.copy_names(listing)
             memset(&listing.items[0], 0, sizeof(Item))
-            listing.items[0].stat, listing.items[0].wd = self.blocks[top].stat, self.blocks[top].wd
+            listing.items[0].stat, listing.items[0].watch = self.blocks[top].stat, self.blocks[top].watch
             listing.n = 1
             todo[0], todo[1] = top, 0
             while depth:
@@ -130,7 +130,7 @@ cdef class Numbering:
                 continue
             entry = &(<Worker>self.workers[w]).entries[block.first + i]
             item = &listing.items[listing.n + count]
-            item.stat, item.parent, item.first, item.count, item.wd = entry.stat, parent, 0, 0, -1
+            item.stat, item.parent, item.first, item.count, item.watch = entry.stat, parent, 0, 0, -1
             item.name_off, item.name_len = self.heap_base[w] + entry.name_off, entry.name_len
             self.index_of[base + i] = listing.n + count
             count += 1
@@ -140,7 +140,7 @@ cdef class Numbering:
             k = self.block_of[base + i - 1]
             if k < VANISHED:
                 item = &listing.items[self.index_of[base + i - 1]]
-                item.stat, item.wd = self.blocks[k].stat, self.blocks[k].wd
+                item.stat, item.watch = self.blocks[k].stat, self.blocks[k].watch
                 todo[2 * depth], todo[2 * depth + 1] = k, self.index_of[base + i - 1]
                 depth += 1
         return depth
@@ -164,10 +164,10 @@ cdef class Numbering:
         return found
 
 
-def scan(top, *, int inotify=-1, int threads=2, int depth=0, Progress progress=None, Rules rules=None):
+def scan(top, *, Placer watch=None, int threads=2, int depth=0, Progress progress=None, Rules rules=None):
     """A `Listing` of the directory `top` (a path, or an open descriptor) with everything below it.
 
-    `inotify`: a descriptor on which each directory is watched before it is read; -1 for no watches.
+    `watch`: what watches each directory before it is read; None for no watches.
     `depth`: how deep below its root `top` is, so that the limit of 512 levels holds for the whole.
     `rules`: those that hold in `top`, but for files in it; what they ignore is left out unread. None: nothing is.
     `threads`: 1 (in the calling thread) to 8. About 1 µs an entry when cached, on two threads.
@@ -180,7 +180,7 @@ def scan(top, *, int inotify=-1, int threads=2, int depth=0, Progress progress=N
         raise ValueError(f"threads must be 1 to {WORKERS_MAX}")
     progress = progress or Progress()
     pool = Pool(threads)
-    workers = [Worker(i, inotify, pool, progress) for i in range(threads)]
+    workers = [Worker(i, watch, pool, progress) for i in range(threads)]
     for worker in workers:
         worker.leave_out(rules)
     fd = top if isinstance(top, int) else os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

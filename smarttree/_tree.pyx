@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, Columns, Digest, Dir, grow, plus
-from smarttree._entries cimport TOP, Entries
+from smarttree._entries cimport Entries
 from smarttree._listing cimport Item, Listing
 
 
@@ -170,7 +170,7 @@ cdef class Tree(Columns):
                 raise ValueError(f"the id {eid} is given twice")
             self.make(eid, entries.mode_[i], entries.size_[i], entries.mtime_[i])
             self.put_name(eid, entries.heap + start, entries.name_end_[i] - start)
-            self.parent_[eid] = top if entries.parent_[i] == TOP else entries.id_[entries.parent_[i]]
+            self.parent_[eid] = entries.parent_[i]
             start = entries.name_end_[i]
             span[0, i + 1], span[1, i + 1], span[2, i + 1] = eid, entries.first_[i] + 1, entries.count_[i]
         return self.adopt(path, &span[0, 0], &span[1, 0], &span[2, 0], m + 1)

@@ -4,7 +4,7 @@
 Input is hostile until proven otherwise: every read is bounded by its column, and no allocation is larger than what the
 columns' sizes justify. What fails says where: (code, column).
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
 from smarttree._buffer cimport Reader, defect, get_byte, get_bytes, get_text, get_varint, get_zigzag, reader

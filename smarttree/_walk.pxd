@@ -1,6 +1,6 @@
 # cython: language_level=3
 """What the workers of a scan leave behind, each in memory of its own, for `_scan` to number."""
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from smarttree._ignore cimport Level, Rules, Shelf
 from smarttree._listing cimport Stat
@@ -18,7 +18,7 @@ cdef struct Block:           # one directory's entries, sorted by name, and whos
     uint64_t owner           # index of the directory's own Entry ...
     int32_t owner_worker     # ... at this worker; -1 for the top
     uint32_t count
-    int32_t wd
+    int64_t watch
 
 
 cdef struct Trouble:
@@ -52,6 +52,11 @@ cdef struct Key:             # a name in the directory being read
     uint32_t size
 
 
+cdef class Placer:           # places the watches of a scan, for several threads at once
+    cdef bint wants_entry    # whether it is cheaper for it where the thread has made the directory its current one
+    cdef int64_t place(self, int fd, bint entered) noexcept nogil
+
+
 cdef class Progress:
     cdef volatile uint64_t entry_count
     cdef volatile uint64_t dir_count
@@ -59,7 +64,9 @@ cdef class Progress:
 
 
 cdef class Worker:
-    cdef int number, inotify, failed
+    cdef int number, failed
+    cdef Placer placer
+    cdef bint places
     cdef bint own_directory
     cdef object pool_owner
     cdef void *pool
@@ -84,7 +91,7 @@ cdef class Worker:
     cdef int trouble(self, const Job *at, int error) noexcept nogil
     cdef long names(self, int fd) noexcept nogil
     cdef const Level *rules_in(self, int fd, const Job *at, long count) noexcept nogil
-    cdef int read(self, int fd, const Job *at, int32_t wd) noexcept nogil
+    cdef int read(self, int fd, const Job *at, int64_t watch) noexcept nogil
     cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil
     cdef int step(self) noexcept nogil
     cdef void drive(self) noexcept nogil

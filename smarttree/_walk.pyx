@@ -5,9 +5,8 @@
 do not matter, and no symbolic link is followed. Each worker goes depth first and holds one descriptor a level; while
 another worker is idle it gives away the next subdirectory. Workers only append to memory of their own.
 """
-from libc.errno cimport ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EOVERFLOW, errno
-from libc.stdint cimport int32_t, uint8_t, uint32_t
-from libc.stdio cimport snprintf
+from libc.errno cimport EINVAL, ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EOVERFLOW, errno
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy, strlen
 from posix.unistd cimport close, dup, fchdir
@@ -24,7 +23,6 @@ cdef extern from *:
     """
     #include <pthread.h>
     #include <sched.h>
-    #include <sys/inotify.h>
     #include <sys/syscall.h>
     #include <unistd.h>
     struct st_dirent64 {
@@ -33,8 +31,6 @@ cdef extern from *:
     #define st_getdents(fd, buf, n) syscall(SYS_getdents64, fd, buf, n)
     #define st_add(counter, n) __atomic_fetch_add(&(counter), n, __ATOMIC_RELAXED)
     #define st_load(counter) __atomic_load_n(&(counter), __ATOMIC_RELAXED)
-    #define ST_WATCH (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE \\
-                      | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
     """
     ctypedef struct dirent_t "struct st_dirent64":
         unsigned short reclen
@@ -43,12 +39,11 @@ cdef extern from *:
         pass
     ctypedef struct pthread_cond_t:
         pass
-    int ST_WATCH, CLONE_FS
+    int CLONE_FS
     long st_getdents(int, void *, size_t) noexcept nogil
     void st_add(uint64_t, uint64_t) noexcept nogil
     int st_load(int) noexcept nogil
     int sched_yield() noexcept nogil
-    int inotify_add_watch(int, const char *, uint32_t) noexcept nogil
     int unshare(int) noexcept nogil
     int pthread_mutex_init(pthread_mutex_t *, void *) noexcept nogil
     int pthread_mutex_lock(pthread_mutex_t *) noexcept nogil
@@ -85,19 +80,15 @@ cdef int by_name(const void *a, const void *b) noexcept nogil:
     return (x.size > y.size) - (x.size < y.size)
 
 
-cdef int watch(int inotify, int fd, bint own_directory) noexcept nogil:
-    """Watch the directory behind `fd`; -1 and errno on failure.
+cdef class Placer:
+    """Watches directories for a scan; see `_watch` and `_fanotify`, which know how."""
 
-    Cheapest is a thread with a current directory of its own: it goes there and watches ".". Where the thread shares
-    its directory with others, /proc names the descriptor.
-    """
-    cdef char path[32]
-    if own_directory:
-        if fchdir(fd) < 0:
-            return -1
-        return inotify_add_watch(inotify, ".", ST_WATCH)
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd)
-    return inotify_add_watch(inotify, path, ST_WATCH)
+    cdef int64_t place(self, int fd, bint entered) noexcept nogil:
+        """Watch the open directory `fd`; the key that its events will bear, or -errno.
+
+        `entered`: it is this thread's own current directory too.
+        """
+        return -EINVAL
 
 
 cdef bint offer(Exchange *pool, Job *job) noexcept nogil:
@@ -175,8 +166,9 @@ cdef class Pool:
 cdef class Worker:
     """One thread's share of a walk."""
 
-    def __cinit__(self, int number, int inotify, Pool pool, Progress progress):
-        self.number, self.inotify, self.progress = number, inotify, progress
+    def __cinit__(self, int number, Placer placer, Pool pool, Progress progress):
+        self.number, self.placer, self.progress = number, placer, progress
+        self.places = placer is not None
         self.pool_owner, self.pool = pool, pool.exchange
         self.frames = <Frame *>malloc((DEPTH_MAX + 2) * sizeof(Frame))
         self.dents = <uint8_t *>malloc(DENTS_BYTES)
@@ -201,7 +193,8 @@ cdef class Worker:
         """Walk until nothing is left anywhere. `top_fd` (kept open): the top for one worker, -1 for the others."""
         cdef Job job
         with nogil:
-            self.own_directory = own_thread and self.inotify >= 0 and unshare(CLONE_FS) == 0
+            if self.places and self.placer.wants_entry:
+                self.own_directory = own_thread and unshare(CLONE_FS) == 0
             if top_fd >= 0:
                 job.owner, job.owner_worker, job.depth, job.fd = 0, -1, depth, top_fd
                 job.name[0], job.name[1] = c'.', 0
@@ -273,7 +266,7 @@ cdef class Worker:
                 return NULL
         return level
 
-    cdef int read(self, int fd, const Job *at, int32_t wd) noexcept nogil:
+    cdef int read(self, int fd, const Job *at, int64_t watch) noexcept nogil:
         """Read one open directory into a new block and put it on the stack; -1 ends the walk."""
         cdef const Level *level = NULL
         cdef long count, i
@@ -294,7 +287,7 @@ cdef class Worker:
                 or not widen(<void **>&self.entries, &self.entries_room, self.entries_n + count, sizeof(Entry))):
             return self.fail(ENOMEM)
         block = &self.blocks[self.blocks_n]
-        block.owner, block.owner_worker, block.wd = at.owner, at.owner_worker, wd
+        block.owner, block.owner_worker, block.watch = at.owner, at.owner_worker, watch
         block.first, block.count, block.stat = self.entries_n, 0, itself
         for i in range(count):
             entry = &self.entries[self.entries_n]
@@ -320,19 +313,22 @@ cdef class Worker:
 
         ENOENT: it was moved, deleted or replaced since it was looked at, and the watch on its parent tells of that.
         """
-        cdef int fd, result, wd = -1
+        cdef int fd, result
+        cdef int64_t watch = -1
+        cdef bint entered
         if at.depth >= DEPTH_MAX:
             return self.report(at, EOVERFLOW, NULL)
         fd = c_openat(parent_fd, name, ST_OPEN)
         if fd < 0:
             return self.trouble(at, errno)
-        if self.inotify >= 0:
-            wd = watch(self.inotify, fd, self.own_directory)
-            if wd < 0:
-                result = self.trouble(at, errno)
+        if self.places:
+            entered = self.own_directory and fchdir(fd) == 0
+            watch = self.placer.place(fd, entered)
+            if watch < 0:
+                result = self.trouble(at, <int>-watch)
                 close(fd)
                 return result
-        result = self.read(fd, at, wd)
+        result = self.read(fd, at, watch)
         if result < 0:
             close(fd)
         return result

@@ -1,17 +1,28 @@
 # cython: language_level=3
-"""inotify: drain the kernel's queue without the GIL and hand on each event once.
+"""inotify: watches placed in a scan, and the kernel's queue drained without the GIL, each event handed on once.
 
     struct inotify_event { int wd; uint32_t mask; uint32_t cookie; uint32_t len; char name[]; }     inotify(7)
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, strlen
 from posix.ioctl cimport ioctl
 from posix.unistd cimport close, read
 
 import os
+
+from smarttree._walk cimport Placer
+
+cdef extern from *:
+    """
+    #include <sys/inotify.h>
+    #define ST_WATCH (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE \\
+                      | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
+    """
+    int ST_WATCH
 
 cdef extern from "<sys/inotify.h>":
     ctypedef struct inotify_event "struct inotify_event":
@@ -21,6 +32,7 @@ cdef extern from "<sys/inotify.h>":
         uint32_t len
         char name[1]
     int inotify_init1(int) noexcept nogil
+    int inotify_add_watch(int, const char *, uint32_t) noexcept nogil
     int inotify_rm_watch(int, int) noexcept nogil
     int IN_NONBLOCK, IN_CLOEXEC
 
@@ -33,14 +45,14 @@ cdef enum:
     BLOCK_BYTES = 65536
 
 
-cdef class Inotify:
+cdef class Inotify(Placer):
     """One inotify instance. `fd` is readable while events wait; one thread drains at a time."""
     cdef readonly int fd
     cdef uint8_t *buffer
     cdef size_t room
 
     def __cinit__(self):
-        self.fd = -1
+        self.fd, self.wants_entry = -1, True
         self.buffer, self.room = <uint8_t *>malloc(BLOCK_BYTES), BLOCK_BYTES
         if self.buffer == NULL:
             raise MemoryError
@@ -57,6 +69,20 @@ cdef class Inotify:
         if self.fd >= 0:
             close(self.fd)
             self.fd = -1
+
+    cdef int64_t place(self, int fd, bint entered) noexcept nogil:
+        """Cheapest is a thread that is there: it watches ".". Else /proc names the descriptor."""
+        cdef char path[32]
+        cdef int wd
+        if entered:
+            wd = inotify_add_watch(self.fd, ".", ST_WATCH)
+        else:
+            snprintf(path, sizeof(path), "/proc/self/fd/%d", fd)
+            wd = inotify_add_watch(self.fd, path, ST_WATCH)
+        return wd if wd >= 0 else -errno
+
+    def settle(self, known):
+        """A scan has ended. Its watches that got no id stay: the kernel drops them with their directories."""
 
     def forget(self, int wd):
         """Stop a watch. One that the kernel has dropped already is no error."""

@@ -20,11 +20,13 @@ class ServiceConfig:
 
     roots: tuple[bytes, ...]
     batch_ms: int = 50  # the first change after a quiet time does not wait: this is the window of those after it
+    vcs_settle_ms: int = 30_000  # while git works, changes are held back for so long at most; 0: not at all
     batch_max_bytes: int = 1 << 20  # of the binary BATCH; a longer one is cut into consecutive clocks
     retention_bytes: int = 256 << 20
     retention_s: float = 86_400.0
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
     watch: bool = True
+    watcher: str = "auto"  # or the name of one in `smarttree.watch`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@
     ├── HostRefused
     ├── NotReady              the first scan is still running
     ├── SystemLimit           the system refuses what we need
+    ├── WatcherUnavailable    the watcher that was asked for can't work here
     └── UnknownClock
 
 The text of each says what to do about it. `code` is stable: clients compare it, so a code is never renamed.
@@ -157,6 +158,14 @@ class SystemLimit(SmarttreeError):
     """The system refuses a resource (inotify watches, descriptors); the message says how to raise the limit."""
 
     code = "system-limit"
+    http_status = 503
+    exit_status = 3
+
+
+class WatcherUnavailable(SmarttreeError):
+    """The watcher that was asked for by name can't work here; the message says why, and what to do."""
+
+    code = "watcher-unavailable"
     http_status = 503
     exit_status = 3
 

@@ -14,7 +14,7 @@ from smarttree.clock import Clock
 from smarttree.codec import Records, encode_batch, encode_delta
 from smarttree.order import Act, Step
 from smarttree.reconcile import Plan, Update
-from smarttree.stream.batch import Batch, Change
+from smarttree.stream.batch import Batch, Change, Switch
 from smarttree.tree import NO_ID, SERVICE_ID, Row, Tree, kind_of
 
 RECORD_BYTES = 12  # about what a record takes in a BATCH, its name not counted
@@ -48,8 +48,8 @@ class Ledger:
             else:
                 self._place(eid, *plan.moves[eid], drop=act is Act.DROP)
 
-    def cut(self, clock: Clock, time_ns: int, *, more: bool) -> Batch:
-        """The batch that leads to `clock`, and a clean page."""
+    def cut(self, clock: Clock, time_ns: int, *, more: bool, vcs: Switch | None = None) -> Batch:
+        """The batch that leads to `clock`, and a clean page. Without any change, it leads to the same tree."""
         records = Records()
         for eid, mask in self._masks.items():
             records.state(self._tree, eid, mask)
@@ -65,6 +65,7 @@ class Ledger:
             digest=digest,
             totals=self._tree.totals(SERVICE_ID),
             more=more,
+            vcs=vcs,
         )
         self._masks, self._ended, self._changes, self.cost_bytes = {}, set(), [], 0
         return batch
@@ -165,11 +166,19 @@ class Ledger:
 
 
 def cut_batches(
-    ledger: Ledger, plan: Plan, groups: list[list[Step]], clock: Clock, time_ns: int, max_bytes: int
+    ledger: Ledger,
+    plan: Plan,
+    groups: list[list[Step]],
+    clock: Clock,
+    time_ns: int,
+    max_bytes: int,
+    *,
+    more: bool = False,
 ) -> Iterator[Batch]:
     """Carry out a plan; one batch for it, or several with consecutive clocks after `clock` where one grows too large.
 
-    A group of steps is never cut, even past the bound. Nothing to tell gives no batch.
+    A group of steps is never cut, even past the bound. Nothing to tell gives no batch. `more`: the last one is a piece
+    of something larger, too.
     """
     held: Batch | None = None  # until it is known whether another one follows
     for group in groups:
@@ -183,6 +192,6 @@ def cut_batches(
         if held is not None:
             yield held
         clock = Clock(clock.epoch, clock.seq + 1)
-        held = ledger.cut(clock, time_ns, more=False)
+        held = ledger.cut(clock, time_ns, more=more)
     if held is not None:
-        yield replace(held, more=False)
+        yield replace(held, more=more)

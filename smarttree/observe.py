@@ -14,7 +14,7 @@ from typing import NamedTuple
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.links import HardLinks
-from smarttree.problems import FORBIDDEN, Problems
+from smarttree.problems import FORBIDDEN, UNWATCHABLE, Problems
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.row import Row
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
@@ -60,7 +60,7 @@ class Observer:
             finally:
                 opened.close()
             root = self._tree.graft(listing, path)
-            self._watcher.bind((root + index, wd) for index, wd in listing.watches())
+            self._watcher.bind((root + index, key) for index, key in listing.watches())
         for index, ino in listing.hard_linked():
             self._links.add(ino, root + index)
         for index, name, number in listing.problems:
@@ -102,7 +102,7 @@ class Observer:
         Where one stood for another directory that still lives in the Tree, the same directory was met at two places
         while it moved: hints may have gone to the wrong one of them, so both are read anew.
         """
-        alive = [(eid, wd) for eid, wd in found.watches if self._tree.has_directory(eid)]
+        alive = [(eid, key) for eid, key in found.watches if self._tree.has_directory(eid)]
         for old, new in self._watcher.bind(alive):
             if old in self._tree:
                 for eid in (old, new):
@@ -273,7 +273,7 @@ class Observer:
         try:
             listing = self._scan(opened, depth=found.depth_of(directory), progress=self.progress)
         except OSError as error:
-            if error.errno not in FORBIDDEN:
+            if error.errno not in FORBIDDEN | UNWATCHABLE:
                 raise
             found.problems[directory] = {b"": error.errno or 0}
             return
@@ -300,7 +300,7 @@ class Observer:
             self._defer(found, place)
             return
         except OSError as error:
-            if error.errno not in FORBIDDEN:
+            if error.errno not in FORBIDDEN | UNWATCHABLE:
                 raise
             found.leave_unread(place, error.errno or 0)
             return

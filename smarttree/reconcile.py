@@ -59,7 +59,7 @@ class Reconciliation:
         self._listed: dict[Place, tuple[Listing, int] | int] = {}  # its content, or the errno that forbids it
         self._fresh: dict[int, Place] = {}  # ids issued for directories that are new
         self._plan = Plan()
-        self.watches: list[tuple[int, int]] = []  # (id, watch descriptor) of every directory that was listed
+        self.watches: list[tuple[int, int]] = []  # (id, watch key) of every directory that was listed
         self.problems: dict[int, Mapping[bytes, int]] = {}  # of every such directory: what could not be read
 
     # --- observations -----------------------------------------------------------------------------------------------

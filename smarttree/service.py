@@ -29,8 +29,10 @@ from smarttree.order import order
 from smarttree.problems import Problem
 from smarttree.reconcile import Plan
 from smarttree.stream.activity import Activity
+from smarttree.stream.batch import Switch
 from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Tree
+from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
 
 __all__ = ["Problem", "Progress", "Service", "View"]
@@ -84,6 +86,9 @@ class Service:
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._listeners: list[Callable[[], None]] = []
         self._poll_at = 0.0  # when roots that can't be opened are tried again
+        self._holds = Holds(config.vcs_settle_ms / 1000)
+        self._kept = Hints()  # what waits while version control is at work
+        self._told_more = False  # of the work under way something was told: its end must be
         self._scan, self._began, self._scanned_s = self._disk.progress(), time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -154,7 +159,8 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(self.config.roots)
+            watcher = self._watcher = self._watcher or watch.choose(self.config.roots, self.config.watcher)
+            logger.info("watching by %s", watcher.name)
             try:
                 self._scan_roots(watcher)
                 while not self._stopping.is_set():
@@ -198,6 +204,7 @@ class Service:
         watcher.start(self._wake.set, self._tree)
         for path in self.config.roots:
             observer.add_root(path, self._scan)
+            self._holds.find(path)
         self._scanned_s = time.monotonic() - self._began
         self.state = "ready"
         for problem in observer.problems.shown:
@@ -211,6 +218,8 @@ class Service:
         patience_s = MISSING_ROOT_POLL_S if self._observer.missing else None
         if self._observer.later:
             patience_s = LATER_S
+        if self._holds.is_on():
+            patience_s = LOOK_AGAIN_S
         self._wake.wait(patience_s)
         self._wake.clear()
         if self._stopping.is_set():
@@ -222,18 +231,53 @@ class Service:
             self._poll_at = time.monotonic() + MISSING_ROOT_POLL_S
             for root in self._observer.missing:
                 hints.names.setdefault(root, set())
-        committed = self._commit(watcher, hints, barrier=bool(self._answering))
+        committed = self._commit_or_keep(watcher, hints)
         clock = self.clock
         while self._answering:
             future = self._answering.pop()
             if future.set_running_or_notify_cancel():
                 future.set_result(clock)
-        if committed and not self._stopping.is_set():
+        if self._holds.is_on():
+            self._urgent.wait(LOOK_AGAIN_S)
+        elif committed and not self._stopping.is_set():
             self._urgent.wait(self.config.batch_ms / 1000)
+            self._close_holds()  # HEAD is written last, and where nothing is watched
         self._urgent.clear()
         with self._lock:
             if self._syncs:
                 self._wake.set()
+
+    def _commit_or_keep(self, watcher: Watcher, hints: Hints) -> bool:
+        """Commit, unless version control is at work and nobody asks; whether a batch was appended."""
+        assert self._observer is not None
+        if hints or self._holds.is_on():
+            for root in self._tree.roots():
+                if b".git" in hints.names.get(root, ()):
+                    self._holds.find(self._tree.path(root))
+            self._holds.look(time.monotonic())
+        hints.merge(self._kept)
+        self._kept = Hints()
+        if self._holds.is_on() and not self._answering and not self._holds.is_overdue():
+            self._kept = hints
+            return False
+        committed = self._commit(watcher, hints, barrier=bool(self._answering))
+        self._told_more |= committed and self._holds.is_on()
+        return self._close_holds() or committed
+
+    def _close_holds(self) -> bool:
+        """Tell what version control has led to, and the end of what was told in pieces; whether there was any."""
+        self._holds.look(time.monotonic())
+        if self._holds.is_on():
+            return False
+        ends: list[Switch | None] = [*self._holds.take_ends()] or ([None] if self._told_more else [])
+        self._told_more = False
+        for end in ends:
+            with self._lock:
+                clock = Clock(self._epoch, self.log.head + 1)
+                self.log.append(self._ledger.cut(clock, time.time_ns(), more=False, vcs=end))
+        if ends:
+            self._tell_listeners()
+        return bool(ends)
 
     def _commit(self, watcher: Watcher, hints: Hints, *, barrier: bool) -> bool:
         """Look where the hints point until nothing new is found; whether a batch was appended."""
@@ -273,7 +317,13 @@ class Service:
         groups = order(self._tree, plan)
         with self._lock:
             for batch in cut_batches(
-                self._ledger, plan, groups, self.clock, time.time_ns(), self.config.batch_max_bytes
+                self._ledger,
+                plan,
+                groups,
+                self.clock,
+                time.time_ns(),
+                self.config.batch_max_bytes,
+                more=self._told_more or self._holds.is_on() or self._holds.has_ended(),
             ):
                 self.log.append(batch)
                 self.activity.add(batch)

@@ -1,72 +1,93 @@
-"""QTN1 in plain Python: decodes snapshots, deltas and batches (sections 3 to 6 of `QTN1.md`, in that order).
+"""QTN1 in plain Python: decodes and encodes snapshots, batches and deltas, in the order of `QTN1.md`.
 
-Law: written from `QTN1.md` alone and meant to be read beside it; it shares no code with the server. Sections 1 and 2
-are in `qtn1_numbers.py`, the receiver of batches is in `qtn1_mirror.py`. Every defect of a document raises
-`QtnError(code, offset)` and nothing else. Needs `zstandard` and `xxhash`. It is written to be right and readable, not
-fast: some 100,000 entries a second.
+Law: written from `QTN1.md` alone, to be read beside it; it shares no code with the server. Each table of the page is
+one function for both directions, over a `Coder` (section 1, `qtn1_columns.py`): `e.size = c.varint(e.size)` reads what
+a `Reader` holds or writes to a `Writer`. So what is written is checked as what is read is: `QtnError`, and nothing
+else. What is written is the canonical form. Manifests and single directories are in `qtn1_parts.py`, the receiver of
+batches in `qtn1_mirror.py`. It is written to be right and readable: some 80,000 entries a second.
 """
 
 from __future__ import annotations
 
+import base64
 import struct
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import pairwise
 
 import xxhash
 
-from .qtn1_numbers import (
+from .qtn1_columns import MAX_BODY, MAX_COLUMN, MAX_WINDOW, U64, U128, Coder, QtnError, Reader, Writer
+from .qtn1_entries import (
     DELETED,
-    MAX_BODY,
     MAX_CHUNK,
     MAX_DEPTH,
     MAX_ENTRIES,
     MAX_ID,
     MAX_MODE,
     MAX_MTIME,
+    MAX_NAME,
     MAX_PATH,
     MODE,
     MTIME,
     PLACE,
-    PREFIXES,
     SERVICE,
     SIZE,
-    U64,
-    U128,
     WHOLE,
     Entry,
-    QtnError,
-    Reader,
-    bad_name,
-    bad_path,
-    from_text,
-    has_no_type,
+    Record,
     is_dir,
-    read_sizes,
-    signed,
-    unpacked,
+    is_path,
+    tell_chunk,
+    tell_mode,
+    tell_records,
 )
 
 __all__ = [
-    "Batch",
-    "Entry",
-    "QtnError",
-    "Record",
-    "Snapshot",
-    "decode_batch",
-    "decode_delta",
-    "decode_snapshot",
-    "digests",
-    "from_text",
-    "weigh",
-]
+    "BATCH", "DELETED", "DELTA", "MANIFEST", "MAX_BODY", "MAX_CHUNK", "MAX_COLUMN", "MAX_DEPTH", "MAX_ENTRIES",
+    "MAX_ID", "MAX_MODE", "MAX_MTIME", "MAX_NAME", "MAX_PATH", "MAX_WINDOW", "MODE", "MTIME", "PLACE", "PREFIXES",
+    "SERVICE", "SIZE", "SNAPSHOT", "U64", "U128", "WHOLE", "Batch", "Entry", "QtnError", "Record", "Snapshot",
+    "decode_batch", "decode_delta", "decode_snapshot", "digests", "encode_batch", "encode_delta", "encode_snapshot",
+    "from_text", "is_dir", "to_text", "weigh",
+]  # fmt: skip
+
+SIZES, VOID_DIGEST, SECTIONS = 1, 2, 4  # flags of a document
+SNAPSHOT, DELTA, BATCH, MANIFEST = b"\1\2\3", b"\1\2\4", b"\1\2\5", b"\1\2\6"
+# "QTN1:" begins them all, so it stands last.
+PREFIXES = {"QTN1:DELTA:": DELTA, "QTN1:BATCH:": BATCH, "QTN1:MANIFEST:": MANIFEST, "QTN1:": SNAPSHOT}
+
+
+def to_text(data: bytes) -> str:
+    """The text form of a document."""
+    for prefix, magic in PREFIXES.items():
+        if data[:3] == magic:
+            return prefix + base64.b64encode(data).decode()
+    raise QtnError("magic", 0)
+
+
+def from_text(text: str) -> bytes:
+    """The document of a text form."""
+    for prefix, magic in PREFIXES.items():
+        if text.startswith(prefix):
+            try:
+                data = base64.b64decode(text[len(prefix) :], validate=True)
+            except ValueError:  # binascii.Error, and the ValueError for text that is not ASCII
+                raise QtnError("base64", len(prefix)) from None
+            if base64.b64encode(data).decode() != text[len(prefix) :]:
+                raise QtnError("base64", len(prefix))
+            if data[:3] != magic:
+                break
+            return data
+    raise QtnError("text-prefix", 0)
+
 
 # --- 3. Snapshot ------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class Snapshot:
-    """`entries` are in directory order, by id; the top entry is not among them."""
+class Header:
+    """What a snapshot and its manifest say of the top entry and the clock."""
 
     epoch: int
     seq: int
@@ -75,135 +96,96 @@ class Snapshot:
     mode: int
     mtime_ns: int
     digest: int
+
+
+@dataclass(slots=True)
+class Snapshot(Header):
+    """`entries` are by id, those of a decoded snapshot in directory order; the top entry is not among them."""
+
     entries: dict[int, Entry]
 
 
-def _opened(data: bytes, magic: bytes, known_flags: int, check_size: int) -> tuple[Reader, int]:
-    """Checks the first four bytes and the check at the end; gives a reader of what is between, and the flags."""
-    if len(data) - check_size < 4:
+def opened(data: bytes, magic: bytes, known_flags: int, check_size: int) -> tuple[Reader, int]:
+    """A reader of what is between the sections and the check, and the flags."""
+    body = len(data) - check_size
+    if body < 4:
         raise QtnError("truncated", len(data))
     if data[:3] != magic:
         raise QtnError("magic", 0)
-    if data[3] & ~known_flags:
+    if data[3] & ~(known_flags | SECTIONS):
         raise QtnError("unknown-version", 3)
-    body = len(data) - check_size
-    check = xxhash.xxh64_intdigest(data[:body]) & ((1 << 8 * check_size) - 1)
-    if check != int.from_bytes(data[body:], "little"):
+    if int.from_bytes(data[body:], "little") != xxhash.xxh64_intdigest(data[:body]) & ((1 << 8 * check_size) - 1):
         raise QtnError("check", body)
-    return Reader(data, 4, body), data[3]
+    r, last = Reader(data, 4, body), 0
+    while data[3] & SECTIONS:  # section 7
+        tag = r.varint()
+        if tag == 0 < last:
+            break
+        if tag <= last or tag % 2 == 0:
+            r.fail("section")
+        r.raw(r.varint())
+        last = tag
+    return r, data[3]
 
 
-def decode_snapshot(data: bytes) -> Snapshot:
-    """The tree in a binary snapshot; raises QtnError."""
-    r, _ = _opened(data, PREFIXES["QTN1:"], 0, 8)
-    epoch, seq, top = r.fixed(8), r.varint(), r.varint(MAX_ID, "id-range")
-    path = r.take(r.varint(MAX_PATH, "path-too-long"))
-    mode, mtime_ns, digest = r.varint(MAX_MODE, "mode"), r.zigzag(), r.fixed(16)
-    if top == SERVICE or bad_path(path) or not is_dir(mode):
-        r.fail("top-entry")
-    count = r.varint(MAX_ENTRIES, "too-many-entries")
-    top_children, chunk_count = r.varint(count, "child-counts"), r.varint(count, "chunk-count")
+def tell_header(c: Coder, h: Header) -> None:
+    """Reads or writes what stands between flags and counts."""
+    h.epoch, h.seq, h.top = c.fixed(8, h.epoch), c.varint(h.seq), c.varint(h.top, MAX_ID, "id-range")
+    if h.top == SERVICE:
+        c.fail("id-range")
+    h.path = c.raw(c.varint(len(h.path), MAX_PATH, "path-too-long"), h.path)
+    h.mode, h.mtime_ns = tell_mode(c, h.mode), c.zigzag(h.mtime_ns)
+    if not (is_path(h.path) and is_dir(h.mode)):
+        c.fail("top-entry")
+    h.digest = c.fixed(16, h.digest)
+
+
+def tell_counts(c: Coder, entries: int, children: int, chunks: int, limit: int = MAX_ENTRIES) -> tuple[int, int, int]:
+    """Entries, children of the top, chunks."""
+    entries = c.varint(entries, min(limit, MAX_ENTRIES), "too-many-entries")
+    return entries, c.varint(children, entries, "child-counts"), c.varint(chunks, entries, "chunk-count")
+
+
+def read_chunk_size(r: Reader, to_come: int) -> int:
+    """How many entries the chunk has that begins here."""
+    return r.varint(0, min(MAX_CHUNK, to_come), "chunk-size") or r.fail("chunk-size")
+
+
+def decode_snapshot(data: bytes, max_entries: int = MAX_ENTRIES) -> Snapshot:
+    """The tree in a snapshot."""
+    r, _ = opened(data, SNAPSHOT, 0, 8)
+    s = Snapshot(0, 0, 0, b"", 0, 0, 0, {})
+    tell_header(r, s)
+    count, children, chunks = tell_counts(r, 0, 0, 0, max_entries)
     flat: list[Entry] = []
-    child_counts: dict[int, int] = {}
-    last_id = top
-    for _ in range(chunk_count):
-        size = r.varint(MAX_CHUNK, "chunk-size")
-        if size == 0 or size > count - len(flat):
-            r.fail("chunk-size")
-        flat += _chunk(r, size, last_id, child_counts)
-        last_id = flat[-1].id
-    r.done()
+    for _ in range(chunks):
+        size = read_chunk_size(r, count - len(flat))
+        flat += tell_chunk(r, r.columns(12), [], size, flat[-1].id if flat else s.top)
+    r.close([r])
     if len(flat) != count:
         r.fail("entry-count")
-    entries = _placed(r, flat, child_counts, top, top_children)
-    if digests(flat).get(top, 0) != digest:
+    s.entries = place(r, flat, s.top, children)
+    if digests(flat).get(s.top, 0) != s.digest:
         r.fail("digest")
-    return Snapshot(epoch, seq, top, path, mode, mtime_ns, digest, entries)
+    return s
 
 
-def _chunk(r: Reader, count: int, last_id: int, child_counts: dict[int, int]) -> list[Entry]:
-    """One chunk's entries, still without parents; adds its directories' child counts to `child_counts`."""
-    columns = [r.column() for _ in range(11)]
-    names = _names(count, *columns[1:5])
-    modes = _modes(count, columns[5])
-    sizes = read_sizes(columns[6].take(count), columns[7])
-    times = _times(count, columns[8], columns[9])
-    ids = _ids(count, columns[10], last_id)
-    entries = list(map(Entry, ids, repeat(SERVICE), names, modes, sizes, times))
-    for entry in entries:
-        if is_dir(entry.mode):
-            child_counts[entry.id] = columns[0].varint(MAX_ENTRIES, "child-counts")
-            if entry.size:
-                columns[6].fail("directory-size")
-    for column in columns:
-        column.done()
-    return entries
+def encode_snapshot(s: Snapshot, *, uncompressed: bool = False) -> bytes:
+    """The snapshot in canonical form. Its digest is the caller's affair; the order of its entries is not."""
+    w = Writer(SNAPSHOT + b"\0", uncompressed=uncompressed)
+    flat, children = directory_order(s.entries.values(), s.top)
+    chunks = [flat[start:end] for start, end in pairwise([*cuts(flat, s.top), len(flat)])]
+    tell_header(w, s)
+    tell_counts(w, len(flat), children, len(chunks))
+    last_id = s.top
+    for chunk in chunks:
+        w.varint(len(chunk))
+        columns = w.columns(12)
+        last_id = tell_chunk(w, columns, chunk, len(chunk), last_id)[-1].id
+    return w.sealed(8)
 
 
-def _names(count: int, prefixes: Reader, suffixes: Reader, extensions: Reader, extension_ids: Reader) -> list[bytes]:
-    table = [b""]
-    while extensions.at < extensions.end:
-        table.append(extensions.to_nul())
-        if len(table) > 128 or table[-1][:1] != b"." or table[-1] == b".":
-            extensions.fail("extensions")
-    names, name = [], b""
-    for prefix, extension in zip(prefixes.take(count), extension_ids.take(count), strict=True):
-        if prefix > len(name):
-            prefixes.fail("prefix")
-        if extension >= len(table):
-            extension_ids.fail("extension-id")
-        name = name[:prefix] + suffixes.to_nul() + table[extension]
-        if bad_name(name):
-            suffixes.fail("name")
-        names.append(name)
-    return names
-
-
-def _modes(count: int, column: Reader) -> list[int]:
-    table = [column.fixed(2) for _ in range(column.varint(count, "mode-table"))]
-    if sorted(set(table)) != table or any(has_no_type(mode) for mode in table):
-        column.fail("mode-table")
-    return [table[column.varint(len(table) - 1, "mode-index")] for _ in range(count)]
-
-
-def _times(count: int, table: Reader, column: Reader) -> list[int]:
-    distinct = table.varint(count, "time-table")
-    if distinct == 0:
-        times, last = [], 0
-        for _ in range(count):
-            last = signed(last + column.zigzag())
-            times.append(last)
-        return times
-    values = [table.zigzag()]
-    for _ in range(distinct - 1):
-        values.append(values[-1] + table.varint())
-        if values[-1] == values[-2] or values[-1] > MAX_MTIME:
-            table.fail("time-table")
-    times, index = [], 0
-    for _ in range(count):
-        index += column.zigzag()
-        if not 0 <= index < distinct:
-            column.fail("time-index")
-        times.append(values[index])
-    return times
-
-
-def _ids(count: int, column: Reader, last: int) -> list[int]:
-    ids: list[int] = []
-    while len(ids) < count:
-        implicit = column.at == column.end and not ids  # an empty column is one run that simply goes on
-        first = last + 1 + (0 if implicit else column.zigzag())
-        length = count if implicit else column.varint(count - len(ids), "id-runs")
-        if length == 0 or first < 1 or first + length - 1 > MAX_ID:
-            column.fail("id-runs" if length == 0 else "id-range")
-        last = first + length - 1
-        ids += range(first, last + 1)
-    return ids
-
-
-def _placed(
-    r: Reader, flat: list[Entry], child_counts: dict[int, int], top: int, top_children: int
-) -> dict[int, Entry]:
+def place(r: Reader, flat: list[Entry], top: int, top_children: int) -> dict[int, Entry]:
     """Gives every entry its parent by directory order; returns them by id."""
     entries: dict[int, Entry] = {}
     pending = [(top, top_children, 1)]  # directory, how many children it has, their depth
@@ -212,83 +194,63 @@ def _placed(
         if count > len(flat) - len(entries):
             r.fail("child-counts")
         last, directories = b"", []
-        for entry in flat[len(entries) : len(entries) + count]:
-            entry.parent = parent
-            if entry.id in entries or entry.id == top:
+        for e in flat[len(entries) : len(entries) + count]:
+            if e.id in entries or e.id == top:
                 r.fail("id-twice")
-            if entry.name <= last:
+            if e.name <= last:
                 r.fail("order")
             if depth > MAX_DEPTH:
                 r.fail("too-deep")
-            entries[entry.id] = entry
-            last = entry.name
-            if entry.is_dir:
-                directories.append((entry.id, child_counts[entry.id], depth + 1))
+            e.parent, last, entries[e.id] = parent, e.name, e
+            if e.is_dir:
+                directories.append((e.id, e.child_count, depth + 1))
         pending += reversed(directories)
     if len(entries) != len(flat):
         r.fail("child-counts")
+    below = _below(flat)
+    if any(e.below_count != below[e.id] - e.child_count for e in flat if e.is_dir):
+        r.fail("below-counts")
     return entries
 
 
-# --- 4. Records: the body of a delta and of a batch -------------------------------------------------------------
+def _below(flat: Sequence[Entry]) -> Counter[int]:
+    """By id of a directory: how many entries are below it."""
+    below: Counter[int] = Counter()
+    for e in reversed(flat):
+        below[e.parent] += 1 + below[e.id]
+    return below
 
 
-@dataclass(slots=True)
-class Record:
-    """What a batch says about one id; a field counts only if `mask` has its bit."""
-
-    id: int
-    mask: int
-    parent: int = 0
-    name: bytes = b""
-    mode: int = 0
-    size: int = 0
-    mtime_ns: int = 0
-
-
-def _records(r: Reader) -> list[Record]:
-    count = r.varint(MAX_ENTRIES, "too-many-records")
-    if count > r.end - r.at:  # a record takes two bytes or more
-        r.fail("truncated")
-    ids, last = [], -1
-    for _ in range(count):
-        last += 1 + r.varint(MAX_ID, "id-range")
-        if not 0 < last <= MAX_ID:
-            r.fail("id-range")
-        ids.append(last)
-    records = [Record(i, mask) for i, mask in zip(ids, r.take(count), strict=True)]
-    for record in records:
-        if not 0 < record.mask <= WHOLE or (record.mask & DELETED and record.mask != DELETED):
-            r.fail("mask")
-    _read_places(r, [record for record in records if record.mask & PLACE])
-    for record in records:
-        if record.mask & MODE:
-            record.mode = r.varint(MAX_MODE, "mode")
-            if has_no_type(record.mode):
-                r.fail("mode")
-    sized = [record for record in records if record.mask & SIZE]
-    for record, size in zip(sized, read_sizes(r.take(len(sized)), r), strict=True):
-        record.size = size
-    mtime = 0
-    for record in records:
-        if record.mask & MTIME:
-            mtime = record.mtime_ns = signed(mtime + r.zigzag())
-    r.done()
-    return records
+def directory_order(entries: Iterable[Entry], top: int) -> tuple[list[Entry], int]:
+    """The entries below `top`, their counts set; and how many are directly below it."""
+    children: defaultdict[int, list[Entry]] = defaultdict(list)
+    for e in sorted(entries, key=lambda e: e.name):
+        children[e.parent].append(e)
+    flat, pending = [], [top]
+    while pending:
+        here = children[pending.pop()]
+        flat += here
+        pending += [e.id for e in reversed(here) if e.is_dir]
+    below = _below(flat)
+    for e in flat:
+        e.child_count = len(children[e.id]) if e.is_dir else 0
+        e.below_count = below[e.id] - e.child_count
+    return flat, len(children[top])
 
 
-def _read_places(r: Reader, records: list[Record]) -> None:
-    parent, name = 0, b""
-    for record in records:
-        parent += r.zigzag()
-        if not 0 <= parent <= MAX_ID:
-            r.fail("id-range")
-        record.parent = parent
-    for record in records:
-        name = name[: r.varint(len(name), "prefix")] + r.to_nul()
-        if bad_name(name) if record.parent else bad_path(name):
-            r.fail("name")
-        record.name = name
+def cuts(flat: Sequence[Entry], top: int) -> Iterable[int]:
+    """Where chunks begin."""
+    names = {e.id: e.name for e in flat if e.is_dir}
+    size = name_bytes = 0
+    parent = top
+    for at, e in enumerate(flat):
+        first = e.parent != parent  # a directory's first child
+        name, rarity = (names[e.parent], 512) if first else (e.name, 16_384)
+        full = size == 32_768 or name_bytes + len(e.name) + 1 > 4 << 20
+        if at == 0 or full or (size >= 8_192 and xxhash.xxh64_intdigest(name) % rarity == 0):
+            yield at
+            size = name_bytes = 0
+        size, name_bytes, parent = size + 1, name_bytes + len(e.name) + 1, e.parent
 
 
 # --- 5. Delta and batch -----------------------------------------------------------------------------------------
@@ -305,39 +267,65 @@ class Batch:
     records: list[Record]
 
 
-def _body(r: Reader, flags: int) -> list[Record]:
-    if flags & 1:
-        raw_size = r.varint(MAX_BODY, "body-too-large")
-        return _records(unpacked(r.take(r.end - r.at), raw_size, r.at))
-    return _records(r)
+def decode_delta(data: bytes, max_entries: int = MAX_ENTRIES) -> list[Record]:
+    """The records of one change, in the order of their ids."""
+    r, flags = opened(data, DELTA, SIZES, 4)
+    return tell_records(r, [], sized=bool(flags & SIZES), limit=max_entries) or r.fail("empty-delta")
 
 
-def decode_delta(data: bytes) -> list[Record]:
-    """The records of one change, in the order of their ids; raises QtnError."""
-    r, flags = _opened(data, PREFIXES["QTN1:DELTA:"], 1, 4)
-    return _body(r, flags) or r.fail("empty-delta")
-
-
-def decode_batch(data: bytes) -> Batch:
-    """Every change between two clocks; raises QtnError."""
-    r, flags = _opened(data, PREFIXES["QTN1:BATCH:"], 3, 4)
+def decode_batch(data: bytes, max_entries: int = MAX_ENTRIES) -> Batch:
+    """Every change between two clocks."""
+    r, flags = opened(data, BATCH, SIZES | VOID_DIGEST, 4)
     epoch, from_seq = r.fixed(8), r.varint()
-    to_seq = from_seq + (r.varint(U64 - from_seq, "clock") or r.fail("clock"))
+    to_seq = from_seq + (r.varint(0, U64 - from_seq, "clock") or r.fail("clock"))
     digest = r.fixed(8)
-    if flags & 2 and digest:
+    if flags & VOID_DIGEST and digest:
         r.fail("void-digest")
-    return Batch(epoch, from_seq, to_seq, None if flags & 2 else digest, _body(r, flags))
+    records = tell_records(r, [], sized=bool(flags & SIZES), limit=max_entries)
+    return Batch(epoch, from_seq, to_seq, None if flags & VOID_DIGEST else digest, records)
+
+
+def encode_delta(records: Iterable[Record], *, uncompressed: bool = False) -> bytes:
+    """One change."""
+    body, flags = _body(records, uncompressed)
+    if body == b"\0":
+        raise QtnError("empty-delta", 4)
+    return Writer(DELTA + bytes([flags]) + body).sealed(4)
+
+
+def encode_batch(batch: Batch, *, uncompressed: bool = False) -> bytes:
+    """Every change between two clocks."""
+    body, flags = _body(batch.records, uncompressed)
+    w = Writer(BATCH + bytes([flags | (VOID_DIGEST if batch.digest_low is None else 0)]))
+    w.fixed(8, batch.epoch), w.varint(batch.from_seq)
+    w.varint(batch.to_seq - batch.from_seq, U64 - batch.from_seq, "clock") or w.fail("clock")
+    w.fixed(8, batch.digest_low or 0), w.raw(len(body), body)
+    return w.sealed(4)
+
+
+def _body(records: Iterable[Record], uncompressed: bool) -> tuple[bytes, int]:
+    """The body, bare or with sizes, and the flag that says which."""
+    by_id, bare, sized = sorted(records, key=lambda x: x.id), Writer(), Writer()
+    tell_records(bare, by_id, sized=False)
+    if len(bare.data) >= 96 and not uncompressed:
+        tell_records(sized, by_id, sized=True)
+        if len(sized.data) < len(bare.data):
+            return bytes(sized.data), SIZES
+    return bytes(bare.data), 0
 
 
 # --- 6. Digest --------------------------------------------------------------------------------------------------
 
 
+def hash128(data: bytes) -> int:
+    """XXH64 with seed 0, and with seed 1 above it."""
+    return xxhash.xxh64_intdigest(data, 0) + (xxhash.xxh64_intdigest(data, 1) << 64)
+
+
 def weigh(entry: Entry, digest: int) -> int:
     """h: what an entry, whose own digest is `digest`, adds to its parent's digest; a root adds to the service's."""
-    below = digest.to_bytes(16, "little")
     fixed = struct.pack("<IQq", entry.mode, entry.size, entry.mtime_ns) if entry.parent != SERVICE else b""
-    data = fixed + below + entry.name
-    return xxhash.xxh64_intdigest(data, 0) + (xxhash.xxh64_intdigest(data, 1) << 64)
+    return hash128(fixed + digest.to_bytes(16, "little") + entry.name)
 
 
 def digests(parents_first: Sequence[Entry]) -> dict[int, int]:

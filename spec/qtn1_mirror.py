@@ -1,4 +1,5 @@
-"""QTN1 in plain Python: the receiver. Holds a service's tree and keeps it up with batches (QTN1.md, sections 4 to 6).
+"""QTN1 in plain Python: the receiver. Holds a service's tree and keeps it up with batches (QTN1.md, sections 4 to 6),
+tells what differs between two such trees, and makes one batch of several.
 
 Law: a mirror is always one clock's whole tree: a batch is applied altogether or not at all.
 """
@@ -9,21 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .qtn1 import Batch, Record, Snapshot, digests, weigh
-from .qtn1_numbers import (
-    DELETED,
-    MAX_DEPTH,
-    MODE,
-    MTIME,
-    PLACE,
-    SERVICE,
-    SIZE,
-    U64,
-    U128,
-    WHOLE,
-    Entry,
-    QtnError,
-    is_dir,
-)
+from .qtn1_columns import U64, U128, QtnError
+from .qtn1_entries import DELETED, MAX_DEPTH, MODE, MTIME, PLACE, SERVICE, SIZE, WHOLE, Entry, is_dir
 
 
 class OutOfStep(Exception):
@@ -85,6 +73,13 @@ class Mirror:
         """One change without a clock; the caller knows that it fits. Raises QtnError, and then nothing has changed."""
         _Draft(self, records).commit()
 
+    def copy(self) -> Mirror:
+        """A mirror that changes by itself. Entries are shared: none is ever written to."""
+        other = Mirror()
+        other.epoch, other.seq, other.service_digest = self.epoch, self.seq, self.service_digest
+        other.entries, other.children = dict(self.entries), dict(self.children)
+        return other
+
     def paths(self) -> Iterator[tuple[bytes, Entry]]:
         """(absolute path, entry): root by root, a directory before what is below it; the roots themselves too."""
         pending = [(name, i) for name, i in reversed(self.children[SERVICE].items())]
@@ -97,6 +92,37 @@ class Mirror:
     def digest(self) -> int:
         """The service's digest, computed in full from what is held."""
         return digests([entry for _, entry in self.paths()]).get(SERVICE, 0)
+
+
+def diff(before: Mirror, after: Mirror) -> list[Record]:
+    """The least records, by id, that make `after` of `before`; both are of one id space."""
+    records = []
+    for entry_id in sorted(before.entries.keys() | after.entries.keys()):
+        old, new = before.entries.get(entry_id), after.entries.get(entry_id)
+        if new is None:
+            if old and (old.parent == SERVICE or old.parent in after.entries):  # else it goes with its parent
+                records.append(Record(entry_id, DELETED))
+        elif old is None:
+            records.append(Record(entry_id, WHOLE, new.parent, new.name, new.mode, new.size, new.mtime_ns))
+        else:
+            record = Record(entry_id, 0)
+            if (old.parent, old.name) != (new.parent, new.name):
+                record.mask, record.parent, record.name = PLACE, new.parent, new.name
+            for bit, what in ((MODE, "mode"), (SIZE, "size"), (MTIME, "mtime_ns")):
+                if getattr(old, what) != getattr(new, what):
+                    record.mask |= bit
+                    setattr(record, what, getattr(new, what))
+            if record.mask:
+                records.append(record)
+    return records
+
+
+def compact(before: Mirror, batches: Sequence[Batch]) -> Batch:
+    """One batch for consecutive ones; `before` is the tree at the first's from-clock. Raises what `apply` raises."""
+    after = before.copy()
+    for batch in batches:
+        after.apply(batch)
+    return Batch(before.epoch, before.seq, after.seq, batches[-1].digest_low, diff(before, after))
 
 
 class _Draft:
@@ -130,7 +156,7 @@ class _Draft:
         """A copy of the entry that the draft may write to."""
         entry = self._get(entry_id)
         if entry is None:
-            raise QtnError("no-such-entry", index)
+            raise QtnError("parent", index)
         if entry_id not in self.entries:
             self.entries[entry_id] = entry = replace(entry)
         return entry
@@ -177,7 +203,7 @@ class _Draft:
                 entry = self._own(record.id)
                 entry.parent, entry.name = record.parent, record.name
                 if not (entry.is_dir if entry.parent == SERVICE else self._own(entry.parent, index).is_dir):
-                    raise QtnError("parent-no-directory", index)
+                    raise QtnError("parent", index)
                 if self._names(entry.parent).setdefault(entry.name, entry.id) != entry.id:
                     raise QtnError("name-twice", index)
 

@@ -30,6 +30,7 @@ class Choices:
     time_table: bool = True
     always_runs: bool = False  # write the ids as runs even where they could be implicit
     longest_run: int = 1 << 32
+    always_below: bool = False  # tell the counts below even where all are 0
 
 
 def varint(value: int) -> bytes:
@@ -122,35 +123,58 @@ def encode_snapshot(
     choices: Choices | None = None,
     damage: Callable[[list[bytes]], list[bytes]] = as_they_are,
 ) -> bytes:
-    """The binary snapshot; its digest is taken from the snapshot, right or wrong. `damage` may change the eleven
+    """The binary snapshot; its digest is taken from the snapshot, right or wrong. `damage` may change the twelve
     columns of each chunk before they are packed."""
     choices = choices or Choices()
     order, child_counts = directory_order(snapshot.entries.values(), snapshot.top)
+    below = counts_below(order)
     chunks = [order[at : at + choices.chunk] for at in range(0, len(order), choices.chunk)]
-    out = b"\x01\x02\x03\x00" + struct.pack("<Q", snapshot.epoch) + varint(snapshot.seq) + varint(snapshot.top)
-    out += varint(len(snapshot.path)) + snapshot.path + varint(snapshot.mode) + zigzag(snapshot.mtime_ns)
-    out += snapshot.digest.to_bytes(16, "little")
+    out = snapshot_header(snapshot)
     out += varint(len(order)) + varint(child_counts.get(snapshot.top, 0)) + varint(len(chunks))
     last_id = snapshot.top
     for chunk in chunks:
-        columns = damage(chunk_columns(chunk, child_counts, last_id, choices))
+        columns = damage(chunk_columns(chunk, child_counts, below, last_id, choices))
         out += varint(len(chunk)) + b"".join(column(raw, zstd=choices.zstd) for raw in columns)
         last_id = chunk[-1].id
     return seal(out, 8)
 
 
-def chunk_columns(chunk: Sequence[Entry], child_counts: dict[int, int], last_id: int, choices: Choices) -> list[bytes]:
-    """One chunk's eleven columns, unpacked."""
+def snapshot_header(snapshot: Snapshot) -> bytes:
+    """All before the entry count."""
+    out = b"\x01\x02\x03\x00" + struct.pack("<Q", snapshot.epoch) + varint(snapshot.seq) + varint(snapshot.top)
+    out += varint(len(snapshot.path)) + snapshot.path + varint(snapshot.mode) + zigzag(snapshot.mtime_ns)
+    return out + snapshot.digest.to_bytes(16, "little")
+
+
+def counts_below(order: Sequence[Entry]) -> dict[int, int]:
+    """For each directory how many entries are below it that are not its children."""
+    parents = {e.id: e.parent for e in order}
+    below: Counter[int] = Counter()
+    for e in order:
+        above = parents.get(e.parent)
+        while above is not None:
+            below[above] += 1
+            above = parents.get(above)
+    return below
+
+
+def chunk_columns(
+    chunk: Sequence[Entry], child_counts: dict[int, int], below: dict[int, int], last_id: int, choices: Choices
+) -> list[bytes]:
+    """One chunk's twelve columns, unpacked."""
     modes = sorted({e.mode for e in chunk})
     mode_indices = b"".join(varint(modes.index(e.mode)) for e in chunk)
+    directories = [e.id for e in chunk if e.mode & 0xF000 == 0x4000]
+    tells_below = choices.always_below or any(below.get(i) for i in directories)
     return [
-        b"".join(varint(child_counts.get(e.id, 0)) for e in chunk if e.mode & 0xF000 == 0x4000),
+        b"".join(varint(child_counts.get(i, 0)) for i in directories),
         *name_columns([e.name for e in chunk], choices),
         varint(len(modes)) + struct.pack(f"<{len(modes)}H", *modes) + mode_indices,
         bytes(e.size.bit_length() for e in chunk),
         size_bits([e.size for e in chunk]),
         *time_columns([e.mtime_ns for e in chunk], choices),
         id_column([e.id for e in chunk], last_id, choices),
+        b"".join(varint(below.get(i, 0)) for i in directories) if tells_below else b"",
     ]
 
 
@@ -203,42 +227,60 @@ def id_column(ids: Sequence[int], last: int, choices: Choices) -> bytes:
     return out
 
 
-def encode_records(records: Sequence[Record]) -> bytes:
-    """Section 4's body; the records in the order of their ids."""
+def record_columns(records: Sequence[Record], choices: Choices) -> list[bytes]:
+    """Section 4's ten columns; the records in the order of their ids."""
     placed = [r for r in records if r.mask & 2]
-    ids = [r.id for r in records]
-    out = bytearray(varint(len(records)))
-    out += b"".join(varint(b - a - 1) for a, b in zip([-1, *ids], ids, strict=False))
-    out += bytes(r.mask for r in records) + differences([r.parent for r in placed])
-    before = b""
+    ids, sizes = [r.id for r in records], [r.size for r in records if r.mask & 8]
+    times = [r.mtime_ns for r in records if r.mask & 16]
+    prefixes, suffixes, before = b"", b"", b""
     for r in placed:
         same = 0
-        while same < min(len(r.name), len(before)) and r.name[same] == before[same]:
+        while choices.prefixes and same < min(len(r.name), len(before)) and r.name[same] == before[same]:
             same += 1
-        out += varint(same) + r.name[same:] + b"\0"
+        prefixes += varint(same)
+        suffixes += r.name[same:] + b"\0"
         before = r.name
-    out += b"".join(varint(r.mode) for r in records if r.mask & 4)
-    sizes = [r.size for r in records if r.mask & 8]
-    out += bytes(size.bit_length() for size in sizes) + size_bits(sizes)
-    return bytes(out + differences([r.mtime_ns for r in records if r.mask & 16]))
+    return [
+        b"".join(varint(b - a - 1) for a, b in zip([-1, *ids], ids, strict=False)),
+        bytes(r.mask for r in records),
+        differences([r.parent for r in placed]),
+        prefixes,
+        suffixes,
+        b"".join(varint(r.mode) for r in records if r.mask & 4),
+        bytes(size.bit_length() for size in sizes),
+        size_bits(sizes),
+        *(time_columns(times, choices) if times else (b"", b"")),
+    ]
 
 
-def packed_body(body: bytes, *, zstd: bool) -> bytes:
-    """The body as it stands after the flags say whether it is packed."""
-    return varint(len(body)) + zstandard.ZstdCompressor(level=3).compress(body) if zstd else body
+def encode_records(records: Sequence[Record], *, sized: bool = False, choices: Choices | None = None) -> bytes:
+    """Section 4's body, bare or with sizes."""
+    columns = record_columns(records, choices or Choices())
+    return body(len(records), columns, sized=sized, zstd=choices.zstd if choices else True)
 
 
-def encode_delta(records: Sequence[Record], *, zstd: bool = False) -> bytes:
-    """A binary delta."""
-    return seal(b"\x01\x02\x04" + bytes([zstd]) + packed_body(encode_records(records), zstd=zstd), 4)
+def body(count: int, columns: Sequence[bytes], *, sized: bool = False, zstd: bool = True) -> bytes:
+    """The ten columns given, bare or with sizes."""
+    return varint(count) + b"".join(column(raw, zstd=zstd) if sized else raw for raw in columns)
 
 
-def encode_batch(batch: Batch, *, zstd: bool = False) -> bytes:
-    """A binary batch."""
+def encode_delta(records: Sequence[Record], *, zstd: bool = False, choices: Choices | None = None) -> bytes:
+    """A binary delta; `zstd`: its columns have sizes, and are packed where that makes them smaller."""
+    return seal(b"\x01\x02\x04" + bytes([zstd]) + encode_records(records, sized=zstd, choices=choices), 4)
+
+
+def encode_batch(batch: Batch, *, zstd: bool = False, choices: Choices | None = None) -> bytes:
+    """A binary batch; `zstd` as in a delta."""
     flags = zstd | (2 if batch.digest_low is None else 0)
     out = b"\x01\x02\x05" + bytes([flags]) + struct.pack("<Q", batch.epoch)
     out += varint(batch.from_seq) + varint(batch.to_seq - batch.from_seq) + struct.pack("<Q", batch.digest_low or 0)
-    return seal(out + packed_body(encode_records(batch.records), zstd=zstd), 4)
+    return seal(out + encode_records(batch.records, sized=zstd, choices=choices), 4)
+
+
+def with_sections(document: bytes, sections: bytes) -> bytes:
+    """The document with flag 4 and these bytes right after its flags."""
+    check_size = 8 if document[2] in (3, 6) else 4
+    return seal(document[:3] + bytes([document[3] | 4]) + sections + document[4:-check_size], check_size)
 
 
 def seal(data: bytes, check_size: int) -> bytes:

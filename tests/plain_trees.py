@@ -45,7 +45,7 @@ NON_UTF8: list[Row] = [
 ]
 EXTENSIONS: list[Row] = [
     (0, name, FILE, n, n % 3)
-    for n, name in enumerate(b"a.c b.c .c a.b.c c.tar.gz d.gz x. y. long.extension-of-17b".split())
+    for n, name in enumerate(b"a.c b.c .c a.b.c c.tar.gz d.gz x. y. z.. long.extension-of-17b".split())
 ]
 DEEP: list[Row] = [(n, b"d", DIRECTORY, 0, n) for n in range(512)]
 WIDE: list[Row] = [(0, b"%05d.txt" % n, FILE, n * n, 1000 + n // 7) for n in range(3_000)]
@@ -71,6 +71,7 @@ choices = st.builds(
     time_table=st.booleans(),
     always_runs=st.booleans(),
     longest_run=st.integers(1, 4),
+    always_below=st.booleans(),
 )
 
 

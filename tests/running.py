@@ -21,15 +21,16 @@ from smarttree.config import ServiceConfig
 from smarttree.service import Service
 from smarttree.stream.batch import Batch
 from smarttree.tree import SERVICE_ID, Tree
-from smarttree.watch.linux import InotifyWatcher
+from smarttree.watch.base import Watcher
 from tests.disk import KIND_OF_TYPE, Seen, difference, listing
 from tests.disk import Listing as DiskListing
+from tests.watchers import BY_NAME
 
 DEADLINE_S = 10.0
 Change = tuple[str, str]
 
 
-def config(*roots: Path, **settings: float) -> ServiceConfig:
+def config(*roots: Path, **settings: float | str) -> ServiceConfig:
     return ServiceConfig(roots=tuple(os.fsencode(root) for root in roots), **settings)  # type: ignore[arg-type]
 
 
@@ -98,12 +99,13 @@ def as_held(tree: Tree, root: int) -> DiskListing:
 Begin = Callable[..., Run]
 
 
-@pytest.fixture
-def begin() -> Iterator[Begin]:
+@pytest.fixture(params=BY_NAME)
+def begin(request: pytest.FixtureRequest) -> Iterator[Begin]:
+    """Starts services, on each of the watchers in turn, unless one is given."""
     runs: list[Run] = []
 
-    def start(*roots: Path, watcher: InotifyWatcher | None = None, **settings: float) -> Run:
-        runs.append(Run(Service(config(*roots, **settings), watcher=watcher)))
+    def start(*roots: Path, watcher: Watcher | None = None, **settings: float) -> Run:
+        runs.append(Run(Service(config(*roots, watcher=request.param, **settings), watcher=watcher)))
         return runs[-1]
 
     yield start

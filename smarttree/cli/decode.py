@@ -72,6 +72,10 @@ def _print(data: bytes, config: DecodeConfig) -> None:
         told = _manifest if data.startswith(wire.MAGIC_MANIFEST) else _records
         print_pieces(told(data, as_json=as_json))
         return
+    if not data.startswith(wire.MAGIC_SNAPSHOT):
+        raise BadParameter(
+            f"{printable(config.path)}: no QTN1 document: it begins neither with 01 02 nor with {wire.PREFIX_SNAPSHOT}"
+        )
     snapshot = codec.decode_snapshot(data)
     view = View(snapshot.clock, snapshot.tree, snapshot.tree.digest(SERVICE_ID))
     print_view(view, snapshot.top, modes.find(config.mode), config.depth)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from smarttree import watch
 from smarttree.cli import values
 
 
@@ -165,6 +166,16 @@ _NOW: Final = (
         "and that much more delay; the first change after a quiet time never waits",
     ),
     Option(
+        name="vcs-settle-ms",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_whole(0, 3_600_000),
+        metavar="MS",
+        targets=("service.vcs_settle_ms",),
+        help="while git works on a root (a checkout, a rebase), hold its changes back, for so long at most, and tell "
+        "them as one, with the old and the new HEAD; 0 tells them as they come",
+    ),
+    Option(
         name="batch-max-bytes",
         group=Group.CHANGES,
         scope=Scope.SERVE,
@@ -217,6 +228,16 @@ _NOW: Final = (
         help="threads that read directories during the scan",
     ),
     Option(
+        name="watcher",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_word(watch.AUTO, *watch.NAMES),
+        metavar="NAME",
+        targets=("service.watcher",),
+        help="what tells of changes: fanotify (Linux, with the capability CAP_SYS_ADMIN), inotify (Linux) or watchdog; "
+        "auto takes the first that works, and the log names it",
+    ),
+    Option(
         name="config",
         read=values.read_text,
         metavar="FILE",
@@ -254,14 +275,12 @@ _LATER: Final = (
     _later("state", _STATE),
     _later("no-state", _STATE, switch=True),
     _later("from", "a server reads its own disk only"),
-    _later("watcher", "changes are watched by inotify"),
     _later("exclude", _RULES, many=True),
     _later("include", _RULES, many=True),
     _later("gitignore", _RULES, switch=True),
     _later("watch-base", "what is served is settled at the start", many=True),
     _later("content-hash", "changes are told by size, times and mode", switch=True),
     _later("hardlink-poll-s", "a write through a link outside PATH is not seen"),
-    _later("vcs-settle-ms", "a checkout comes out as ordinary batches, cut by --batch-ms"),
     _later("batch-max", "batches are cut by --batch-ms and --batch-max-bytes"),
 )
 

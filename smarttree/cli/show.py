@@ -43,7 +43,7 @@ def _scan(config: ShowConfig) -> tuple[View, int, list[tuple[bytes, int]]]:
     with ThreadPoolExecutor(1, thread_name_prefix="scan") as scanner:
         try:
             opened = reader.open(config.path, follow=True)
-            scanning = scanner.submit(opened.scan, watch=-1, threads=config.scan_threads, depth=0, progress=progress)
+            scanning = scanner.submit(opened.scan, watch=None, threads=config.scan_threads, depth=0, progress=progress)
             listing = scanning.result()
             opened.close()
         except KeyboardInterrupt:

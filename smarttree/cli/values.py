@@ -74,6 +74,18 @@ def read_text(text: str) -> str:
     return text
 
 
+def read_word(*words: str) -> Callable[[str], str]:
+    """A reader of one of these words."""
+
+    def read(text: str) -> str:
+        word = text.strip().lower()
+        if word not in words:
+            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+        return word
+
+    return read
+
+
 def read_host(text: str) -> str:
     """An address or a host's name; an IPv6 address may stand in brackets, as in a URL."""
     host = read_text(text).strip()

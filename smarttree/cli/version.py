@@ -14,7 +14,7 @@ from smarttree import __version__
 from smarttree.wire import PROTOCOL_VERSION
 
 _KERNELS: Final = ("_tree", "_qtn", "_delta", *(("_scan", "_watch") if sys.platform == "linux" else ()))
-_OWN: Final = ("scan statx", "watch inotify")  # what disk.choose and watch.choose choose
+_OWN: Final = ("scan statx", "watch fanotify or inotify")  # what disk.choose and watch.choose choose
 _PORTABLE: Final = ("scan portable", "watch watchdog")
 _LIBRARIES: Final = ("aiohttp", "numpy", "xxhash", "zstandard")
 

@@ -17,6 +17,7 @@ from smarttree.codec.changes import (
     encode_delta,
 )
 from smarttree.codec.parts import Group, Manifest, Parts, Reference, address, assemble, decode_manifest, encode_parts
+from smarttree.codec.pooling import pool_of
 from smarttree.codec.snapshot import Snapshot, decode_below, decode_snapshot, encode_snapshot
 from smarttree.codec.text import from_text, to_text
 
@@ -43,5 +44,6 @@ __all__ = [
     "encode_parts",
     "encode_snapshot",
     "from_text",
+    "pool_of",
     "to_text",
 ]

@@ -31,7 +31,7 @@ class BatchBody(NamedTuple):
 def encode_delta(records: Records) -> bytes:
     """One change as a DELTA."""
     flags, body = _encode_body(records)
-    return sealed(wire.MAGIC_DELTA + bytes([flags]) + body, _CHECK_BYTES)
+    return sealed([wire.MAGIC_DELTA, bytes([flags]), body], _CHECK_BYTES)
 
 
 def decode_delta(data: bytes, *, max_records: int = wire.ENTRIES_MAX) -> Records:
@@ -54,8 +54,9 @@ def encode_batch(clock: Clock, from_seq: int, digest: int | None, records: Recor
         varint(from_seq),
         varint(clock.seq - from_seq),
         ((digest or 0) & (1 << 64) - 1).to_bytes(8, "little"),
+        body,
     ]
-    return sealed(b"".join(head) + body, _CHECK_BYTES)
+    return sealed(head, _CHECK_BYTES)
 
 
 def decode_batch(data: bytes, *, max_records: int = wire.ENTRIES_MAX) -> BatchBody:
@@ -86,26 +87,40 @@ def apply(tree: Tree, records: Records) -> Tree:
 
 
 def diff(before: Tree, after: Tree) -> Records:
-    """The records that turn `before` into `after`, two states of the same id space. O(ids), about 10 ns each."""
-    return diff_trees(before, after)
+    """The records that turn `before` into `after`, two states of the same id space. O(ids), about 10 ns each.
+
+    Raises ValueError where an id stands for a directory in one and for something else in the other.
+    """
+    try:
+        return diff_trees(before, after)
+    except Defect as defect:
+        what = f"the id {defect.where} stands for two entries: these are not two states of one id space"
+        raise ValueError(what) from None
 
 
 def compact(tree: Tree, batches: Iterable[Records]) -> Records:
-    """The records that do to `tree` at once what those of `batches` do one after the other. Raises QtnError."""
+    """The records that do to `tree` at once what those of `batches` do one after the other.
+
+    Raises QtnError; its offset is the index of a record or, where an id went from a directory to a file, that id.
+    """
     after = tree
     for records in batches:
         after = apply(after, records)
-    return diff(tree, after)
+    try:
+        return diff_trees(tree, after)
+    except Defect as defect:
+        raise QtnError(defect.code, defect.where, unit="id") from None
 
 
 def _encode_body(records: Records) -> tuple[int, bytes]:
     """(flags, body) of a delta or batch."""
-    count, bare = varint(len(records)), records.encode()
+    count = varint(len(records))
+    bare = count + records.encode()
     if len(bare) >= wire.SIZES_MIN_BYTES:
-        sized = b"".join(map(pack, records.encode_columns()))
+        sized = count + b"".join(map(pack, records.encode_columns()))
         if len(sized) < len(bare):
-            return wire.FLAG_SIZES, count + sized
-    return 0, count + bare
+            return wire.FLAG_SIZES, sized
+    return 0, bare
 
 
 def _read_records(reading: Reading, max_records: int) -> Records:
@@ -116,6 +131,9 @@ def _read_records(reading: Reading, max_records: int) -> Records:
             return decode_records(count, reading.rest())
         columns = [read_column(reading, most=wire.BODY_MAX_BYTES) for _ in range(wire.RECORD_COLUMNS)]
         reading.finish()
+        for column in columns:
+            if column.size > count * wire.RECORD_MAX_BYTES:
+                raise QtnError("bytes-left-over", column.offset)
         offsets += [column.offset for column in columns]
         return decode_records(count, [unpack(column) for column in columns])
     except Defect as defect:

@@ -58,11 +58,13 @@ class Header(NamedTuple):
     def read(cls, reading: Reading, max_entries: int) -> tuple[Header, int]:
         """The header, and how many chunks follow it."""
         clock = Clock(reading.u64(), reading.varint())
-        top = reading.varint("id-range", most=wire.IDS_MAX - 1)
+        top = reading.varint("id-range", most=wire.IDS_MAX - 1) or reading.fail("id-range")
         path = reading.take(reading.varint("path-too-long", most=wire.PATH_MAX_BYTES - 1))
         mode = reading.varint("mode", most=0xFFFF)
+        if mode & 0xF000 == 0:
+            reading.fail("mode")
         mtime_ns, digest = reading.zigzag(), reading.u128()
-        if top == 0 or not _is_path(path) or mode & 0xF000 != 0x4000:
+        if not _is_path(path) or mode & 0xF000 != 0x4000:
             reading.fail("top-entry")
         entries = reading.varint("too-many-entries", most=min(max_entries, wire.ENTRIES_MAX))
         children = reading.varint("child-counts", most=entries)

@@ -46,7 +46,9 @@ def unpack(column: Column) -> bytes:
         return stored
     try:
         frame = zstandard.get_frame_parameters(stored)
-        if stored[:4] != zstandard.FRAME_HEADER or frame.content_size != size:
+        if stored[:4] != zstandard.FRAME_HEADER:  # a skippable frame
+            raise QtnError("zstd", column.offset)
+        if frame.content_size != size:
             raise QtnError("zstd-size", column.offset)
         if frame.dict_id or frame.window_size > wire.WINDOW_MAX_BYTES:
             raise QtnError("zstd-header", column.offset)

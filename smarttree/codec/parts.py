@@ -5,18 +5,20 @@ A client that holds some groups already fetches a manifest and what it lacks, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import xxhash
 
 from smarttree import wire
-from smarttree._qtn import cut_chunks, encode_chunk
+from smarttree._qtn import encode_chunk, next_cut
 from smarttree.clock import Clock
 from smarttree.codec.header import Header
 from smarttree.codec.packing import pack, read_column, unpack
+from smarttree.codec.pooling import spread
 from smarttree.codec.reading import Reading, sealed, varint
 from smarttree.errors import QtnError
 from smarttree.tree import Tree
@@ -51,8 +53,10 @@ class Parts(NamedTuple):
 
     def snapshot(self) -> bytes:
         """The document."""
-        body = [varint(count) + b"".join(group.stored for group in groups) for count, groups in self.chunks]
-        return sealed(self.header.encode(wire.MAGIC_SNAPSHOT, len(self.chunks)) + b"".join(body), _CHECK_BYTES)
+        pieces = [self.header.encode(wire.MAGIC_SNAPSHOT, len(self.chunks))]
+        for count, groups in self.chunks:
+            pieces += [varint(count), *(group.stored for group in groups)]
+        return sealed(pieces, _CHECK_BYTES)
 
     def manifest(self) -> bytes:
         """The manifest of parts that were encoded with their addresses."""
@@ -61,7 +65,7 @@ class Parts(NamedTuple):
             + b"".join(group.address.to_bytes(16, "little") + varint(len(group.stored)) for group in groups)
             for count, groups in self.chunks
         ]
-        return sealed(self.header.encode(wire.MAGIC_MANIFEST, len(self.chunks)) + b"".join(body), _CHECK_BYTES)
+        return sealed([self.header.encode(wire.MAGIC_MANIFEST, len(self.chunks)), *body], _CHECK_BYTES)
 
 
 class Manifest(NamedTuple):
@@ -81,15 +85,28 @@ def encode_parts(tree: Tree, top: int, clock: Clock, pool: Executor | None = Non
         columns = encode_chunk(tree, ids[start:end], int(ids[start - 1]) if start else top)
         return end - start, _grouped(columns, addresses=addresses)
 
-    bounds = list(pairwise(cut_chunks(tree, ids)))
-    return Parts(header, list(pool.map(chunk, bounds) if pool else map(chunk, bounds)))
+    return Parts(header, spread(pool, chunk, cut_chunks(tree, ids)))
+
+
+def cut_chunks(tree: Tree, ids: npt.NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of each chunk of `tree.below(...)`. The first may be encoded while the next is looked for."""
+    begin = 0
+    while begin < len(ids):
+        end = next_cut(tree, ids, begin)
+        yield begin, end
+        begin = end
 
 
 def decode_manifest(data: bytes, *, max_entries: int = wire.ENTRIES_MAX) -> Manifest:
     """What a manifest says. Raises QtnError."""
+    return _read_manifest(data, max_entries)[0]
+
+
+def _read_manifest(data: bytes, max_entries: int) -> tuple[Manifest, int]:
+    """The manifest, and the offset at which its chunks begin."""
     reading = Reading(data, wire.MAGIC_MANIFEST, flags=0, check_bytes=_CHECK_BYTES)
     header, count = Header.read(reading, max_entries)
-    chunks, left = [], header.entries
+    chunks, left, begin = [], header.entries, reading.offset
     for _ in range(count):
         entries = reading.varint("chunk-size", most=min(wire.CHUNK_MAX_ENTRIES, left))
         if entries == 0:
@@ -99,13 +116,18 @@ def decode_manifest(data: bytes, *, max_entries: int = wire.ENTRIES_MAX) -> Mani
     reading.finish()
     if left:
         reading.fail("entry-count")
-    return Manifest(header, chunks)
+    return Manifest(header, chunks), begin
 
 
 def address(stored: bytes) -> int:
-    """The address of a group as stored. Raises QtnError where it is none; the offset is in `stored`."""
-    reading, raw = _Bare(stored), []
+    """The address of a group as stored. Raises QtnError where it is none; the offset is in `stored`.
+
+    Memory: as many columns unpacked as the largest kind of group has.
+    """
+    reading, raw = _Bare(stored), list[bytes]()
     while reading.offset < reading.end:
+        if len(raw) == max(_GROUPS):
+            reading.fail("bytes-left-over")
         raw.append(unpack(read_column(reading, most=wire.COLUMN_MAX_BYTES)))
     return _address(raw)
 
@@ -115,12 +137,16 @@ def assemble(manifest: bytes, groups: Mapping[int, bytes]) -> bytes:
 
     Raises KeyError for a group that is missing; QtnError.
     """
-    found = decode_manifest(manifest)
-    for reference in (reference for _, references in found.chunks for reference in references):
-        if address(groups[reference.address]) != reference.address:
-            raise QtnError("address", 0)
-    chunks = [(count, [Group(r.address, groups[r.address]) for r in references]) for count, references in found.chunks]
-    return Parts(found.header, chunks).snapshot()
+    found, begin = _read_manifest(manifest, wire.ENTRIES_MAX)
+    body = []
+    for count, references in found.chunks:
+        body.append(varint(count))
+        for reference in references:
+            group = groups[reference.address]
+            if address(group) != reference.address:
+                raise QtnError("address", 0)
+            body.append(group)
+    return sealed([wire.MAGIC_SNAPSHOT, manifest[3:begin], *body], _CHECK_BYTES)
 
 
 class _Bare(Reading):

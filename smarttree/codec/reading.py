@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 import xxhash
@@ -27,9 +28,12 @@ def zigzag(value: int) -> bytes:
     return varint(value << 1 if value >= 0 else (-value << 1) - 1)
 
 
-def sealed(data: bytes, check_bytes: int) -> bytes:
-    """The document with its check: so many low bytes of its XXH64."""
-    return data + xxhash.xxh64_digest(data)[::-1][:check_bytes]
+def sealed(pieces: Sequence[bytes], check_bytes: int) -> bytes:
+    """The document of these pieces, with its check: so many low bytes of its XXH64. Copies each byte once."""
+    check = xxhash.xxh64()
+    for piece in pieces:
+        check.update(piece)
+    return b"".join([*pieces, check.digest()[::-1][:check_bytes]])
 
 
 class Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from smarttree.clock import Clock
 from smarttree.codec.header import Header
 from smarttree.codec.packing import Column, read_column, unpack
 from smarttree.codec.parts import encode_parts
+from smarttree.codec.pooling import spread
 from smarttree.codec.reading import Reading
 from smarttree.errors import PathError, QtnError
 from smarttree.tree import Tree
@@ -79,8 +81,7 @@ def decode_snapshot(data: bytes, pool: Executor | None = None, *, max_entries: i
     Memory: the largest chunk unpacked, and 46 bytes an entry with its name. Raises QtnError.
     """
     head, chunks, reading = _open(data, max_entries)
-    before = accumulate(chunks, _last_id, initial=head.top)
-    pieces = list((pool.map if pool else map)(_piece, chunks, before))
+    pieces = spread(pool, _piece, _numbered(head, chunks))
     entries = pieces[0] if len(pieces) == 1 else Entries.of(pieces)
     try:
         digest = entries.finish(head.top, head.children)
@@ -95,7 +96,7 @@ def decode_below(data: bytes, path: bytes, *, max_entries: int = wire.ENTRIES_MA
     """One directory of a snapshot, `path` relative to its top, without unpacking the chunks that have no part in it.
 
     Its digest is computed, and not checked: the document has only the whole tree's. Raises QtnError; PathError for a
-    path that does not lead to a directory.
+    path that does not lead to a directory, or to one with a longer path than the format has.
     """
     head, chunks, reading = _open(data, max_entries)
     try:
@@ -126,8 +127,12 @@ def _chunks(reading: Reading, entries: int, count: int) -> Iterator[_Chunk]:
         start += size
 
 
+def _numbered(head: Header, chunks: list[_Chunk]) -> list[tuple[_Chunk, int]]:
+    """Each chunk with the id before its first. Ids are next to nothing, so that all of them can be read in advance."""
+    return list(zip(chunks, accumulate(chunks, _last_id, initial=head.top), strict=False))
+
+
 def _last_id(before: int, chunk: _Chunk) -> int:
-    """The id of a chunk's last entry. The ids are next to nothing, so that all of them can be read in advance."""
     column = chunk.columns[_IDS]
     try:
         return last_id(unpack(column), chunk.entries, before)
@@ -135,8 +140,9 @@ def _last_id(before: int, chunk: _Chunk) -> int:
         raise QtnError(defect.code, column.offset) from None
 
 
-def _piece(chunk: _Chunk, before: int) -> Entries:
-    """A chunk's entries; `before` is the id before its first."""
+def _piece(numbered: tuple[_Chunk, int]) -> Entries:
+    """A chunk's entries, given the id before its first."""
+    chunk, before = numbered
     try:
         return decode_chunk(chunk.entries, [unpack(column) for column in chunk.columns], before)
     except Defect as defect:
@@ -148,8 +154,9 @@ class _Descent:
 
     def __init__(self, head: Header, chunks: list[_Chunk]) -> None:
         self._head, self._chunks = head, chunks
+        self._starts = [chunk.start for chunk in chunks]
         self._pieces: dict[int, Entries] = {}
-        self._before = list(accumulate(chunks, _last_id, initial=head.top))
+        self._numbered = _numbered(head, chunks)
 
     def to(self, path: bytes) -> Snapshot:
         head = self._head
@@ -160,8 +167,11 @@ class _Descent:
             children = int(piece.column("children")[at])
             total = children + int(piece.column("below")[at])
             mode, mtime_ns = int(piece.column("mode")[at]), int(piece.column("mtime_ns")[at])
+            below = head.path.rstrip(b"/") + b"/" + name
+            if len(below) >= wire.PATH_MAX_BYTES:
+                raise PathError("a path of 65,536 bytes or more leads to no directory")
             head = head._replace(
-                top=int(piece.column("id")[at]), path=head.path.rstrip(b"/") + b"/" + name, mode=mode, mtime_ns=mtime_ns
+                top=int(piece.column("id")[at]), path=below, mode=mode, mtime_ns=mtime_ns
             )  # fmt: skip
         entries = Entries()
         for piece, start, stop in self._rows(first, total):
@@ -195,7 +205,7 @@ class _Descent:
 
     def _at(self, row: int) -> tuple[Entries, int]:
         """The piece that a row is in, and its row there."""
-        index = next(i for i, chunk in enumerate(self._chunks) if row < chunk.start + chunk.entries)
+        index = bisect_right(self._starts, row) - 1
         if index not in self._pieces:
-            self._pieces[index] = _piece(self._chunks[index], self._before[index])
+            self._pieces[index] = _piece(self._numbered[index])
         return self._pieces[index], row - self._chunks[index].start

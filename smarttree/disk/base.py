@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smarttree._listing import Listing
 from smarttree.row import Row
+
+if TYPE_CHECKING:
+    from smarttree._walk import Placer
 
 
 class Progress(Protocol):
@@ -27,8 +30,8 @@ class Directory(Protocol):
     def look(self, names: list[bytes]) -> list[Row | int | None]:
         """A `Row`, None (not there) or an errno (can't be read) for each name in it. Links are not followed."""
 
-    def scan(self, *, watch: int, threads: int, depth: int, progress: Progress) -> Listing:
-        """It and everything below it, each directory watched on `watch` (-1: not) before it is read.
+    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: Progress) -> Listing:
+        """It and everything below it, each directory watched by `watch` (None: not) before it is read.
 
         `depth` is how far below its root it is: what is deeper than 512 levels is a problem of the listing. Raises
         OSError where it can't be read, or the system is short of something; InterruptedError when cancelled.

@@ -7,7 +7,7 @@ import os
 from smarttree._listing import Listing
 from smarttree._scan import scan
 from smarttree._stat import look, look_at
-from smarttree._walk import Progress
+from smarttree._walk import Placer, Progress
 from smarttree.disk import base
 from smarttree.row import Row
 
@@ -28,11 +28,11 @@ class LinuxDirectory:
     def look(self, names: list[bytes]) -> list[Row | int | None]:
         return look(self._fd, names)
 
-    def scan(self, *, watch: int, threads: int, depth: int, progress: base.Progress) -> Listing:
+    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: base.Progress) -> Listing:
         assert isinstance(progress, Progress)
         fd = os.open(b".", _READ, dir_fd=self._fd)
         try:
-            return scan(fd, inotify=watch, threads=threads, depth=depth, progress=progress)
+            return scan(fd, watch=watch, threads=threads, depth=depth, progress=progress)
         finally:
             os.close(fd)
 

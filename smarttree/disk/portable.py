@@ -10,11 +10,15 @@ import errno
 import os
 import stat
 import threading
+from typing import TYPE_CHECKING
 
 from smarttree._listing import Listing, ListingBuilder
 from smarttree.disk import base
 from smarttree.row import Row
 from smarttree.wire import DEPTH_MAX
+
+if TYPE_CHECKING:
+    from smarttree._walk import Placer
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -63,8 +67,8 @@ class PortableDirectory:
         except OSError as error:
             return None if error.errno in _GONE else error.errno or errno.EIO
 
-    def scan(self, *, watch: int, threads: int, depth: int, progress: base.Progress) -> Listing:
-        assert watch < 0, "these scans place no watches"
+    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: base.Progress) -> Listing:
+        assert watch is None, "these scans place no watches"
         assert isinstance(progress, PortableProgress)
         return _Scan(self._path, depth, progress).run()
 

@@ -38,12 +38,21 @@ class Change(NamedTuple):
         return CHANGE_OVERHEAD_BYTES + len(self.path) + len(self.delta) + old_bytes
 
 
+class Switch(NamedTuple):
+    """Version control went from one commit to another in one root. None: there was, or is, no commit."""
+
+    root: bytes
+    old: str | None
+    new: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Everything that changed between the clocks `from_seq` and `to_seq` (= `from_seq` + 1) of one epoch.
 
     `data` is the binary BATCH; `digest` and `totals` are the whole service's after it; `more` says that it is one of
-    several pieces of a larger batch and not the last.
+    several pieces of something larger, a cut batch or the work of version control, and not the last. `vcs` is what such
+    work has led to; a batch that only ends it has no changes.
     """
 
     from_seq: int
@@ -54,6 +63,7 @@ class Batch:
     digest: int
     totals: Totals
     more: bool
+    vcs: Switch | None = None
 
     @property
     def nbytes(self) -> int:

@@ -20,7 +20,7 @@ from smarttree.codec import to_text
 from smarttree.printable import name_fields
 from smarttree.stream import sse
 from smarttree.stream.activity import WINDOW_NAME, Window
-from smarttree.stream.batch import Batch, Change
+from smarttree.stream.batch import Batch, Change, Switch
 from smarttree.stream.classes import CHANGE, MESSAGE, QUANTUM, STATS, TREE, LaneKey
 from smarttree.tree import Totals
 from smarttree.wire import PREFIX_BATCH, PREFIX_DELTA, PROTOCOL_VERSION
@@ -143,14 +143,16 @@ def _change_frame(change: Change, timestamp: str, id: str | None) -> bytes:
     return sse.frame(to_json(data), event=CHANGE, id=id)
 
 
-def _message_frame(moment: Moment, changes: int, more: bool) -> bytes:
-    data = {
+def _message_frame(moment: Moment, changes: int, *, more: bool, vcs: Switch | None = None) -> bytes:
+    data: dict[str, object] = {
         "clock": str(moment.clock),
         "changes": changes,
         "stats": totals_field(moment.totals),
         "digest": digest_text(moment.digest),
         "more": more,
     }
+    if vcs is not None:
+        data["vcs"] = {**name_fields("root", vcs.root), "from": vcs.old, "to": vcs.new}
     return sse.frame(to_json(data), id=str(moment.clock))
 
 
@@ -170,7 +172,8 @@ def render(batch: Batch, epoch: int, lane: LaneKey) -> bytes:
         text = to_text(PREFIX_BATCH, batch.data)
         frames.append(sse.frame(text, event=QUANTUM, id=str(clock) if last == QUANTUM else None))
     if MESSAGE in lane:
-        frames.append(_message_frame(Moment(clock, batch.totals, batch.digest), len(batch.changes), batch.more))
+        moment = Moment(clock, batch.totals, batch.digest)
+        frames.append(_message_frame(moment, len(batch.changes), more=batch.more, vcs=batch.vcs))
     return b"".join(frames) if frames else sse.heartbeat(str(clock))
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smarttree.tree import Tree
+
+if TYPE_CHECKING:
+    from smarttree._walk import Placer
 
 Place = tuple[int, bytes]
 """Where an entry is: the id of its directory and its name there."""
@@ -65,8 +68,8 @@ class Watcher(Protocol):
         """As in `--version` and the log."""
 
     @property
-    def scan_handle(self) -> int:
-        """What `scan(inotify=…)` places its watches on; -1 where the scan places none."""
+    def scan_handle(self) -> Placer | None:
+        """What `scan(watch=…)` places its watches by; None where the scan places none."""
 
     def start(self, wake: WakeUp, tree: Tree) -> None:
         """Begin to listen; `wake` is called, from any thread, when hints wait. `tree` is for looking paths up, in
@@ -77,7 +80,7 @@ class Watcher(Protocol):
         """Around a scan and the `bind` that follows: hints for watches that have no id yet are kept."""
 
     def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Tell which directory's id each watch descriptor stands for; (old id, new id) where it stood for another."""
+        """Tell which directory's id each watch key stands for; (old id, new id) where it stood for another."""
 
     def forget(self, directories: Iterable[int]) -> None:
         """These ids are no longer in the tree."""

@@ -1,159 +1,155 @@
-"""inotify as a Watcher: a thread drains the kernel's queue at all times, directories are known by watch descriptor.
+"""The two watchers on Linux: fanotify marks whole file systems, where that is allowed; inotify watches each directory.
 
-A descriptor stays with its directory through every rename, so a late event still resolves to the right place and a
-directory's rename costs nothing.
+fanotify needs no watch for each directory, so there is no limit on them, and its queue has no bound. It needs
+CAP_SYS_ADMIN, and tells of the whole file system: what is not ours is dropped in `_fanotify`. inotify needs nothing.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 
+from smarttree._fanotify import Fanotify
 from smarttree._watch import Inotify
-from smarttree.tree import Tree
+from smarttree.errors import WatcherUnavailable
+from smarttree.printable import printable
+from smarttree.tree import NO_ID, Tree
 from smarttree.watch.base import Hints, WakeUp
+from smarttree.watch.mounts import Mounts, is_below
+from smarttree.watch.queue import QueueWatcher
 
 logger = logging.getLogger(__name__)
 
-IN_MODIFY, IN_CLOSE_WRITE, IN_MOVED_FROM = 0x2, 0x8, 0x40
-IN_Q_OVERFLOW, IN_IGNORED = 0x4000, 0x8000
+_HOLD = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
-# After a wake the reader naps, so that a storm is read in blocks: measured, 0.46 instead of 2.6 µs an event. The kernel
-# queues 16,384 events by default, many times what arrives in a nap. The first event after a quiet time is not delayed.
-NAP_S = 0.002
-ORPHANS_MAX = 1_000_000
+_INSTEAD = "leave --watcher out to have one chosen that works"
+_REASONS = {
+    errno.EPERM: "it needs the capability CAP_SYS_ADMIN, as root has it outside of containers",
+    errno.EINVAL: "it needs Linux 5.9 or newer",
+    errno.ENOSYS: "this kernel was built without it",
+    errno.EMFILE: "too many groups are open; raise that by: sudo sysctl fs.fanotify.max_user_groups=1024",
+}
+_UNFIT = "it is not of a kind on which file handles are known to last"
+_HIDDEN = {errno.ENOENT, errno.ENOTDIR}  # below another mount, or a file: no scan comes there
 
 
-class InotifyWatcher:
+class InotifyWatcher(QueueWatcher[Inotify]):
     """The watcher for local file systems on Linux, without privileges."""
 
     name = "inotify"
 
     def __init__(self) -> None:
-        self._inotify = Inotify()
-        self._lock = threading.Lock()  # guards everything below, and draining
-        self._hints = Hints()
-        self._id_of: dict[int, int] = {}
-        self._wd_of: dict[int, int] = {}
-        self._placing = False
-        self._orphans: list[tuple[int, int, bytes]] = []  # events of watches that have no id yet
-        self._stop_r, self._stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._reader: threading.Thread | None = None
+        super().__init__(Inotify())
+
+
+class FanotifyWatcher(QueueWatcher[Fanotify]):
+    """The watcher for local file systems on Linux that may hear of all that happens on them.
+
+    A mount or unmount below a root, or of a root, is no event of fanotify, and an unmounted file system takes its mark
+    with it. So the table of mounts is watched beside the queue: hints say where it changes, and marks that went are
+    renewed.
+    """
+
+    name = "fanotify"
+
+    def __init__(self, roots: Sequence[bytes], *, group: Fanotify | None = None) -> None:
+        """Raises WatcherUnavailable where a root's file system, or one that is mounted below it, can't be marked."""
+        super().__init__(group or _open_group())
+        self._roots = roots
+        self._tree: Tree | None = None
+        self._suspects: set[bytes] = set()  # mount points and roots to be read anew; guarded by the lock
+        try:
+            self._mounts = Mounts(roots)
+        except OSError as error:
+            super().close()
+            raise WatcherUnavailable(f"fanotify needs the table of mounts: {error}; {_INSTEAD}") from error
+        try:
+            for path in (*roots, *sorted(self._mounts.points)):
+                self._check(path)
+        except WatcherUnavailable:
+            self.close()
+            raise
+
+    def _check(self, path: bytes) -> None:
+        try:
+            self._mark(path)
+        except OSError as error:
+            if error.errno in _HIDDEN:
+                return
+            why = _UNFIT if error.errno == errno.EOPNOTSUPP else error.strerror
+            raise WatcherUnavailable(
+                f"fanotify can't watch the file system at {printable(path)}: {why}; {_INSTEAD}"
+            ) from error
+
+    def _mark(self, path: bytes) -> bool:
+        """Whether the file system at `path` had no mark so far. Raises OSError."""
+        fd = os.open(path, _HOLD)
+        try:
+            return self._queue.mark(fd)
+        finally:
+            os.close(fd)
 
     @property
-    def scan_handle(self) -> int:
-        return self._inotify.fd
+    def foreign(self) -> int:
+        """How many places were told of so far that are in no directory of ours."""
+        return self._queue.foreign
 
     def start(self, wake: WakeUp, tree: Tree) -> None:
-        self._reader = threading.Thread(target=self._read, args=(wake,), name="inotify", daemon=True)
-        self._reader.start()
+        self._tree = tree
+        super().start(wake, tree)
 
-    def _read(self, wake: WakeUp) -> None:
-        poll = select.poll()
-        poll.register(self._inotify.fd, select.POLLIN)
-        poll.register(self._stop_r, select.POLLIN)
-        stop = select.poll()
-        stop.register(self._stop_r, select.POLLIN)
-        while True:
-            if any(fd == self._stop_r for fd, _ in poll.poll()):
-                return
-            with self._lock:
-                self._take()
-                waiting = bool(self._hints)
-            if waiting:
-                wake()
-            if stop.poll(NAP_S * 1000):
-                return
+    def _sources(self) -> dict[int, int]:
+        return {**super()._sources(), self._mounts.fd: select.POLLPRI}
 
-    @contextmanager
-    def placing(self) -> Iterator[None]:
-        with self._lock:
-            self._placing = True
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._placing = False
-                self._orphans.clear()
-
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        replaced = []
-        with self._lock:
-            for directory, wd in watches:
-                old = self._id_of.get(wd, directory)
-                if old != directory:
-                    replaced.append((old, directory))
-                    self._wd_of.pop(old, None)
-                    self._hints.pass_on(old, directory)
-                former = self._wd_of.get(directory, wd)
-                if former != wd and self._id_of.get(former) == directory:
-                    del self._id_of[former]
-                self._id_of[wd] = directory
-                self._wd_of[directory] = wd
-            orphans, self._orphans = self._orphans, []
-            for wd, mask, name in orphans:
-                self._hear(wd, mask, name)
-        return replaced
-
-    def forget(self, directories: Iterable[int]) -> None:
-        """A directory that was scanned anew, under another id, keeps its descriptor: that one is not dropped."""
-        with self._lock:
-            for directory in directories:
-                wd = self._wd_of.pop(directory, None)
-                if wd is not None and self._id_of.get(wd) == directory:
-                    del self._id_of[wd]
-                    self._inotify.forget(wd)
-
-    def drain(self, *, barrier: bool = True) -> Hints:
-        """Emptying the kernel's queue is a barrier by itself, so each drain is one."""
-        with self._lock:
-            self._take()
-            hints, self._hints = self._hints, Hints()
-        return hints
+    def _waits(self) -> bool:
+        return super()._waits() or bool(self._suspects)
 
     def _take(self) -> None:
-        for wd, mask, name in self._inotify.drain():
-            self._hear(wd, mask, name)
+        # Mounts first: what happens on a file system once it has its mark is in the queue.
+        if self._mounts.has_changed():
+            self._suspects |= self._mounts.renew()
+            self._suspects.update(path for path in (*self._roots, *self._mounts.points) if self._has_lost_mark(path))
+        super()._take()
 
-    def _hear(self, wd: int, mask: int, name: bytes) -> None:
-        if mask & IN_Q_OVERFLOW:
-            logger.warning("the kernel's queue of events overflowed: reading everything anew")
-            self._hints.overflow = True
-            return
-        directory = self._id_of.get(wd)
-        if directory is None:
-            self._keep(wd, mask, name)
-            return
-        if mask & IN_IGNORED:
-            del self._id_of[wd]
-            if self._wd_of.get(directory) == wd:
-                del self._wd_of[directory]
-        if not name:
-            self._hints.names.setdefault(directory, set())
-            return
-        self._hints.add(directory, name)
-        if mask & IN_MOVED_FROM:
-            self._hints.moved.add((directory, name))
-        if mask & (IN_MODIFY | IN_CLOSE_WRITE):
-            self._hints.written.add((directory, name))
+    def _has_lost_mark(self, path: bytes) -> bool:
+        try:
+            return self._mark(path)
+        except OSError as error:  # gone again, or not fit to be watched: who reads it will say so
+            logger.debug("no mark at %s: %s", printable(path), error)
+            return False
 
-    def _keep(self, wd: int, mask: int, name: bytes) -> None:
-        """An event of a watch without an id: from a scan under way, or from a directory that left the tree."""
-        if not self._placing:
-            return
-        if len(self._orphans) >= ORPHANS_MAX:
-            self._hints.overflow = True
-            self._orphans.clear()
-        self._orphans.append((wd, mask, name))
+    def drain(self, *, barrier: bool = True) -> Hints:
+        hints = super().drain(barrier=barrier)
+        if self._tree is not None and self._suspects:
+            with self._lock:
+                suspects, self._suspects = self._suspects, set()
+            for path in suspects:
+                self._point_to(path, self._tree, hints)
+        return hints
+
+    def _point_to(self, point: bytes, tree: Tree, hints: Hints) -> None:
+        """What is mounted at `point` has changed, or may have changed unheard: look there, and read it anew."""
+        for root in self._roots:
+            if is_below(root, point) and (eid := tree.resolve(root)) != NO_ID:
+                hints.whole.add(eid)
+            elif is_below(point, root):
+                above, name = os.path.split(point)
+                if (directory := tree.resolve(above)) != NO_ID:
+                    hints.add(directory, name)
+                if (eid := tree.resolve(point)) != NO_ID:
+                    hints.whole.add(eid)
 
     def close(self) -> None:
-        os.write(self._stop_w, b"\0")
-        if self._reader is not None:
-            self._reader.join()
-        self._inotify.close()
-        os.close(self._stop_r)
-        os.close(self._stop_w)
+        super().close()
+        self._mounts.close()
+
+
+def _open_group() -> Fanotify:
+    try:
+        return Fanotify()
+    except OSError as error:
+        why = _REASONS.get(error.errno or 0, error.strerror)
+        raise WatcherUnavailable(f"fanotify can't be used here: {why}; {_INSTEAD}") from error

@@ -29,7 +29,7 @@ class PortableWatcher(FileSystemEventHandler):
     """Whatever watchdog has for this system, recursively on each root."""
 
     name = "watchdog"
-    scan_handle = -1
+    scan_handle = None
 
     def __init__(self, roots: Sequence[bytes]) -> None:
         self._roots = roots

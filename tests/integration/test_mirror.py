@@ -152,7 +152,7 @@ def test_hints_that_were_lost_delay_a_change_and_never_hide_it(tmp_path: Path) -
     not the whole tree anew."""
     root, room = tmp_path / "root", int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     grow(root)
-    with Process(root) as server, witnessing(server, root) as witnesses:
+    with Process(root, "--watcher", "inotify") as server, witnessing(server, root) as witnesses:
         server.popen.send_signal(signal.SIGSTOP)
         grow(root / "early")
         for number in range(min(room, 20_000)):  # each is an event, as no two in a row are equal

@@ -15,13 +15,16 @@ from tests.storm.perform import perform
 from tests.storm.shrink import shrink
 from tests.storm.steps import Step, Storm, growth, parse
 from tests.storm.team import PROJECT
+from tests.watchers import BY_NAME
 
 CLIENT = ("tests.storm.campaign", "tests.clients.plain", "spec.qtn1_mirror")
 
 
-def test_in_a_storm(seed: int) -> None:
+@pytest.mark.parametrize("watcher", BY_NAME)
+def test_in_a_storm(watcher: str, seed: int) -> None:
     """Form (a): three processes, thousands of steps."""
-    outcome = campaign(Plan(seed=seed, rounds=5, steps=400, flags=FLAGS[seed % len(FLAGS)]))
+    flags = (*FLAGS[seed % len(FLAGS)], "--watcher", watcher)
+    outcome = campaign(Plan(seed=seed, rounds=5, steps=400, flags=flags))
     assert outcome.steps > 6000
     assert outcome.done > outcome.steps / 4
     assert outcome.batches > 20

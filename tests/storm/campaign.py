@@ -27,10 +27,11 @@ BREACHES = (AssertionError, QtnError, OutOfStep, ConnectionError, TimeoutError, 
 
 FLAGS: tuple[tuple[str, ...], ...] = (
     ("--batch-ms", "5"),
-    ("--batch-ms", "0", "--batch-max-bytes", "4K"),
+    ("--batch-ms", "0", "--batch-max-bytes", "4K", "--watcher", "inotify"),
     ("--batch-ms", "50", "--scan-threads", "1"),
-    ("--batch-ms", "1", "--scan-threads", "1"),
+    ("--batch-ms", "1", "--scan-threads", "1", "--watcher", "inotify"),
 )
+"""Half of them leave the choice of the watcher to the server: fanotify where it may."""
 
 
 @dataclass(kw_only=True)

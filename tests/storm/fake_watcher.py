@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
+from smarttree._walk import Placer
 from smarttree.tree import Tree
 from smarttree.watch.base import Hints, WakeUp
 from smarttree.watch.linux import InotifyWatcher
@@ -39,7 +40,7 @@ class FakeWatcher:
         return self.dropped > 0 if self._dropping else self.doubled > 0
 
     @property
-    def scan_handle(self) -> int:
+    def scan_handle(self) -> Placer:
         return self._inner.scan_handle
 
     def start(self, wake: WakeUp, tree: Tree) -> None:

@@ -11,12 +11,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from smarttree.cli import main
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.row import Row
 from smarttree.watch.base import Hints
-from smarttree.watch.linux import InotifyWatcher
+from smarttree.watch.queue import QueueWatcher
 
 
 class Trap:
@@ -40,15 +41,15 @@ class Trap:
 
 def drop_hint(trap: Trap) -> None:
     """One place that the kernel pointed to is forgotten."""
-    drain = InotifyWatcher.drain
+    drain = QueueWatcher.drain
 
-    def dropping(self: InotifyWatcher, *, barrier: bool = True) -> Hints:
+    def dropping(self: QueueWatcher[Any], *, barrier: bool = True) -> Hints:
         hints = drain(self, barrier=barrier)
         if trap.spring(any(hints.names.values())):
             next(names for names in hints.names.values() if names).pop()
         return hints
 
-    InotifyWatcher.drain = dropping  # type: ignore[method-assign]
+    QueueWatcher.drain = dropping  # type: ignore[method-assign]
 
 
 def over_plan(spoil: Callable[[Plan], object], occasion: Callable[[Plan], object], trap: Trap) -> None:

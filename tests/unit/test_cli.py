@@ -319,7 +319,7 @@ def test_version_is_one_line_with_what_is_in_use(capsys: Capture) -> None:
     assert line.startswith(f"smarttree {__version__} (")
     assert line.count("\n") == 1
     assert "missing" not in line
-    for word in ("protocol 1", "Python 3.", "scan statx", "watch inotify", "aiohttp ", "zstandard "):
+    for word in ("protocol 1", "Python 3.", "scan statx", "watch fanotify or inotify", "aiohttp ", "zstandard "):
         assert word in line
 
 

@@ -67,6 +67,12 @@ def test_environment_and_file_can_say_everything(tmp_path: Path) -> None:
     assert read_settings([str(tmp_path)], {"SMARTTREE_CONFIG": file, "SMARTTREE_SERVE": "0"}).serve is None
 
 
+def test_a_watcher_is_one_of_those_there_are(tmp_path: Path) -> None:
+    assert served(read_settings(["--serve", str(tmp_path), "--watcher", "Inotify"], {}))[0].watcher == "inotify"
+    with pytest.raises(BadParameter, match="--watcher: 'magic' is none of auto, fanotify, inotify, watchdog"):
+        read_settings(["--serve", str(tmp_path), "--watcher", "magic"], {})
+
+
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
     assert served(read_settings(["--serve", str(tmp_path)], {"SMARTTREE_PORT": ""}))[1].port == HttpConfig().port
 

@@ -24,6 +24,7 @@ STATUSES = {
     "HostRefused": ("host-refused", 500, 2),
     "NotReady": ("not-ready", 503, 1),
     "SystemLimit": ("system-limit", 503, 3),
+    "WatcherUnavailable": ("watcher-unavailable", 503, 3),
     "UnknownClock": ("unknown-clock", 410, 1),
     "SmarttreeError": ("error", 500, 1),
 }

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zstandard import ZstdCompressor
 
+from spec import qtn1
 from spec.qtn1 import Batch, Entry, QtnError, Record, decode_batch, decode_delta, decode_snapshot, from_text
 from tests import plain_encoder as enc
 from tests.plain_encoder import Choices, column, encode_batch, encode_delta, encode_snapshot, seal, varint
@@ -54,8 +55,10 @@ def test_a_snapshot_written_by_hand() -> None:
     body = b"\x01\x02\x03\x00" + struct.pack("<Q", 3) + b"\x80\x01" + b"\x07" + b"\x02/t" + b"\xed\x83\x01" + b"\x01"
     body += enc.entry_hash(child).to_bytes(16, "little") + b"\x01\x01\x01"
     body += b"\x01" + b"\x00\x00" + b"\x01\x01\x00" + b"\x02\x02a\x00" + b"\x00\x00" + b"\x01\x01\x00"
-    body += b"\x04\x04\x01\xa4\x81\x00" + b"\x01\x01\x03" + b"\x01\x01\x01" + b"\x02\x02\x01\x02" + b"\x01\x01\x00"
-    decoded = decode_snapshot(seal(body + b"\x00\x00", 8))
+    body += b"\x04\x04\x01\xa4\x81\x00" + b"\x01\x01\x03" + b"\x01\x01\x01" + b"\x01\x01\x00" + b"\x01\x01\x02"
+    document = seal(body + b"\x00\x00" + b"\x00\x00", 8)
+    decoded = decode_snapshot(document)
+    assert qtn1.encode_snapshot(decoded) == document
     assert (decoded.epoch, decoded.seq, decoded.top, decoded.path) == (3, 128, 7, b"/t")
     assert (decoded.mode, decoded.mtime_ns) == (0o040755, -1)
     assert decoded.entries == {8: Entry(8, 7, b"a", 0o100644, 5, 1)}
@@ -65,8 +68,9 @@ def test_a_batch_written_by_hand() -> None:
     """Id 5 has gone, id 8 is now called `b` and has 2 bytes."""
     body = b"\x01\x02\x05\x02" + struct.pack("<Q", 3) + b"\x0a\x01" + bytes(8)
     body += b"\x02" + b"\x05\x02" + b"\x01\x0a" + b"\x0e" + b"\x00b\x00" + b"\x02" + b"\x00"
-    expected = [Record(5, 1), Record(8, 10, parent=7, name=b"b", size=2)]
-    assert decode_batch(seal(body, 4)) == Batch(3, 10, 11, None, expected)
+    expected = Batch(3, 10, 11, None, [Record(5, 1), Record(8, 10, parent=7, name=b"b", size=2)])
+    assert decode_batch(seal(body, 4)) == expected
+    assert qtn1.encode_batch(expected) == seal(body, 4)
 
 
 record = st.builds(
@@ -109,10 +113,10 @@ def test_text_forms() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("", "prefix"),
-        ("QTN2:AQID", "prefix"),
-        ("QTN1:AQIE", "prefix"),
-        ("QTN1:BATCH:AQIE", "prefix"),
+        ("", "text-prefix"),
+        ("QTN2:AQID", "text-prefix"),
+        ("QTN1:AQIE", "text-prefix"),
+        ("QTN1:BATCH:AQIE", "text-prefix"),
         ("QTN1:DELTA", "base64"),
         ("QTN1:AQID=", "base64"),
         ("QTN1:AQID\n", "base64"),
@@ -192,6 +196,7 @@ def one_file(**changed: bytes) -> bytes:
     raw = {
         "counts": b"", "prefixes": b"\0", "suffixes": b"a\0", "extensions": b"", "extension_ids": b"\0",
         "modes": b"\x01\xa4\x81\x00", "widths": b"\0", "bits": b"", "table": b"\x01\x00", "times": b"\x00", "ids": b"",
+        "below": b"",
     }  # fmt: skip
     return chunk_document([column(value, zstd=False) for value in (raw | changed).values()])
 
@@ -205,10 +210,12 @@ def one_file(**changed: bytes) -> bytes:
         ({"modes": b"\x01\xa4\x41\x00", "counts": b"\x01"}, "child-counts"),
         ({"modes": b"\x01\xa4\x41\x00", "counts": b"\x00", "widths": b"\x01"}, "directory-size"),
         ({"modes": b"\x02\xa4\x81\xa4\x81\x00"}, "mode-table"),  # more modes than entries
-        ({"modes": b"\x01\xa4\x01\x00"}, "mode-table"),  # no type bits
+        ({"modes": b"\x01\xa4\x01\x00"}, "mode"),  # no type bits
+        ({"modes": b"\x01\xa4\x41\x00", "counts": b"\x00", "below": b"\x01"}, "below-counts"),
+        ({"below": b"\x00"}, "bytes-left-over"),
         ({"modes": b"\x00\x00"}, "mode-index"),
         ({"modes": b"\x01\xa4\x81\x01"}, "mode-index"),
-        ({"prefixes": b"\x01"}, "prefix"),
+        ({"prefixes": b"\x01"}, "name-prefix"),
         ({"prefixes": b"\x00\x00"}, "bytes-left-over"),
         ({"prefixes": b""}, "truncated"),
         ({"suffixes": b"a"}, "truncated"),
@@ -270,9 +277,10 @@ def test_wrong_shapes_of_a_tree() -> None:
     assert code(digest=tree.digest ^ 1) == "digest"
     assert code(mode=FILE) == code(path=b"relative") == code(path=b"") == code(path=b"/a/../b") == "top-entry"
     assert code(path=b"/" + b"p" * 65_535) == "path-too-long"
-    assert code(path=b"/" + b"p" * 65_534, digest=tree.digest ^ 1) == "digest", "as long as can be"
+    assert code(path=(b"/" + b"p" * 1023) * 63 + b"/" + b"p" * 1022, digest=tree.digest ^ 1) == "digest", "the longest"
+    assert code(path=b"/" + b"p" * 1025) == "top-entry", "a path is made of names"
     assert code(top=50_000_000) == "id-range"
-    assert code(top=0) == "top-entry"
+    assert code(top=0) == "id-range"
     assert code(mode=0x1_4000) == "mode"
     twins = {i: Entry(i, TOP, b"same", FILE, 0, 0) for i in (8, 9)}
     assert code(entries=twins) == "order"
@@ -318,11 +326,11 @@ def test_wrong_counts() -> None:
         (b"\x02\x05" + varint(2**64 - 1) + b"\x01\x01", "id-range"),
         (b"\x01\x05\x02" + varint(2 * 50_000_000) + b"\x00a\x00", "id-range"),  # its parent
         (b"\x01\x05\x02\x01", "id-range"),  # parent -1
-        (b"\x01\x05\x02\x02\x01", "prefix"),
+        (b"\x01\x05\x02\x02\x01a\x00", "name-prefix"),
         (b"\x01\x05\x02\x02\x00a", "truncated"),
         (b"\x01\x05\x02\x02\x00/\x00", "name"),
         (b"\x01\x05\x02\x00\x00a\x00", "name"),  # a root's is its absolute path
-        (b"\x01\x05\x02\x00\x00/" + b"p" * 65_535 + b"\x00", "name"),
+        (b"\x01\x05\x02\x00\x00/" + b"p" * 65_535 + b"\x00", "path-too-long"),
         (b"\x01\x05\x02\x00\x00/a//b\x00", "name"),
         (b"\x01\x05\x04\x80\x80\x04", "mode"),
         (b"\x01\x05\x04\xa4\x03", "mode"),  # no type bits
@@ -335,16 +343,15 @@ def test_wrong_counts() -> None:
 )
 def test_wrong_records(body: bytes, code: str) -> None:
     assert refused(decode_delta, seal(b"\x01\x02\x04\x00" + body, 4)) == code
-    assert refused(decode_delta, seal(b"\x01\x02\x04\x01" + enc.packed_body(body, zstd=True), 4)) == code
 
 
 def test_wrong_headers() -> None:
     assert refused(decode_delta, seal(b"\x01\x02\x04\x02\x00", 4)) == "unknown-version"
-    assert refused(decode_batch, seal(b"\x01\x02\x05\x04" + bytes(20), 4)) == "unknown-version"
+    assert refused(decode_batch, seal(b"\x01\x02\x05\x08" + bytes(20), 4)) == "unknown-version"
     assert refused(decode_snapshot, seal(b"\x01\x02\x03\x01" + HEADER[4:] + bytes(3), 8)) == "unknown-version"
     assert refused(decode_delta, encode_batch(BATCH)) == "magic"
     assert refused(decode_delta, encode_delta([])) == "empty-delta"
-    assert refused(decode_delta, seal(b"\x01\x02\x04\x01" + varint((1 << 30) + 1), 4)) == "body-too-large"
+    assert refused(decode_delta, seal(b"\x01\x02\x04\x01\x01" + varint((1 << 30) + 1), 4)) == "column-too-large"
     assert refused(decode_batch, seal(b"\x01\x02\x05\x00" + bytes(8) + varint(2**64 - 1) + b"\x01", 4)) == "clock"
     assert refused(decode_batch, seal(b"\x01\x02\x05\x00" + bytes(19), 4)) == "clock", "to-seq is from-seq"
     assert refused(decode_batch, seal(b"\x01\x02\x05\x02" + bytes(9) + b"\x01\x01" + bytes(8), 4)) == "void-digest"
@@ -355,3 +362,37 @@ def test_a_huge_frame_is_refused_before_it_is_unpacked() -> None:
     bomb = ZstdCompressor(level=1).compress(bytes(64 << 20))
     packed = varint(8 << 20) + varint(len(bomb)) + bomb
     assert refused(decode_snapshot, seal(HEADER + b"\1\1\1\1" + packed, 8)) == "zstd-size"
+
+
+def test_sections_are_passed_over_or_refused() -> None:
+    for sections, code in [
+        (b"\x01\x02ab\x00", None),
+        (b"\x01\x00\x03\x01a\xff\x01\x00\x00", None),
+        (b"\x00", "section"),
+        (b"\x02\x00\x00", "section"),
+        (b"\x01\x00\x01\x00\x00", "section"),
+        (b"\x01" + varint(2**64 - 1) + b"\x00", "truncated"),
+    ]:
+        document = enc.with_sections(encode_snapshot(snapshot(EVERY_KIND)), sections)
+        batch = enc.with_sections(encode_batch(BATCH), sections)
+        if code is None:
+            assert decode_snapshot(document) == snapshot(EVERY_KIND)
+            assert decode_batch(batch) == BATCH
+        else:
+            assert refused(decode_snapshot, document) == refused(decode_batch, batch) == code
+
+
+def test_the_caller_bounds_the_count_before_anything_is_allocated() -> None:
+    tree = snapshot(EVERY_KIND)
+    assert decode_snapshot(encode_snapshot(tree), max_entries=6) == tree
+    assert refused(lambda d: decode_snapshot(d, max_entries=5), encode_snapshot(tree)) == "too-many-entries"
+    assert decode_batch(encode_batch(BATCH), max_entries=5) == BATCH
+    assert refused(lambda d: decode_delta(d, max_entries=4), encode_delta(RECORDS)) == "too-many-records"
+
+
+def test_a_column_no_record_can_fill_is_not_unpacked() -> None:
+    """1 GiB of zeros packs into some 33 KB; one record has at most a path and its NUL in any column."""
+    frame = b"\x28\xb5\x2f\xfd\x80\x50" + struct.pack("<I", 1 << 30)  # its header alone
+    packed = varint(1 << 30) + varint(len(frame)) + frame
+    document = seal(b"\x01\x02\x04\x01\x01" + packed + bytes(18), 4)
+    assert refused(decode_delta, document) == "bytes-left-over"

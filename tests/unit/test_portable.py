@@ -31,7 +31,7 @@ MISSES = "x/y", "f/x", "nothing"
 def read(disk: Disk, path: bytes, depth: int = 0) -> Listing:
     opened = disk.open(path)
     try:
-        return opened.scan(watch=-1, threads=1, depth=depth, progress=disk.progress())
+        return opened.scan(watch=None, threads=1, depth=depth, progress=disk.progress())
     finally:
         opened.close()
 
@@ -96,7 +96,7 @@ def test_the_limit_of_levels_and_cancellation(disk: Disk, planted: bytes) -> Non
     progress.cancel()
     opened = disk.open(planted)
     with pytest.raises(InterruptedError):
-        opened.scan(watch=-1, threads=1, depth=0, progress=progress)
+        opened.scan(watch=None, threads=1, depth=0, progress=progress)
     opened.close()
 
 

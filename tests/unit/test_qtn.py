@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smarttree import codec, qtn
+from smarttree._entries import Entries
 from smarttree.codec import snapshot as snapshots
 from smarttree.errors import PathError, QtnError
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
@@ -86,9 +87,9 @@ def chunks_unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Fills up with where each chunk begins that is decoded from now on."""
     starts, real = [], snapshots._piece
 
-    def piece(chunk: snapshots._Chunk, before: int) -> snapshots.Entries:
-        starts.append(chunk.start)
-        return real(chunk, before)
+    def piece(numbered: tuple[snapshots._Chunk, int]) -> Entries:
+        starts.append(numbered[0].start)
+        return real(numbered)
 
     monkeypatch.setattr(snapshots, "_piece", piece)
     return starts
@@ -112,7 +113,9 @@ def test_every_directory_can_be_decoded_alone(seed: int, chunk: int) -> None:
     tree = pair(seed, size=25)[0].tree(26)
     (root,) = tree.roots()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smarttree.codec.parts.cut_chunks", lambda _, ids: [*range(0, len(ids), chunk), len(ids)])
+        patch.setattr(
+            "smarttree.codec.parts.cut_chunks", lambda _, ids: pairwise([*range(0, len(ids), chunk), len(ids)])
+        )
         data = qtn.encode(tree, root, CLOCK)
     for eid in [root, *tree.below(root).tolist()]:
         path = tree.path(eid)[len(tree.path(root)) :]
@@ -178,7 +181,45 @@ def test_an_insertion_moves_few_cuts(large: tuple[Tree, int]) -> None:
     assert len(now - before) <= 3 < len(now)
 
 
+def test_a_group_has_five_columns_at_most() -> None:
+    column = b"\x01\x01x"
+    assert qtn.address(column * 5)
+    with pytest.raises(QtnError) as caught:
+        qtn.address(column * 6)
+    assert caught.value.code == "bytes-left-over"
+
+
+def test_a_path_past_the_limit_leads_to_no_directory() -> None:
+    """80 levels of names of a thousand bytes: each is legal, and the path of the last is none."""
+    rows: list[PlainRow] = [(n, b"n" * 1000, DIRECTORY, 0, 0) for n in range(80)]
+    data = qtn.encode(*tree_of(rows))
+    assert len(qtn.decode_below(data, b"/".join([b"n" * 1000] * 60)).columns.ids) == 20
+    with pytest.raises(PathError):
+        qtn.decode_below(data, b"/".join([b"n" * 1000] * 70))
+
+
 # ---------------------------------------------------------------- changes
+
+
+def test_an_id_that_goes_from_directory_to_file_cannot_be_compacted() -> None:
+    """Each batch can be applied; no record says what both do."""
+    before, _ = tree_of([(0, b"d", DIRECTORY, 0, 0)])
+    gone = qtn.Records()
+    gone.delete(2)
+    between = qtn.apply(before, gone)
+    after = between.copy()
+    after.insert(2, 1, b"d", before.row(2)._replace(mode=FILE))
+    with pytest.raises(QtnError) as caught:
+        qtn.compact(before, [gone, qtn.diff(between, after)])
+    assert caught.value.code == "type-turned"
+
+
+def test_a_chain_that_is_too_deep_is_refused_as_it_is_linked() -> None:
+    tree, top = tree_of([(n, b"d", DIRECTORY, 0, 0) for n in range(600)])
+    empty, _ = tree_of([])
+    with pytest.raises(QtnError) as caught:
+        qtn.apply(empty, qtn.diff(empty, tree))
+    assert (caught.value.code, tree.is_dir(top)) == ("too-deep", True)
 
 
 @given(seed=st.integers(0, 2**32), steps=st.integers(0, 6))

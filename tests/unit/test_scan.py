@@ -253,7 +253,7 @@ def test_progress_counts_everything(bushy: bytes) -> None:
 @pytest.mark.parametrize("threads", THREADS)
 def test_every_directory_is_watched_and_nothing_else(threads: int, bushy: bytes) -> None:
     inotify = Inotify()
-    listing = scan(bushy, inotify=inotify.fd, threads=threads)
+    listing = scan(bushy, watch=inotify, threads=threads)
     watched = dict(listing.watches())
     assert sorted(watched) == [i for i in range(len(listing)) if listing.row(i).is_dir]
     assert len(set(watched.values())) == len(watched)
@@ -269,7 +269,7 @@ def test_every_directory_is_watched_and_nothing_else(threads: int, bushy: bytes)
 def test_the_working_directory_stays(bushy: bytes) -> None:
     """Watches are placed by threads that change a current directory of their own."""
     before, inotify = os.getcwd(), Inotify()
-    scan(bushy, inotify=inotify.fd, threads=4)
+    scan(bushy, watch=inotify, threads=4)
     inotify.close()
     assert os.getcwd() == before
 

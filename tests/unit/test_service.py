@@ -12,13 +12,14 @@ from random import Random
 
 import pytest
 
-from smarttree.errors import NotReady, SmarttreeError, SystemLimit
+from smarttree.errors import NotReady, SmarttreeError, SystemLimit, WatcherUnavailable
 from smarttree.modes import View
 from smarttree.service import EngineFailure, Service
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, WakeUp
 from smarttree.watch.linux import InotifyWatcher
 from tests.running import DEADLINE_S, Begin, Run, begin, churn, config, top
+from tests.watchers import BY_NAME
 
 __all__ = ["begin", "top"]
 
@@ -76,7 +77,7 @@ def test_a_root_that_ends_is_empty_until_it_is_made_again(top: Path, begin: Begi
     top.mkdir()
     (top / "again").write_text("x")
     run.sync()
-    (top / "later").write_text("y")
+    (top / "later").touch()
     assert run.changes() == [("created", "later")]
 
 
@@ -119,6 +120,20 @@ def test_a_root_that_is_not_there(tmp_path: Path, begin: Begin) -> None:
         service.sync()
     with pytest.raises(SmarttreeError):
         service.view()
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_watcher_in_use_is_named(name: str, top: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        run = Run(Service(config(top, watcher=name)))
+        run.service.stop()
+    assert f"watching by {name}" in caplog.messages
+
+
+def test_a_watcher_that_can_not_be_had_ends_the_service(top: Path) -> None:
+    service = Run(Service(config(top, watcher="fsevents"))).service
+    assert isinstance(service.failure, WatcherUnavailable)
+    service.stop()
 
 
 class Broken(InotifyWatcher):

@@ -2,78 +2,37 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from smarttree._scan import scan
 from smarttree._watch import Inotify
-from smarttree.tree import Tree
-from smarttree.watch.base import Hints, Watcher
-from smarttree.watch.linux import IN_Q_OVERFLOW, InotifyWatcher
+from smarttree.watch.base import Hints
+from smarttree.watch.queue import Q_OVERFLOW
 from tests.storm.fake_watcher import FakeWatcher
-
-WATCHERS: list[type[InotifyWatcher] | type[FakeWatcher]] = [InotifyWatcher, FakeWatcher]
-DEADLINE_S = 20
+from tests.watchers import FANOTIFY, INOTIFY, Maker, Site, open_site, touch
 
 
-class Site(NamedTuple):
-    """A watched directory: its path and id, its watcher, and the event that its wake-up sets."""
-
-    top: bytes
-    root: int
-    tree: Tree
-    watcher: Watcher
-    woken: threading.Event
-
-    def until(self, directory: int, name: bytes) -> Hints:
-        """All hints up to the one that names this place."""
-        found = Hints()
-        while name not in found.names.get(directory, ()):
-            assert self.woken.wait(DEADLINE_S), f"nothing was heard of {name!r}"
-            self.woken.clear()
-            found.merge(self.watcher.drain())
-        return found
-
-    def add(self, name: bytes) -> int:
-        """A new directory in `top`, scanned, watched and bound; its id."""
-        os.mkdir(self.top + b"/" + name)
-        with self.watcher.placing():
-            listing = scan(self.top + b"/" + name, inotify=self.watcher.scan_handle, threads=1)
-            eid = self.tree.issue()
-            self.tree.insert(eid, self.root, name, listing.row(0))
-            self.watcher.bind([(eid, listing.watch(0))])
-        self.watcher.drain()
-        return eid
+def make_fake(top: bytes) -> FakeWatcher:
+    return FakeWatcher()
 
 
-@pytest.fixture(params=WATCHERS, ids=[watcher.name for watcher in WATCHERS])
+FAKE = pytest.param(make_fake, id="fake")
+MAKERS = [INOTIFY, FANOTIFY, FAKE]
+
+
+@pytest.fixture(params=MAKERS)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A running watcher over an empty directory."""
-    watcher: Watcher = request.param()
-    made = open_site(watcher, os.fsencode(tmp_path))
-    watcher.start(made.woken.set, made.tree)
+    made = open_site(request.param, os.fsencode(tmp_path))
+    made.watcher.start(made.woken.set, made.tree)
     yield made
-    watcher.close()
-
-
-def open_site(watcher: Watcher, top: bytes) -> Site:
-    tree = Tree()
-    with watcher.placing():
-        listing = scan(top, inotify=watcher.scan_handle)
-        root = tree.graft(listing, top)
-        watcher.bind((root + index, wd) for index, wd in listing.watches())
-    return Site(top, root, tree, watcher, threading.Event())
-
-
-def touch(path: bytes, content: bytes = b"") -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT)
-    os.write(fd, content)
-    os.close(fd)
+    made.watcher.close()
 
 
 # ---------------------------------------------------------------- the barrier
@@ -147,6 +106,49 @@ def test_a_directory_keeps_its_id_through_a_rename(site: Site) -> None:
     assert b"f" in site.watcher.drain().names[eid]
 
 
+def test_what_is_below_a_renamed_directory_is_too(site: Site) -> None:
+    above = site.add(b"d")
+    eid = site.add(b"d/e", above)
+    os.mkdir(site.top + b"/elsewhere")
+    os.rename(site.top + b"/d", site.top + b"/elsewhere/d")
+    touch(site.top + b"/elsewhere/d/e/f", b"x")
+    hints = site.watcher.drain()
+    assert (eid, b"f") in hints.written
+    assert (site.root, b"d") in hints.moved
+
+
+def test_a_write_through_a_link_is_hinted_where_it_was_done(site: Site) -> None:
+    site.add(b"one")
+    other = site.add(b"other")
+    touch(site.top + b"/one/f")
+    os.link(site.top + b"/one/f", site.top + b"/other/g")
+    site.watcher.drain()
+    touch(site.top + b"/other/g", b"x")
+    hints = site.watcher.drain()
+    assert (other, b"g") in hints.written
+
+
+def test_a_store_through_a_mapping_is_hinted_when_it_ends(site: Site) -> None:
+    touch(site.top + b"/f", b"before")
+    site.watcher.drain()
+    fd = os.open(site.top + b"/f", os.O_RDWR)
+    with mmap.mmap(fd, 0) as mapping:
+        os.close(fd)
+        mapping[:] = b"after!"
+    assert (site.root, b"f") in site.watcher.drain().written
+
+
+def test_a_file_deleted_and_one_created_is_no_move(site: Site) -> None:
+    """Even where the new one has the old one's inode, as ext4 has it each time."""
+    touch(site.top + b"/a")
+    site.watcher.drain()
+    os.unlink(site.top + b"/a")
+    touch(site.top + b"/b")
+    hints = site.watcher.drain()
+    assert hints.names[site.root] == {b"a", b"b"}
+    assert not hints.moved
+
+
 def test_a_directory_itself_is_hinted(site: Site) -> None:
     eid = site.add(b"d")
     os.chmod(site.top + b"/d", 0o700)
@@ -166,7 +168,7 @@ def test_nothing_is_lost_between_a_watch_and_its_id(site: Site) -> None:
         name = b"d%d" % n
         os.mkdir(site.top + b"/" + name)
         with site.watcher.placing():
-            listing = scan(site.top + b"/" + name, inotify=site.watcher.scan_handle, threads=1)
+            listing = scan(site.top + b"/" + name, watch=site.watcher.scan_handle, threads=1)
             touch(site.top + b"/" + name + b"/early")
             site.watcher.drain()  # the event is taken from the kernel before anyone knows whose it is
             eid = site.tree.issue()
@@ -180,7 +182,7 @@ def test_a_watch_of_another_id_is_passed_on(site: Site) -> None:
     touch(site.top + b"/d/written", b"x")
     os.rename(site.top + b"/d/written", site.top + b"/d/moved")
     with site.watcher.placing():
-        listing = scan(site.top + b"/d", inotify=site.watcher.scan_handle, threads=1)
+        listing = scan(site.top + b"/d", watch=site.watcher.scan_handle, threads=1)
         new = site.tree.issue()
         assert site.watcher.bind([(new, listing.watch(0))]) == [(old, new)]
     hints = site.watcher.drain()
@@ -196,7 +198,7 @@ def test_a_watch_of_another_id_is_passed_on(site: Site) -> None:
 def test_binding_the_same_again_replaces_nothing(site: Site) -> None:
     eid = site.add(b"d")
     with site.watcher.placing():
-        listing = scan(site.top + b"/d", inotify=site.watcher.scan_handle, threads=1)
+        listing = scan(site.top + b"/d", watch=site.watcher.scan_handle, threads=1)
         assert site.watcher.bind([(eid, listing.watch(0))]) == []
 
 
@@ -220,15 +222,15 @@ def test_a_directory_that_ended_can_be_forgotten(site: Site) -> None:
     assert b"f" in site.watcher.drain().names[again]
 
 
-@pytest.mark.parametrize("watcher", WATCHERS)
-def test_a_directory_made_again_under_its_id_can_be_forgotten(watcher: type[InotifyWatcher], tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_directory_made_again_under_its_id_can_be_forgotten(make: Maker, tmp_path: Path) -> None:
     """As a root is. That the old watch has ended is heard only after the new one is bound."""
-    site = open_site(watcher(), os.fsencode(tmp_path))
+    site = open_site(make, os.fsencode(tmp_path))
     eid = site.add(b"d")
     os.rmdir(site.top + b"/d")
     os.mkdir(site.top + b"/d")
     with site.watcher.placing():
-        listing = scan(site.top + b"/d", inotify=site.watcher.scan_handle, threads=1)
+        listing = scan(site.top + b"/d", watch=site.watcher.scan_handle, threads=1)
         site.watcher.bind([(eid, listing.watch(0))])
     site.watcher.drain()
     touch(site.top + b"/d/f")
@@ -242,10 +244,10 @@ def test_a_directory_made_again_under_its_id_can_be_forgotten(watcher: type[Inot
 # ---------------------------------------------------------------- loss, and the end
 
 
-@pytest.mark.parametrize("watcher", WATCHERS)
-def test_overflow_is_said(watcher: Callable[[], Watcher], tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [INOTIFY, FAKE])
+def test_overflow_is_said(make: Maker, tmp_path: Path) -> None:
     """More events than the kernel queues, while no one drains: the watcher is not started."""
-    site = open_site(watcher(), os.fsencode(tmp_path))
+    site = open_site(make, os.fsencode(tmp_path))
     queued = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for n in range(queued + 1):  # by turns, for the kernel drops an event that says what the one before it said
         touch(site.top + b"/%d" % (n % 2))
@@ -257,12 +259,12 @@ def test_overflow_is_said(watcher: Callable[[], Watcher], tmp_path: Path) -> Non
     site.watcher.close()
 
 
-@pytest.mark.parametrize("watcher", WATCHERS)
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("started", [False, True])
-def test_everything_is_given_back(watcher: Callable[[], Watcher], started: bool, tmp_path: Path) -> None:
+def test_everything_is_given_back(make: Maker, started: bool, tmp_path: Path) -> None:
     before, threads = os.listdir("/proc/self/fd"), threading.active_count()
     for _ in range(5):
-        site = open_site(watcher(), os.fsencode(tmp_path))
+        site = open_site(make, os.fsencode(tmp_path))
         if started:
             site.watcher.start(site.woken.set, site.tree)
             touch(site.top + b"/f")
@@ -282,7 +284,7 @@ def test_a_closed_inotify_says_so(tmp_path: Path) -> None:
 
 def test_neighbours_that_say_the_same_are_said_once(tmp_path: Path) -> None:
     inotify, top = Inotify(), os.fsencode(tmp_path)
-    listing = scan(top, inotify=inotify.fd)
+    listing = scan(top, watch=inotify)
     fd = os.open(top + b"/f", os.O_WRONLY | os.O_CREAT)
     os.write(fd, b"x")
     os.fchmod(fd, 0o600)
@@ -297,7 +299,7 @@ def test_neighbours_that_say_the_same_are_said_once(tmp_path: Path) -> None:
 def test_a_storm_does_not_hold_a_drain(tmp_path: Path) -> None:
     """It returns while events still come in, with all that waited when it was called."""
     inotify, top = Inotify(), os.fsencode(tmp_path)
-    scan(top, inotify=inotify.fd)
+    scan(top, watch=inotify)
     stop = threading.Event()
 
     def storm() -> None:
@@ -312,7 +314,7 @@ def test_a_storm_does_not_hold_a_drain(tmp_path: Path) -> None:
     for n in range(100):
         os.mknod(top + b"/mark%d" % n)
         events = inotify.drain()
-        lost = any(mask & IN_Q_OVERFLOW for _, mask, _ in events)  # on a busy machine the storm may outrun the queue
+        lost = any(mask & Q_OVERFLOW for _, mask, _ in events)  # on a busy machine the storm may outrun the queue
         assert lost or b"mark%d" % n in {name for _, _, name in events}
     stop.set()
     for thread in team:

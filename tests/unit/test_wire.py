@@ -9,20 +9,25 @@ from typing import Any
 import pytest
 
 from smarttree import wire
-from spec import generate, qtn1_numbers
+from spec import generate, qtn1
 
-NUMBERS: dict[str, Any] = {
-    name: value
-    for table in tomllib.loads((generate.SPEC / "wire.toml").read_text(encoding="utf-8")).values()
-    for name, value in table.items()
-}
-KINDS = "snapshot", "delta", "batch"
+TABLES: dict[str, dict[str, Any]] = tomllib.loads((generate.SPEC / "wire.toml").read_text(encoding="utf-8"))
+ERRORS = TABLES.pop("errors")
+NUMBERS = {name: value for table in TABLES.values() for name, value in table.items()}
+KINDS = "snapshot", "delta", "batch", "manifest"
 
 
 def test_the_code_has_every_number_as_written() -> None:
     for name, value in NUMBERS.items():
         expected = bytes(value) if isinstance(value, list) else value
         assert getattr(wire, name.upper()) == expected, name
+
+
+def test_the_code_has_every_error_in_its_order() -> None:
+    assert list(wire.ERRORS.items()) == [(code.replace("_", "-"), text) for code, text in ERRORS.items()]
+    numbers = (generate.PACKAGE / "_wire.pxd").read_text(encoding="utf-8")
+    for number, code in enumerate(ERRORS, 1):
+        assert f"    E_{code.upper()} = {number}\n" in numbers
 
 
 def test_checking_finds_a_file_that_is_stale(
@@ -37,7 +42,7 @@ def test_checking_finds_a_file_that_is_stale(
 
 def test_the_plain_decoder_has_the_same() -> None:
     """It was written from the page, by hand."""
-    plain = qtn1_numbers
+    plain = qtn1
     written = {
         "name_max_bytes": plain.MAX_NAME,
         "path_max_bytes": plain.MAX_PATH + 1,
