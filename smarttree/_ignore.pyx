@@ -179,9 +179,13 @@ cdef const Level *enter(Shelf *shelf, const Level *outer, const uint8_t *name, s
     `.git` is closed where the command line does not ask for it; else only that has a say in it.
     """
     cdef bint is_git = size == 4 and memcmp(name, b".git", 4) == 0, changed = is_git
-    cdef Level *level = place(shelf, outer, outer.n, words_in(outer))
+    cdef size_t words = words_in(outer)
+    cdef Level *level
     cdef uint64_t *state
     cdef uint32_t i
+    if words == 0 and not is_git:  # nothing in it depends on where it is
+        return outer
+    level = place(shelf, outer, outer.n, words)
     if level == NULL:
         return NULL
     level.closed = outer.closed or (is_git and judge(outer, name, size, True) != KEPT)
@@ -363,6 +367,11 @@ cdef class Rules:
     def reads_files(self):
         """Whether rule files in the directory count."""
         return self.level.reads_files
+
+    @property
+    def says_nothing(self):
+        """Whether nothing in the directory is left out."""
+        return self.level.n == 0
 
     @property
     def depends_on_place(self):

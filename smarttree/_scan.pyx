@@ -103,7 +103,7 @@ cdef class Numbering:
                 depth = self.place(listing, todo, depth)
         finally:
             free(todo)
-        listing.problems = self.problems()
+        listing.problems, listing.asides = self.problems(), self.asides()
         return listing
 
     cdef void copy_names(self, Listing listing):
@@ -145,6 +145,19 @@ cdef class Numbering:
                 depth += 1
         return depth
 
+    cdef uint32_t owner(self, int worker, uint64_t entry):
+        """The index of a directory by its worker's own number for it; the top's, 0, where there is no worker."""
+        return self.index_of[self.entry_base[worker] + entry] if worker >= 0 else 0
+
+    cdef dict asides(self):
+        cdef Worker worker
+        cdef size_t i
+        cdef dict found = {}
+        for worker in self.workers:
+            for i in range(worker.asides_n):
+                found[self.owner(worker.asides[i].owner_worker, worker.asides[i].owner)] = worker.asides[i].watch
+        return found
+
     cdef list problems(self):
         cdef Worker worker
         cdef Trouble *trouble
@@ -156,9 +169,7 @@ cdef class Numbering:
                 trouble = &worker.troubles[i]
                 if trouble.error == ENOENT:
                     continue
-                at = 0
-                if trouble.owner_worker >= 0:
-                    at = self.index_of[self.entry_base[trouble.owner_worker] + trouble.owner]
+                at = self.owner(trouble.owner_worker, trouble.owner)
                 name = PyBytes_FromStringAndSize(<char *>worker.heap + trouble.name_off, trouble.name_len)
                 found.append((at, name, trouble.error))
         return found

@@ -29,6 +29,12 @@ cdef struct Trouble:
     int error
 
 
+cdef struct Aside:           # the watch on a directory that is none of the tree's: of git's own rule file
+    uint64_t owner           # the directory for which those rules hold: as in Block
+    int32_t owner_worker
+    int64_t watch
+
+
 cdef struct Frame:           # a directory whose subdirectories are being read
     int fd
     int depth
@@ -50,6 +56,8 @@ cdef struct Key:             # a name in the directory being read
     uint8_t *name
     uint64_t off
     uint32_t size
+    uint8_t type             # as in struct dirent: 0 where the file system does not tell
+    int error                # of a rule file: why its rules don't hold
 
 
 cdef class Placer:           # places the watches of a scan, for several threads at once
@@ -81,6 +89,8 @@ cdef class Worker:
     cdef size_t keys_room
     cdef Trouble *troubles
     cdef size_t troubles_n, troubles_room
+    cdef Aside *asides
+    cdef size_t asides_n, asides_room
     cdef Frame *frames
     cdef int frames_n
     cdef uint8_t *dents
@@ -90,6 +100,7 @@ cdef class Worker:
     cdef int fail(self, int error) noexcept nogil
     cdef int trouble(self, const Job *at, int error) noexcept nogil
     cdef long names(self, int fd) noexcept nogil
+    cdef int watch_aside(self, int fd, const Job *at) noexcept nogil
     cdef const Level *rules_in(self, int fd, const Job *at, long count) noexcept nogil
     cdef int read(self, int fd, const Job *at, int64_t watch) noexcept nogil
     cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil

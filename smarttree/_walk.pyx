@@ -8,7 +8,7 @@ another worker is idle it gives away the next subdirectory. Workers only append 
 from libc.errno cimport EINVAL, ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EOVERFLOW, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort
-from libc.string cimport memcmp, memcpy, strlen
+from libc.string cimport memcmp, memcpy, strcmp, strlen
 from posix.unistd cimport close, dup, fchdir
 
 from smarttree._ignore cimport Level, Rules, clear, ignores
@@ -34,6 +34,7 @@ cdef extern from *:
     """
     ctypedef struct dirent_t "struct st_dirent64":
         unsigned short reclen
+        unsigned char type
         char name[1]
     ctypedef struct pthread_mutex_t:
         pass
@@ -60,6 +61,7 @@ cdef enum:
     POLLS = 256              # an idle worker looks so often before it sleeps, 0.1 ms: waking it costs as much
     S_IFMT = 0xF000
     S_IFDIR = 0x4000
+    DT_DIR = 4
 
 
 cdef struct Exchange:        # the subdirectories given away, and how many workers wait for one; all of it under `lock`
@@ -89,6 +91,15 @@ cdef class Placer:
         `entered`: it is this thread's own current directory too.
         """
         return -EINVAL
+
+
+cdef inline bint is_shortage(int error) noexcept nogil:
+    """Whether the system is short of something, rather than a directory out of reach."""
+    return error == EMFILE or error == ENFILE or error == ENOMEM or error == ENOSPC
+
+
+cdef inline bint leaves_out(const Level *level, const Key *key, bint is_dir) noexcept nogil:
+    return level != NULL and ignores(level, key.name, key.size, is_dir)
 
 
 cdef bint offer(Exchange *pool, Job *job) noexcept nogil:
@@ -181,6 +192,7 @@ cdef class Worker:
         free(self.heap)
         free(self.keys)
         free(self.troubles)
+        free(self.asides)
         free(self.frames)
         free(self.dents)
         clear(&self.shelf)
@@ -198,7 +210,9 @@ cdef class Worker:
             if top_fd >= 0:
                 job.owner, job.owner_worker, job.depth, job.fd = 0, -1, depth, top_fd
                 job.name[0], job.name[1] = c'.', 0
-                job.level = NULL if self.rules is None else self.rules.level
+                job.level = NULL
+                if self.rules is not None:
+                    job.level = self.rules.level
                 self.enter(top_fd, job.name, &job)
             self.drive()
 
@@ -244,6 +258,7 @@ cdef class Worker:
                     return -ENOMEM
                 memcpy(self.heap + self.heap_n, entry.name, size + 1)
                 self.keys[count].off, self.keys[count].size = self.heap_n, <uint32_t>size
+                self.keys[count].type, self.keys[count].error = entry.type, 0
                 self.heap_n += size + 1
                 count += 1
         if got < 0:  # half a list would tell the rest as deleted
@@ -254,21 +269,52 @@ cdef class Worker:
         return <long>count
 
     cdef const Level *rules_in(self, int fd, const Job *at, long count) noexcept nogil:
-        """The rules that hold in a directory of which `names` told; NULL where there is no memory."""
+        """The rules that hold in a directory of which `names` told; NULL where that ends the walk."""
         cdef const Level *level = at.level
+        cdef const char *name
         cdef long i
-        cdef int error
         for i in range(count if level.reads_files else 0):
-            error = 0
-            if self.keys[i].name[0] == c'.':
-                level = obey(&self.shelf, level, fd, <const char *>self.keys[i].name, &error)
-            if level == NULL or (error and self.report(at, error, &self.keys[i]) < 0):
+            name = <const char *>self.keys[i].name
+            if name[0] != c'.':
+                continue
+            if self.places and strcmp(name, b".git") == 0 and self.watch_aside(fd, at) < 0:
+                return NULL
+            level = obey(&self.shelf, level, fd, name, &self.keys[i].error)
+            if level == NULL:
+                self.fail(ENOMEM)
                 return NULL
         return level
+
+    cdef int watch_aside(self, int fd, const Job *at) noexcept nogil:
+        """Watch `.git` and the directory of git's own rule file in it, before that is read; -1 ends the walk.
+
+        `.git` is watched again when the walk comes to it: without this, `info` could be made in between unseen. Where
+        one of them is not there, or can't be watched, the watch above it tells when that changes.
+        """
+        cdef int git = c_openat(fd, b".git", ST_OPEN), info
+        cdef int64_t watch
+        if git < 0:
+            return 0
+        watch = self.placer.place(git, False)
+        info = c_openat(git, b"info", ST_OPEN) if watch >= 0 else -1
+        close(git)
+        if info < 0:
+            return self.fail(<int>-watch) if is_shortage(<int>-watch) else 0
+        watch = self.placer.place(info, False)
+        close(info)
+        if watch < 0:
+            return self.fail(<int>-watch) if is_shortage(<int>-watch) else 0
+        if not widen(<void **>&self.asides, &self.asides_room, self.asides_n + 1, sizeof(Aside)):
+            return self.fail(ENOMEM)
+        self.asides[self.asides_n] = Aside(at.owner, at.owner_worker, watch)
+        self.asides_n += 1
+        return 0
 
     cdef int read(self, int fd, const Job *at, int64_t watch) noexcept nogil:
         """Read one open directory into a new block and put it on the stack; -1 ends the walk."""
         cdef const Level *level = NULL
+        cdef Key *key
+        cdef bint is_dir
         cdef long count, i
         cdef Block *block
         cdef Entry *entry
@@ -282,7 +328,7 @@ cdef class Worker:
         if at.level != NULL:
             level = self.rules_in(fd, at, count)
             if level == NULL:
-                return self.fail(ENOMEM)
+                return -1
         if (not widen(<void **>&self.blocks, &self.blocks_room, self.blocks_n + 1, sizeof(Block))
                 or not widen(<void **>&self.entries, &self.entries_room, self.entries_n + count, sizeof(Entry))):
             return self.fail(ENOMEM)
@@ -290,15 +336,20 @@ cdef class Worker:
         block.owner, block.owner_worker, block.watch = at.owner, at.owner_worker, watch
         block.first, block.count, block.stat = self.entries_n, 0, itself
         for i in range(count):
-            entry = &self.entries[self.entries_n]
-            if observe(fd, <const char *>self.keys[i].name, ST_STATX, &entry.stat) < 0:
+            key, entry = &self.keys[i], &self.entries[self.entries_n]
+            # Mostly the type is known beforehand, and what is left out is not even looked at.
+            if key.type and leaves_out(level, key, key.type == DT_DIR):
+                continue
+            if observe(fd, <const char *>key.name, ST_STATX, &entry.stat) < 0:
                 if errno != ENOENT:  # deleted since it was listed: there is nothing to tell
-                    self.report(at, errno, &self.keys[i])
+                    self.report(at, errno, key)
                 continue
-            if level != NULL and ignores(level, self.keys[i].name, self.keys[i].size,
-                                         entry.stat.mode & S_IFMT == S_IFDIR):
+            is_dir = entry.stat.mode & S_IFMT == S_IFDIR
+            if (key.type == 0 or is_dir != (key.type == DT_DIR)) and leaves_out(level, key, is_dir):
                 continue
-            entry.name_off, entry.name_len = self.keys[i].off, self.keys[i].size
+            if key.error:
+                self.report(at, key.error, key)
+            entry.name_off, entry.name_len = key.off, key.size
             self.entries_n += 1
             block.count += 1
         self.frames[self.frames_n] = Frame(fd, at.depth, self.blocks_n, 0, level)
@@ -335,7 +386,7 @@ cdef class Worker:
 
     cdef int trouble(self, const Job *at, int error) noexcept nogil:
         """A directory that can't be read is told as such; what the system is short of ends the walk."""
-        if error == EMFILE or error == ENFILE or error == ENOMEM or error == ENOSPC:
+        if is_shortage(error):
             return self.fail(error)
         return self.report(at, ENOENT if error == ENOTDIR or error == ELOOP else error, NULL)
 
