@@ -14,51 +14,62 @@ only; `git check-ignore` 4.0 µs. A scan costs about 1 µs an entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from smarttree._ignore import Rules
 
-__all__ = ["RULE_FILES", "RULE_FILE_BYTES_MAX", "Rules", "command_rules", "obey"]
+__all__ = [
+    "EXCLUDE",
+    "GIT",
+    "GIT_EXCLUDE",
+    "GLOB_BYTES_MAX",
+    "INFO",
+    "RULE_FILES",
+    "RULE_FILE_BYTES_MAX",
+    "Rules",
+    "command_rules",
+    "obey",
+]
 
 RULE_FILE_BYTES_MAX: Final = 1 << 20
-"""A larger rule file is a problem (EFBIG), and its rules don't hold. A glob beyond 4,095 bytes matches nothing."""
+"""A larger rule file is a problem (EFBIG), and its rules don't hold."""
 
-IGNORE, GITIGNORE, REPOSITORY = 1, 2, 3
+GLOB_BYTES_MAX: Final = 4095
+"""A longer glob matches nothing."""
 
-RULE_FILES: Final = frozenset({b".git", b".gitignore", b".ignore"})
-"""Names that change what holds in their directory."""
+_IGNORE, _GITIGNORE, _REPOSITORY = 1, 2, 3  # as `Rules.extend` has them
 
+GIT, INFO, EXCLUDE = b".git", b"info", b"exclude"
 GIT_EXCLUDE: Final = b".git/info/exclude"
 
-Read = Callable[[bytes], bytes | int | None]
-"""The content of a rule file, by its path from the directory; None where there is none, an errno where it is closed."""
+RULE_FILES: Final = (GIT, b".gitignore", b".ignore")
+"""Names that change what holds in their directory."""
 
 
-def command_rules(exclude: Iterable[str], include: Iterable[str], *, rule_files: bool) -> Rules:
-    """The rules that hold in a root, but for rule files in it."""
-    globs = [(b"", glob) for glob in exclude] + [(b"!", glob) for glob in include]
-    lines = [sign + _line(glob.encode(errors="surrogateescape"), bare=not sign) for sign, glob in globs]
-    return Rules(b"\n".join(lines), reads_files=rule_files)
+def command_rules(exclude: Iterable[bytes] = (), include: Iterable[bytes] = (), *, rule_files: bool = False) -> Rules:
+    """The rules that hold in a root, but for rule files in it. No glob may begin with `!` or hold a newline."""
+    return Rules(b"\n".join([*map(_line, exclude), *(b"!" + glob for glob in include)]), reads_files=rule_files)
 
 
-def _line(glob: bytes, *, bare: bool) -> bytes:
+def _line(glob: bytes) -> bytes:
     """A glob as it must stand in a rule file: there, # begins a comment."""
-    return b"\\" + glob if bare and glob.startswith(b"#") else glob
+    return b"\\" + glob if glob.startswith(b"#") else glob
 
 
-def obey(rules: Rules, *, is_repository: bool, read: Read, report: Callable[[bytes, int], None]) -> Rules:
-    """What holds in a directory with the rule files in it. `report` is told of those that can't be read, by name."""
+def obey(rules: Rules, present: Collection[bytes], read: Callable[[bytes], bytes | int | None]) -> Rules:
+    """What holds in a directory with the rule files in it. `present`: which of `RULE_FILES` there are; `read`: one's
+    content by its path from the directory, or None or an errno, and its rules don't hold.
+    """
     if not rules.reads_files:
         return rules
-    sources = [(GITIGNORE, b".gitignore"), (IGNORE, b".ignore")]
-    if is_repository:
+    sources = [(_GITIGNORE, b".gitignore"), (_IGNORE, b".ignore")]
+    wanted = [(source, path) for source, path in sources if path in present]
+    if GIT in present:
         rules = rules.begin_repository()
-        sources.insert(0, (REPOSITORY, GIT_EXCLUDE))
-    for source, path in sources:
+        wanted.insert(0, (_REPOSITORY, GIT_EXCLUDE))
+    for source, path in wanted:
         content = read(path)
-        if isinstance(content, int):
-            report(path.partition(b"/")[0], content)
-        elif content is not None:
+        if isinstance(content, bytes) and content:
             rules = rules.extend(source, content)
     return rules

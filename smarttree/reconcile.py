@@ -60,6 +60,8 @@ class Reconciliation:
         self._fresh: dict[int, Place] = {}  # ids issued for directories that are new
         self._plan = Plan()
         self.watches: list[tuple[int, int]] = []  # (id, watch key) of every directory that was listed
+        self.asides: list[tuple[int, int]] = []  # (id, watch key) where that is on a directory with rules for it
+        self.moved_dirs: list[int] = []  # known directories that were found elsewhere
         self.problems: dict[int, Mapping[bytes, int]] = {}  # of every such directory: what could not be read
 
     # --- observations -----------------------------------------------------------------------------------------------
@@ -100,6 +102,8 @@ class Reconciliation:
             parent, index = todo.pop()
             if listing.watch(index) >= 0:
                 self.watches.append((parent, listing.watch(index)))
+            if index in listing.asides:
+                self.asides.append((parent, listing.asides[index]))
             self.see_itself(parent, listing.row(index))
             self.problems[parent] = problems = listing.problems_of(index)
             names = set(problems)
@@ -133,6 +137,7 @@ class Reconciliation:
         for place, row in list(self._new_dirs.items()):
             known = self._claim(row.identity) if self._fits(row.identity, place) else None
             if known is not None:
+                self.moved_dirs.append(known)
                 self._move(known, place, row)
                 self._take_in(known, self._listed.pop(place, None))
 

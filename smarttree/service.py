@@ -22,6 +22,7 @@ from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk
 from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
+from smarttree.ignore import command_rules
 from smarttree.ledger import Ledger, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
@@ -200,9 +201,11 @@ class Service:
             listener()
 
     def _scan_roots(self, watcher: Watcher) -> None:
-        observer = self._observer = Observer(self._tree, watcher, self._disk, threads=self.config.scan_threads)
+        config = self.config
+        rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
+        observer = self._observer = Observer(self._tree, watcher, self._disk, threads=config.scan_threads, rules=rules)
         watcher.start(self._wake.set, self._tree)
-        for path in self.config.roots:
+        for path in config.roots:
             observer.add_root(path, self._scan)
             self._holds.find(path)
         self._scanned_s = time.monotonic() - self._began

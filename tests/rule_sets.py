@@ -13,14 +13,79 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-LETTERS = [b"a", b"b", b"ab", b"foo", b"foo.o", b"x.c", b"B", b"a b", b"1", b"\xff\xfe", b"\xc3\xa4", b"-", b"a-b", b"]"]
-ODD = [b"a ", b"#x", b"!x", b"a\\", b"[a]", b"*", b"**", b"?", b"^", b"\t", b"a\x0bb", b".o", b".", b"{a}", b"a,b", b"a\rb"]
+LETTERS = [
+    b"a",
+    b"b",
+    b"ab",
+    b"foo",
+    b"foo.o",
+    b"x.c",
+    b"B",
+    b"a b",
+    b"1",
+    b"\xff\xfe",
+    b"\xc3\xa4",
+    b"-",
+    b"a-b",
+    b"]",
+]
+ODD = [
+    b"a ",
+    b"#x",
+    b"!x",
+    b"a\\",
+    b"[a]",
+    b"*",
+    b"**",
+    b"?",
+    b"^",
+    b"\t",
+    b"a\x0bb",
+    b".o",
+    b".",
+    b"{a}",
+    b"a,b",
+    b"a\rb",
+]
 NAMES = [name for name in LETTERS * 4 + ODD if name != b"."]
+EMPTY = [b"", b"#", b"# a", b"!", b"/", b"//", b"!/", b" ", b"\\", b"\xef\xbb\xbfa", b"a\x00b", b"\r"]
 BRACKETS = [
-    *[b"[ab]", b"[a-c]", b"[!a]", b"[^b]", b"[]a]", b"[]-a]", b"[!]]", b"[a-]", b"[-a]", b"[a\\-z]", b"[\\]]", b"[+--]"],
+    *[
+        b"[ab]",
+        b"[a-c]",
+        b"[!a]",
+        b"[^b]",
+        b"[]a]",
+        b"[]-a]",
+        b"[!]]",
+        b"[a-]",
+        b"[-a]",
+        b"[a\\-z]",
+        b"[\\]]",
+        b"[+--]",
+    ],
     *[b"[[:alpha:]]", b"[[:digit:][:space:]]", b"[^[:upper:]x]", b"[[:bogus:]]", b"[[:]", b"[[:a]", b"[a", b"[", b"[!"],
-    *[b"[[::]]", b"[a-[:alpha:]]", b"[[:punct:]-z]", b"[[:cntrl:]]", b"[\\a-\\c]", b"[b-a]", b"[a/b]", b"[^/]", b"[\xff]"],
-    *[b"[[:print:]]", b"[[:graph:]]", b"[[:blank:]]", b"[[:xdigit:]]", b"[[:alnum:]]", b"[[:lower:]]", b"[\x80-\xff]"],
+    *[
+        b"[[::]]",
+        b"[a-[:alpha:]]",
+        b"[[:punct:]-z]",
+        b"[[:cntrl:]]",
+        b"[\\a-\\c]",
+        b"[b-a]",
+        b"[a/b]",
+        b"[^/]",
+        b"[\xff]",
+    ],
+    *[
+        b"[[:print:]]",
+        b"[[:graph:]]",
+        b"[[:blank:]]",
+        b"[[:xdigit:]]",
+        b"[[:alnum:]]",
+        b"[[:lower:]]",
+        b"[\x80-\xff]",
+        b"[]-a]",
+    ],
 ]
 
 
@@ -64,7 +129,9 @@ def random_case(rng: Random, name: bytes) -> Case:
 def random_line(rng: Random, paths: Sequence[bytes] = NAMES) -> bytes:
     """One line of a rule file, with all that git's syntax knows, well formed or not; mostly about one of `paths`."""
     if rng.random() < 0.03:
-        return rng.choice([b"", b"#", b"# a", b"!", b"/", b"//", b"!/", b" ", b"\\", b"\xef\xbb\xbfa", b"a\x00b", b"\r"])
+        return rng.choice(
+            [b"", b"#", b"# a", b"!", b"/", b"//", b"!/", b" ", b"\\", b"\xef\xbb\xbfa", b"a\x00b", b"\r"]
+        )
     if rng.random() < 0.75:
         parts = [_like(rng, part) for part in rng.choice(paths).split(b"/")]
         parts = parts[rng.choice([0, 0, 1, -1]) :] or parts

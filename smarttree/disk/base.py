@@ -9,6 +9,7 @@ from smarttree.row import Row
 
 if TYPE_CHECKING:
     from smarttree._walk import Placer
+    from smarttree.ignore import Rules
 
 
 class Progress(Protocol):
@@ -30,9 +31,15 @@ class Directory(Protocol):
     def look(self, names: list[bytes]) -> list[Row | int | None]:
         """A `Row`, None (not there) or an errno (can't be read) for each name in it. Links are not followed."""
 
-    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: Progress) -> Listing:
+    def read(self, path: bytes) -> bytes | int | None:
+        """The content of a rule file in it; None where there is none, or an errno."""
+
+    def scan(
+        self, *, watch: Placer | None, threads: int, depth: int, progress: Progress, rules: Rules | None = None
+    ) -> Listing:
         """It and everything below it, each directory watched by `watch` (None: not) before it is read.
 
+        `rules` are those that hold in it, but for rule files in it: what they ignore is left out unread.
         `depth` is how far below its root it is: what is deeper than 512 levels is a problem of the listing. Raises
         OSError where it can't be read, or the system is short of something; InterruptedError when cancelled.
         """

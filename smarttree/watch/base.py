@@ -79,8 +79,12 @@ class Watcher(Protocol):
     def placing(self) -> AbstractContextManager[None]:
         """Around a scan and the `bind` that follows: hints for watches that have no id yet are kept."""
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Tell which directory's id each watch key stands for; (old id, new id) where it stood for another."""
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+        """Tell which directory's id each watch key stands for; (old id, new id) where it stood for another.
+
+        `asides` are on directories that are not in the tree, each with the id of that for which git's rule file in it
+        holds: a change of the file is a hint at `.git` there.
+        """
 
     def forget(self, directories: Iterable[int]) -> None:
         """These ids are no longer in the tree."""

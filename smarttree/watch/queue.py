@@ -10,10 +10,12 @@ import logging
 import os
 import select
 import threading
+from collections import ChainMap
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from smarttree.ignore import EXCLUDE, GIT
 from smarttree.tree import Tree
 from smarttree.watch.base import Hints, WakeUp
 
@@ -67,6 +69,8 @@ class QueueWatcher(Generic[AnyQueue]):
         self._hints, self._names_n = Hints(), 0
         self._id_of: dict[int, int] = {}
         self._key_of: dict[int, int] = {}
+        self._aside: dict[int, int] = {}  # keys of directories with git's rule file: the id of that for which it holds
+        self._known = ChainMap(self._id_of, self._aside)
         self._placing = False
         self._orphans: list[tuple[int, int, bytes]] = []  # events of watches that have no id yet
         self._stop_r, self._stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -114,11 +118,13 @@ class QueueWatcher(Generic[AnyQueue]):
             with self._lock:
                 self._placing = False
                 self._orphans.clear()
-                self._queue.settle(self._id_of)
+                self._queue.settle(self._known)
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         replaced, left = [], []
         with self._lock:
+            for directory, key in asides:
+                self._aside[key] = directory
             for directory, key in watches:
                 old = self._id_of.get(key, directory)
                 if old != directory:
@@ -132,7 +138,7 @@ class QueueWatcher(Generic[AnyQueue]):
                 self._id_of[key] = directory
                 self._key_of[directory] = key
             for key in left:
-                if key not in self._id_of:  # it may be that of another directory now
+                if key not in self._known:  # it may be that of another directory now
                     self._queue.forget(key)
             orphans, self._orphans = self._orphans, []
             for key, mask, name in orphans:
@@ -141,12 +147,19 @@ class QueueWatcher(Generic[AnyQueue]):
 
     def forget(self, directories: Iterable[int]) -> None:
         """A directory that was scanned anew, under another id, keeps its key: that one is not dropped."""
+        ended = set(directories)
         with self._lock:
-            for directory in directories:
+            for directory in ended:
                 key = self._key_of.pop(directory, None)
                 if key is not None and self._id_of.get(key) == directory:
                     del self._id_of[key]
-                    self._queue.forget(key)
+                    if key not in self._aside:
+                        self._queue.forget(key)
+            if self._aside:  # there are few: a repository has one
+                for key in [key for key, directory in self._aside.items() if directory in ended]:
+                    del self._aside[key]
+                    if key not in self._id_of:
+                        self._queue.forget(key)
 
     def drain(self, *, barrier: bool = True) -> Hints:
         """Emptying the kernel's queue is a barrier by itself, so each drain is one."""
@@ -164,6 +177,8 @@ class QueueWatcher(Generic[AnyQueue]):
             logger.warning("the kernel's queue of events overflowed: reading everything anew")
             self._hints.overflow = True
             return
+        if key in self._aside:
+            self._hear_aside(key, mask, name)
         directory = self._id_of.get(key)
         if directory is None:
             self._keep(key, mask, name)
@@ -187,6 +202,13 @@ class QueueWatcher(Generic[AnyQueue]):
             self._hints.moved.add((directory, name))
         if mask & (MODIFY | CLOSE_WRITE):
             self._hints.written.add((directory, name))
+
+    def _hear_aside(self, key: int, mask: int, name: bytes) -> None:
+        """From the directory with git's own rule file, of which only that counts, and its end."""
+        if not name or name == EXCLUDE:
+            self._hints.add(self._aside[key], GIT)
+        if mask & IGNORED:
+            del self._aside[key]
 
     def _keep(self, key: int, mask: int, name: bytes) -> None:
         """An event of a watch without an id: from a scan under way, or from a directory that left the tree."""

@@ -1,0 +1,44 @@
+"""A rule file's content as git takes it: a regular file, no link in its place (git's own exclude file may be one)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Final
+
+from smarttree.ignore import GIT_EXCLUDE, RULE_FILE_BYTES_MAX
+
+# What this system lacks, its files can't need: O_NONBLOCK is for a pipe in the place of a rule file.
+_READ: Final = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_MISSING: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR})
+
+
+def read_rule_file(path: bytes, directory: int | None = None) -> bytes | int | None:
+    """None where there is none, an errno where it can't be read. `path`: from the open `directory`, where that is given."""
+    try:
+        fd = os.open(path, _READ if path.endswith(GIT_EXCLUDE) else _READ | _NO_LINK, dir_fd=directory)
+    except OSError as error:
+        return None if error.errno in _MISSING else error.errno or errno.EIO
+    try:
+        seen = os.fstat(fd)
+        if not stat.S_ISREG(seen.st_mode):
+            return None
+        if seen.st_size > RULE_FILE_BYTES_MAX:
+            return errno.EFBIG
+        return _all(fd)
+    except OSError as error:
+        return error.errno or errno.EIO
+    finally:
+        os.close(fd)
+
+
+def _all(fd: int) -> bytes | int:
+    """It may grow while it is read."""
+    content = bytearray()
+    while piece := os.read(fd, RULE_FILE_BYTES_MAX + 1 - len(content)):
+        content += piece
+        if len(content) > RULE_FILE_BYTES_MAX:
+            return errno.EFBIG
+    return bytes(content)
