@@ -95,7 +95,8 @@ cdef void discard(Sheet *sheet) noexcept nogil:
 
 
 cdef Sheet *compile(const uint8_t *data, size_t size) noexcept nogil:
-    """A file's rules; NULL where there is no memory. As git does: CR LF ends a line, what follows a NUL in it is lost."""
+    """A file's rules; NULL where there is no memory. As in git, CR LF ends a line, and a NUL in one ends what counts of it.
+    """
     cdef Sheet *sheet = <Sheet *>calloc(1, sizeof(Sheet))
     cdef size_t at = 0, end, length
     cdef const uint8_t *found
@@ -385,7 +386,7 @@ cdef class Rules:
                                 PyBytes_GET_SIZE(name)), &shelf)
 
     def extend(self, int source, bytes data):
-        """What holds with the rules of a file in it. `source`: 1 `.ignore`, 2 `.gitignore`, 3 git's own exclude file."""
+        """What holds with the rules of a file in it. `source`: 1 `.ignore`, 2 `.gitignore`, 3 `.git/info/exclude`."""
         cdef Shelf shelf = Shelf(NULL, NULL)
         if not COMMAND < source <= REPOSITORY:
             raise ValueError(source)

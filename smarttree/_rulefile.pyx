@@ -49,7 +49,8 @@ cdef long content(int fd, uint8_t **data) noexcept nogil:
     return size if size <= RULE_FILE_BYTES_MAX else -EFBIG
 
 
-cdef const Level *add(Shelf *shelf, const Level *level, int fd, const char *name, int source, int *error) noexcept nogil:
+cdef const Level *add(Shelf *shelf, const Level *level, int fd, const char *name, int source,
+                      int *error) noexcept nogil:
     """What holds with the rules of a file; where it can't be read, what held, and `error` says why."""
     cdef uint8_t *data = NULL
     cdef long size

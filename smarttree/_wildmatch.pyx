@@ -121,7 +121,8 @@ cdef long read_set(const uint8_t *glob, size_t size, size_t at, Token *token, Se
     return end
 
 
-cdef size_t read_stars(const uint8_t *glob, size_t size, size_t at, size_t plain, bint is_path, Token *token) noexcept nogil:
+cdef size_t read_stars(const uint8_t *glob, size_t size, size_t at, size_t plain, bint is_path,
+                       Token *token) noexcept nogil:
     """Make the asterisks at `at` a token; where they end. What `**` means depends on what is beside it."""
     cdef size_t end = at
     cdef bint apart

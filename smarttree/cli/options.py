@@ -39,7 +39,8 @@ class Option:
     `read` turns text into a value and raises ValueError; None marks a switch, which takes no value.
     `targets` names the fields of the configuration it sets (`service.x`, `http.x`, `show.x`); the first is where
     its default comes from. `many` settings may be repeated, or hold several values by `separator`.
-    `in_environment` and `in_file` are False where that makes no sense. `later` is set where the thing itself is not built yet, and says what will come.
+    `in_environment` and `in_file` are False where that makes no sense. `later` is set where the thing itself is not
+    built yet, and says what will come.
     """
 
     name: str

@@ -16,7 +16,7 @@ _MISSING: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EIS
 
 
 def read_rule_file(path: bytes, directory: int | None = None) -> bytes | int | None:
-    """None where there is none, an errno where it can't be read. `path`: from the open `directory`, where that is given."""
+    """None where there is none, an errno where it can't be read. `path` is relative to an open `directory`, if any."""
     try:
         fd = os.open(path, _READ if path.endswith(GIT_EXCLUDE) else _READ | _NO_LINK, dir_fd=directory)
     except OSError as error:
