@@ -95,7 +95,7 @@ cdef void discard(Sheet *sheet) noexcept nogil:
 
 
 cdef Sheet *compile(const uint8_t *data, size_t size) noexcept nogil:
-    """A file's rules; NULL where there is no memory. As in git, CR LF ends a line, and a NUL in one ends what counts of it.
+    """A file's rules; NULL where there is no memory. As in git, CR LF ends a line, and a NUL ends what counts of one.
     """
     cdef Sheet *sheet = <Sheet *>calloc(1, sizeof(Sheet))
     cdef size_t at = 0, end, length
