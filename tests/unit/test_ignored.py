@@ -1,4 +1,4 @@
-"""What is left out of a service's tree, and what changes of rules are told as. `Run.sync` compares with a fresh scan."""
+"""What is left out of a service's tree, and what changes of rules lead to. `Run.sync` compares with a fresh scan."""
 
 from __future__ import annotations
 
