@@ -213,9 +213,47 @@ def plant(top: Path, cases: Iterable[Case], exclude: tuple[bytes, ...] = ()) -> 
                     file.write(b"\n".join(case.rules.get(path, ())))
 
 
+def begin_repositories(rng: Random, top: Path, cases: Iterable[Case]) -> list[bytes]:
+    """Make work trees of their own of some directories, with git's own rule file; their paths, relative to `top`."""
+    begun = []
+    for case in cases:
+        directories = [path for path, is_dir in case.paths.items() if is_dir]
+        if directories and rng.random() < 0.3:
+            path = case.name + b"/" + rng.choice(directories)
+            inner = top / os.fsdecode(path)
+            git(inner, "init", "-q", "--template=")
+            (inner / ".git" / "info").mkdir()
+            (inner / ".git" / "info" / "exclude").write_bytes(b"\n".join(random_line(rng) for _ in range(4)))
+            begun.append(path)
+    return begun
+
+
+def kept_by_git(top: Path, cases: Iterable[Case], repositories: Sequence[bytes]) -> set[bytes]:
+    """The paths, relative to `top`, that are not ignored by the innermost repository, nor below one that is."""
+    paths = sorted(case.name + b"/" + path for case in cases for path in case.paths)
+    inside: dict[bytes, list[bytes]] = {}
+    for path in paths:
+        owners = [owner for owner in repositories if path.startswith(owner + b"/")]
+        inside.setdefault(max(owners, key=len, default=b""), []).append(path)
+    ignored = set[bytes]()
+    for owner, own in inside.items():
+        base = owner + b"/" if owner else b""
+        told = ignored_of(top / os.fsdecode(owner), [path.removeprefix(base) for path in own])
+        ignored |= {base + path for path in told}
+    kept = {case.name for case in cases}
+    for path in paths:  # sorted, so that a directory comes before what is in it
+        if path.rpartition(b"/")[0] in kept and path not in ignored:
+            kept.add(path)
+    return kept
+
+
 def ignored_by_git(top: Path, cases: Iterable[Case]) -> set[bytes]:
     """The paths, relative to the work tree, that git ignores."""
-    paths = [case.name + b"/" + path for case in cases for path in case.paths]
+    return ignored_of(top, [case.name + b"/" + path for case in cases for path in case.paths])
+
+
+def ignored_of(top: Path, paths: Sequence[bytes]) -> set[bytes]:
+    """Which of these, relative to the work tree `top`, git ignores."""
     told = git(top, "check-ignore", "--no-index", "--stdin", "-z", "-v", "-n", given=b"\0".join([*paths, b""]))
     fields = told.split(b"\0")
     assert len(fields) == 4 * len(paths) + 1, "git told something of each path"
