@@ -70,7 +70,6 @@ class QueueWatcher(Generic[AnyQueue]):
         self._id_of: dict[int, int] = {}
         self._key_of: dict[int, int] = {}
         self._aside: dict[int, int] = {}  # keys of directories with git's rule file: the id of that for which it holds
-        self._known = ChainMap(self._id_of, self._aside)
         self._placing = False
         self._orphans: list[tuple[int, int, bytes]] = []  # events of watches that have no id yet
         self._stop_r, self._stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -118,7 +117,11 @@ class QueueWatcher(Generic[AnyQueue]):
             with self._lock:
                 self._placing = False
                 self._orphans.clear()
-                self._queue.settle(self._known)
+                self._queue.settle(self._known())
+
+    def _known(self) -> Container[int]:
+        """The keys that are of use."""
+        return ChainMap(self._id_of, self._aside) if self._aside else self._id_of
 
     def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         replaced, left = [], []
@@ -138,7 +141,7 @@ class QueueWatcher(Generic[AnyQueue]):
                 self._id_of[key] = directory
                 self._key_of[directory] = key
             for key in left:
-                if key not in self._known:  # it may be that of another directory now
+                if key not in self._known():  # it may be that of another directory now
                     self._queue.forget(key)
             orphans, self._orphans = self._orphans, []
             for key, mask, name in orphans:
