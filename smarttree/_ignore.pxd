@@ -2,7 +2,7 @@
 """Rules that hold in one directory, for whoever walks without the GIL: see `_ignore.pyx`."""
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from smarttree._wildmatch cimport Sets, Token
+from smarttree._sheet cimport Sheet
 
 cdef enum:
     RULE_FILE_BYTES_MAX = 1 << 20
@@ -19,31 +19,6 @@ cdef enum Verdict:
     UNSAID
     KEPT
     IGNORED
-
-
-cdef struct Pattern:
-    uint32_t tokens          # where they begin in the sheet's
-    uint32_t tokens_n
-    uint32_t text            # of a name that is all literal, or behind its asterisk: where it begins
-    uint32_t size
-    uint32_t state           # of a path: where its state begins in the sheet's, in words
-    uint8_t kind
-    uint8_t last             # the byte a name must end with, or 0
-    uint32_t before          # the number of the pattern before it with that byte, from 1; or 0
-    bint negated
-    bint only_dirs
-
-
-cdef struct Sheet:           # one file's rules, compiled
-    Sheet *next
-    Pattern *patterns
-    size_t n, room
-    uint32_t latest[256]     # the number of the last pattern with each last byte
-    Token *tokens
-    size_t tokens_n
-    Sets sets
-    uint8_t *bytes
-    uint32_t words           # of the states of all its paths
 
 
 cdef struct Page:            # a sheet, and how far the path from its directory has come in each of its paths

@@ -9,10 +9,10 @@ from libc.string cimport memcpy, memset
 import os
 import threading
 
+from smarttree._exchange cimport Pool
 from smarttree._ignore cimport Rules
 from smarttree._listing cimport Item, Listing
 from smarttree._walk cimport Block, Entry, Placer, Progress, Trouble, Worker
-from smarttree._walk import Pool
 
 cdef enum:
     WORKERS_MAX = 8

@@ -2,6 +2,7 @@
 """What the workers of a scan leave behind, each in memory of its own, for `_scan` to number."""
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from smarttree._exchange cimport Exchange, Job
 from smarttree._ignore cimport Level, Rules, Shelf
 from smarttree._listing cimport Stat
 
@@ -43,15 +44,6 @@ cdef struct Frame:           # a directory whose subdirectories are being read
     const Level *level       # the rules that hold in it; NULL: nothing is left out
 
 
-cdef struct Job:             # a subdirectory given away: the descriptor of its parent is the job's own
-    uint64_t owner
-    int owner_worker
-    int fd
-    int depth
-    const Level *level       # the rules that hold in it, but for those of files in it; of the walk, not of one worker
-    char name[256]
-
-
 cdef struct Key:             # a name in the directory being read
     uint8_t *name
     uint64_t off
@@ -77,7 +69,7 @@ cdef class Worker:
     cdef bint places
     cdef bint own_directory
     cdef object pool_owner
-    cdef void *pool
+    cdef Exchange *pool
     cdef Progress progress
     cdef Entry *entries
     cdef size_t entries_n, entries_room

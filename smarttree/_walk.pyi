@@ -1,5 +1,6 @@
 from typing import Self
 
+from smarttree._exchange import Pool
 from smarttree._ignore import Rules
 
 class Placer:
@@ -11,9 +12,6 @@ class Progress:
     @property
     def dirs(self) -> int: ...
     def cancel(self) -> None: ...
-
-class Pool:
-    def __new__(cls, workers: int) -> Self: ...
 
 class Worker:
     def __new__(cls, number: int, placer: Placer | None, pool: Pool, progress: Progress) -> Self: ...

@@ -11,6 +11,7 @@ from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy, strcmp, strlen
 from posix.unistd cimport close, dup, fchdir
 
+from smarttree._exchange cimport Exchange, Job, Pool, offer, take
 from smarttree._ignore cimport Level, Rules, clear, ignores
 from smarttree._ignore cimport enter as enter_level
 from smarttree._listing cimport Stat
@@ -21,7 +22,6 @@ from smarttree._wire cimport DEPTH_MAX
 
 cdef extern from *:
     """
-    #include <pthread.h>
     #include <sched.h>
     #include <sys/syscall.h>
     #include <unistd.h>
@@ -30,47 +30,21 @@ cdef extern from *:
     };
     #define st_getdents(fd, buf, n) syscall(SYS_getdents64, fd, buf, n)
     #define st_add(counter, n) __atomic_fetch_add(&(counter), n, __ATOMIC_RELAXED)
-    #define st_load(counter) __atomic_load_n(&(counter), __ATOMIC_RELAXED)
     """
     ctypedef struct dirent_t "struct st_dirent64":
         unsigned short reclen
         unsigned char type
         char name[1]
-    ctypedef struct pthread_mutex_t:
-        pass
-    ctypedef struct pthread_cond_t:
-        pass
     int CLONE_FS
     long st_getdents(int, void *, size_t) noexcept nogil
     void st_add(uint64_t, uint64_t) noexcept nogil
-    int st_load(int) noexcept nogil
-    int sched_yield() noexcept nogil
     int unshare(int) noexcept nogil
-    int pthread_mutex_init(pthread_mutex_t *, void *) noexcept nogil
-    int pthread_mutex_lock(pthread_mutex_t *) noexcept nogil
-    int pthread_mutex_unlock(pthread_mutex_t *) noexcept nogil
-    int pthread_mutex_destroy(pthread_mutex_t *) noexcept nogil
-    int pthread_cond_init(pthread_cond_t *, void *) noexcept nogil
-    int pthread_cond_wait(pthread_cond_t *, pthread_mutex_t *) noexcept nogil
-    int pthread_cond_broadcast(pthread_cond_t *) noexcept nogil
-    int pthread_cond_destroy(pthread_cond_t *) noexcept nogil
 
 cdef enum:
     DENTS_BYTES = 65536      # one call for all but huge directories
-    JOBS_MAX = 64
-    POLLS = 256              # an idle worker looks so often before it sleeps, 0.1 ms: waking it costs as much
     S_IFMT = 0xF000
     S_IFDIR = 0x4000
     DT_DIR = 4
-
-
-cdef struct Exchange:        # the subdirectories given away, and how many workers wait for one; all of it under `lock`
-    pthread_mutex_t lock
-    pthread_cond_t moved
-    Job jobs[JOBS_MAX]
-    int count
-    int waiting
-    int workers
 
 
 cdef int by_name(const void *a, const void *b) noexcept nogil:
@@ -102,43 +76,6 @@ cdef inline bint leaves_out(const Level *level, const Key *key, bint is_dir) noe
     return level != NULL and ignores(level, key.name, key.size, is_dir)
 
 
-cdef bint offer(Exchange *pool, Job *job) noexcept nogil:
-    """Give a job to whoever waits; False where no one does."""
-    cdef bint taken = False
-    pthread_mutex_lock(&pool.lock)
-    if pool.waiting > pool.count and pool.count < JOBS_MAX:
-        pool.jobs[pool.count] = job[0]
-        pool.count += 1
-        taken = True
-        pthread_cond_broadcast(&pool.moved)
-    pthread_mutex_unlock(&pool.lock)
-    return taken
-
-
-cdef bint take(Exchange *pool, Job *job) noexcept nogil:
-    """Wait for a job; False when every worker waits, which is the end."""
-    cdef bint found = False
-    cdef int polls = POLLS
-    pthread_mutex_lock(&pool.lock)
-    pool.waiting += 1
-    pthread_mutex_unlock(&pool.lock)
-    while polls and st_load(pool.count) == 0 and st_load(pool.waiting) < pool.workers:
-        sched_yield()
-        polls -= 1
-    pthread_mutex_lock(&pool.lock)
-    while pool.count == 0 and pool.waiting < pool.workers:
-        pthread_cond_wait(&pool.moved, &pool.lock)
-    if pool.count:
-        pool.count -= 1
-        pool.waiting -= 1
-        job[0] = pool.jobs[pool.count]
-        found = True
-    else:
-        pthread_cond_broadcast(&pool.moved)
-    pthread_mutex_unlock(&pool.lock)
-    return found
-
-
 cdef class Progress:
     """Counts that grow while a scan runs; `cancel` ends it soon. Any thread may use it."""
 
@@ -152,26 +89,6 @@ cdef class Progress:
 
     def cancel(self):
         self.cancelled = True
-
-
-cdef class Pool:
-    """Owns the exchange that `workers` workers share."""
-    cdef Exchange *exchange
-
-    def __cinit__(self, int workers):
-        self.exchange = <Exchange *>malloc(sizeof(Exchange))
-        if self.exchange == NULL:
-            raise MemoryError
-        self.exchange.count = self.exchange.waiting = 0
-        self.exchange.workers = workers
-        pthread_mutex_init(&self.exchange.lock, NULL)
-        pthread_cond_init(&self.exchange.moved, NULL)
-
-    def __dealloc__(self):
-        if self.exchange != NULL:
-            pthread_cond_destroy(&self.exchange.moved)
-            pthread_mutex_destroy(&self.exchange.lock)
-            free(self.exchange)
 
 
 cdef class Worker:
@@ -394,7 +311,7 @@ cdef class Worker:
         """Go on with the directory on top of the stack: into its next subdirectory, or out of it."""
         cdef Frame *frame = &self.frames[self.frames_n - 1]
         cdef Block *block = &self.blocks[frame.block]
-        cdef Exchange *pool = <Exchange *>self.pool
+        cdef Exchange *pool = self.pool
         cdef const char *name
         cdef Entry *entry
         cdef Job job
@@ -423,7 +340,7 @@ cdef class Worker:
         return 0
 
     cdef void drive(self) noexcept nogil:
-        cdef Exchange *pool = <Exchange *>self.pool
+        cdef Exchange *pool = self.pool
         cdef Job job
         while True:
             while self.frames_n and not self.progress.cancelled:
