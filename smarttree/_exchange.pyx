@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The exchange of a scan: subdirectories that a busy worker gives to an idle one, and how all learn that none is left."""
+"""The exchange of a scan: subdirectories that a busy worker gives to an idle one, until all know that none is left."""
 from libc.stdlib cimport free, malloc
 
 cdef extern from *:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,11 +109,11 @@ def test_a_storm_of_git_itself_takes_the_lock_and_tells_the_heads(repository: Pa
             for _ in range(2):
                 git(top, *who, "commit", "-q", "--allow-empty", "-m", "x")
                 head = git(top, "rev-parse", "HEAD").strip().decode()
-                follower.until(lambda one, head=head: _tells(one, head))
+                follower.until(partial(_tells, head))
             assert not [path for path, _ in follower.mirror.paths() if b"/.git/" in path]
 
 
-def _tells(follower: Follower, head: str) -> bool:
+def _tells(head: str, follower: Follower) -> bool:
     switches = [message["vcs"] for turn in follower.turns for message in turn.named("message") if message.get("vcs")]
     return any(switch["to"] == head for switch in switches)
 
