@@ -66,6 +66,8 @@ cdef class Columns:
     cdef list free_ids
     cdef list root_order
 
+    cdef size_t path_size(self, uint32_t eid) noexcept nogil
+    cdef void write_path(self, uint32_t eid, uint8_t *end) noexcept nogil
     cdef int copy_into(self, Columns twin) except -1
     cdef int reserve(self, size_t ids) except -1
     cdef bint holds(self, uint32_t eid) noexcept nogil
@@ -82,6 +84,6 @@ cdef class Columns:
     cdef int put_name(self, uint32_t eid, const uint8_t *name, size_t size) except -1
     cdef bint link(self, uint32_t eid, uint32_t parent) except -1
     cdef int unlink(self, uint32_t eid) except -1
-    cdef int set_values(self, uint32_t eid, uint16_t mode, uint64_t size, int64_t mtime) except -1
+    cdef void set_values(self, uint32_t eid, uint16_t mode, uint64_t size, int64_t mtime) noexcept nogil
     cdef list free_all(self, uint32_t eid)
     cdef bint is_below(self, uint32_t eid, uint32_t top) noexcept nogil

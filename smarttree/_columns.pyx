@@ -226,6 +226,33 @@ cdef class Columns:
             eid = self.parent_[eid]
         return False
 
+    cdef size_t path_size(self, uint32_t eid) noexcept nogil:
+        """The size of an entry's absolute path; 0 for the service. A detached entry's begins at its top. O(depth)."""
+        cdef size_t size = 0
+        cdef uint32_t top = eid, parts = 0
+        while eid != 0 and eid != NO_ID:
+            size += self.name_len[eid] + <size_t>1
+            parts += 1
+            top = eid
+            eid = self.parent_[eid]
+        if parts > 1 and self.name_len[top] == 1 and self.heap[self.name_off[top]] == c"/":
+            size -= 1
+        return size - 1 if parts else 0
+
+    cdef void write_path(self, uint32_t eid, uint8_t *end) noexcept nogil:
+        """Write the path that `path_size` has measured so that it ends before `end`."""
+        cdef uint32_t parent
+        while eid != 0 and eid != NO_ID:
+            parent = self.parent_[eid]
+            end -= self.name_len[eid]
+            memcpy(end, self.heap + self.name_off[eid], self.name_len[eid])
+            if parent != 0 and parent != NO_ID:
+                if not (self.parent_[parent] in (0, NO_ID) and self.name_len[parent] == 1
+                        and self.heap[self.name_off[parent]] == c"/"):
+                    end -= 1
+                    end[0] = c"/"
+            eid = parent
+
     cdef bint find(self, uint32_t parent, const uint8_t *name, size_t size, uint32_t *at) noexcept nogil:
         """Whether `parent` has a child of that name; `at` is its rank, or where it would stand."""
         cdef Dir *d = &self.dirs[self.dir_[parent]]
@@ -300,14 +327,13 @@ cdef class Columns:
             self.root_order.remove(eid)
         return 0
 
-    cdef int set_values(self, uint32_t eid, uint16_t mode, uint64_t size, int64_t mtime) except -1:
+    cdef void set_values(self, uint32_t eid, uint16_t mode, uint64_t size, int64_t mtime) noexcept nogil:
         cdef uint32_t parent = self.parent_[eid]
         cdef Digest before = self.hash_of(eid)
         cdef int64_t grown = <int64_t>size - <int64_t>self.size_[eid]
         self.mode_[eid], self.size_[eid], self.mtime_[eid] = mode, size, mtime
         if parent != NO_ID:
             self.ripple(parent, before, self.hash_of(eid), 0, 0, grown)
-        return 0
 
     cdef list free_all(self, uint32_t eid):
         """End `eid`, which is under no parent, and everything below it; the ids that died."""

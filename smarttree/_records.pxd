@@ -2,6 +2,7 @@
 """Records owns its items and the bytes of their names."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from smarttree._buffer cimport Buffer
 from smarttree._columns cimport Columns
 
 
@@ -25,3 +26,6 @@ cdef class Records:
     cdef int take(self, Columns tree, uint32_t eid, uint8_t mask) except -1
     cdef int sort(self) except -1
     cdef list put(self, size_t count)
+
+
+cdef bint put_records(Buffer **columns, const Item *items, size_t n, const uint8_t *heap) noexcept nogil

@@ -7,31 +7,31 @@ from libc.stdlib cimport free, malloc
 import os
 
 from smarttree._listing cimport Stat, row_of
+from smarttree._looks cimport Looks
 
 
 def look(int fd, list names):
-    """A `Row`, None (not there) or an errno (can't be read) for each of `names` (bytes) in the directory `fd`.
+    """What is at each of `names` (bytes) in the directory `fd`, as `Looks`.
 
     One statx a name, about 1 µs each when cached, all of them without the GIL.
     """
-    cdef Py_ssize_t n = len(names), i
+    cdef Looks looks = Looks.__new__(Looks)
+    cdef size_t n = len(names), i
     cdef const char **paths = <const char **>malloc((n + 1) * sizeof(char *))
-    cdef Stat *seen = <Stat *>malloc((n + 1) * sizeof(Stat))
-    cdef int *errors = <int *>malloc((n + 1) * sizeof(int))
+    if paths == NULL:
+        raise MemoryError
     try:
-        if paths == NULL or seen == NULL or errors == NULL:
-            raise MemoryError
+        looks.allocate(n)
         for i in range(n):
             paths[i] = PyBytes_AsString(names[i])  # `names` keeps them alive
         with nogil:
             for i in range(n):
-                errors[i] = 0 if observe(fd, paths[i], ST_STATX, &seen[i]) == 0 else errno
-        return [None if errors[i] == ENOENT or errors[i] == ENOTDIR else errors[i] or row_of(&seen[i])
-                for i in range(n)]
+                looks.errors[i] = 0 if observe(fd, paths[i], ST_STATX, &looks.seen[i]) == 0 else errno
+                if looks.errors[i] == ENOTDIR:
+                    looks.errors[i] = ENOENT
+        return looks
     finally:
         free(paths)
-        free(seen)
-        free(errors)
 
 
 def look_at(int fd):

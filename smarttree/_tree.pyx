@@ -275,14 +275,10 @@ cdef class Tree(Columns):
     def path(self, eid):
         """An entry's absolute path; b"" for the service. A detached entry's begins at its top. O(depth)."""
         cdef uint32_t known = self.alive(eid)
-        cdef list parts = []
-        while known != 0 and known != NO_ID:
-            parts.append(PyBytes_FromStringAndSize(<char *>self.heap + self.name_off[known], self.name_len[known]))
-            known = self.parent_[known]
-        parts.reverse()
-        if len(parts) > 1 and parts[0] == b"/":
-            parts[0] = b""
-        return b"/".join(parts)
+        cdef size_t size = self.path_size(known)
+        cdef bytes path = PyBytes_FromStringAndSize(NULL, size)
+        self.write_path(known, <uint8_t *>PyBytes_AS_STRING(path) + size)
+        return path
 
     def mode(self, eid):
         return self.mode_[self.alive(eid)]

@@ -21,7 +21,8 @@ class ServiceConfig:
     roots: tuple[bytes, ...]
     batch_ms: int = 50  # the first change after a quiet time does not wait: this is the window of those after it
     vcs_settle_ms: int = 30_000  # while git works, changes are held back for so long at most; 0: not at all
-    batch_max_bytes: int = 1 << 20  # of the binary BATCH; a longer one is cut into consecutive clocks
+    batch_max: int = 50_000  # changes; more are cut into consecutive clocks, as are ...
+    batch_max_bytes: int = 1 << 20  # ... more bytes of the binary BATCH
     retention_bytes: int = 256 << 20
     retention_s: float = 86_400.0
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)

@@ -7,7 +7,7 @@ second one is made, so an inode that is met with several links for the first tim
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from smarttree.reconcile import Plan
 from smarttree.tree import Tree
@@ -22,6 +22,11 @@ class HardLinks:
         self._tree = tree
         self._names: dict[int, set[int]] = {}
         self._sweep_at = SWEEP_MIN
+
+    @property
+    def inodes(self) -> Collection[int]:
+        """All that were seen with several links."""
+        return self._names.keys()
 
     def add(self, inode: int, eid: int) -> None:
         """`eid` is a name of `inode`, which has several links."""
@@ -54,6 +59,9 @@ class HardLinks:
         for eid, row in rows.items():
             if row.ino in linked and not row.is_dir:
                 self.add(row.ino, eid)
+        for inode, eid in plan.routine.linked():
+            linked.add(inode)
+            self.add(inode, eid)
         if len(self._names) > self._sweep_at:
             self._sweep(linked)
 

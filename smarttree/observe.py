@@ -250,27 +250,33 @@ class Observer:
         return self.problems.is_closed(directory) and itself.ctime_ns != self._tree.row(directory).ctime_ns
 
     def _see_names(self, window: _Window, opened: Directory, directory: int) -> None:
-        found, rules = window.found, window.book.within(directory)
-        told, silent = sort_out(rules, window.waiting.pop(directory))
+        rules, waiting = window.book.within(directory), window.waiting.pop(directory)
+        for name in self.problems.names(directory) & waiting:
+            self.problems.clear(directory, name)
+        names, silent, doubtful = sort_out(rules, waiting)
+        looks = opened.look(names)
+        for index in window.found.see_routine(directory, names, looks, self._links.inodes):
+            self._see_name(window, directory, names[index], looks[index])
         for name in silent:
-            self.problems.clear(directory, name)
-            found.see(directory, name, None)
-        for name, row in zip(told, opened.look(told), strict=True):
-            if isinstance(row, Row) and rules.ignores(name, row.is_dir):
-                row = None
-            if isinstance(row, int):
-                self.problems.note(directory, name, row)
-                found.skip(directory, name)
-                continue
-            self.problems.clear(directory, name)
-            known = self._tree.child(directory, name)
-            if known != NO_ID and self._links.is_linked(known):
-                self._linked.add(self._tree.row(known).ino)
-            if row is not None and row.nlink > 1 and not row.is_dir:
-                self._linked.add(row.ino)
-            if row is not None and row.is_dir and known != NO_ID and self._may_be_open(known, row):
-                window.waiting.setdefault(known, set())
-            found.see(directory, name, row)
+            self._see_name(window, directory, name, None)
+        for name, row in zip(doubtful, opened.look(doubtful) if doubtful else (), strict=True):
+            left_out = isinstance(row, Row) and rules.ignores(name, row.is_dir)
+            self._see_name(window, directory, name, None if left_out else row)
+
+    def _see_name(self, window: _Window, directory: int, name: bytes, row: Row | int | None) -> None:
+        found = window.found
+        if isinstance(row, int):
+            self.problems.note(directory, name, row)
+            found.skip(directory, name)
+            return
+        known = self._tree.child(directory, name)
+        if known != NO_ID and self._links.is_linked(known):
+            self._linked.add(self._tree.row(known).ino)
+        if row is not None and row.nlink > 1 and not row.is_dir:
+            self._linked.add(row.ino)
+        if row is not None and row.is_dir and known != NO_ID and self._may_be_open(known, row):
+            window.waiting.setdefault(known, set())
+        found.see(directory, name, row)
 
     def _look_in_root(self, window: _Window, root: int, path: bytes) -> bool:
         """Whether that could be done. If not, the system is short of something for now."""

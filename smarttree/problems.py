@@ -53,6 +53,10 @@ class Problems:
         if names is not None and names.pop(name, None) is not None and not names:
             del self._of[directory]
 
+    def names(self, directory: int) -> set[bytes]:
+        """The names in the directory that could not be looked at."""
+        return set(self._of.get(directory, NONE))
+
     def is_closed(self, directory: int) -> bool:
         """Whether it was not allowed to read the directory, or something in it."""
         return not FORBIDDEN.isdisjoint(self._of.get(directory, NONE).values())

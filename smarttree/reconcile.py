@@ -11,11 +11,13 @@ alone proves nothing); after lost hints the identity must do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smarttree._listing import Listing
+from smarttree._looks import Looks
+from smarttree._routine import Routine
 from smarttree.row import Row
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Place
@@ -39,9 +41,10 @@ class Plan:
     moves: dict[int, Place] = field(default_factory=dict)
     updates: dict[int, Update] = field(default_factory=dict)
     deletes: set[int] = field(default_factory=set)
+    routine: Routine = field(default_factory=Routine)  # last of all, and in any order
 
     def __bool__(self) -> bool:
-        return bool(self.creates or self.moves or self.updates or self.deletes)
+        return bool(self.creates or self.moves or self.updates or self.deletes or self.routine)
 
 
 class Reconciliation:
@@ -50,10 +53,14 @@ class Reconciliation:
     def __init__(self, tree: Tree, *, moved: Collection[Place], written: Collection[Place], lost: bool) -> None:
         self._tree = tree
         self._moved, self._written, self._lost = moved, written, lost
-        self._seen: set[Place] = set()
+        self._seen: dict[int, set[bytes]] = {}
         self._gone: dict[int, Identity] = {}  # ids whose place holds something else now, not yet found elsewhere
         self._gone_by: dict[Identity, list[int]] = {}
-        self._leavers = dict(self._directories_at(moved))
+        known_at_moved = [known for place in moved if (known := self._known_at(place)) != NO_ID]
+        self._moved_inodes = {tree.row(known).ino for known in known_at_moved}
+        # A directory has one place only: seen elsewhere, it is there, even if its old place can't be looked at because
+        # something above has ended.
+        self._leavers = {tree.row(known).identity: known for known in known_at_moved if tree.is_dir(known)}
         self._arrivals: dict[Place, Row] = {}  # what is at a place where the Tree has something else, or nothing ...
         self._new_dirs: dict[Place, Row] = {}  # ... and the same for directories
         self._listed: dict[Place, tuple[Listing, int] | int] = {}  # its content, or the errno that forbids it
@@ -62,16 +69,16 @@ class Reconciliation:
         self.watches: list[tuple[int, int]] = []  # (id, watch key) of every directory that was listed
         self.asides: list[tuple[int, int]] = []  # (id, watch key) where that is on a directory with rules for it
         self.moved_dirs: list[int] = []  # known directories that were found elsewhere
-        self.problems: dict[int, Mapping[bytes, int]] = {}  # of every such directory: what could not be read
+        self.problems: dict[int, dict[bytes, int]] = {}  # of every such directory: what could not be read
 
     # --- observations -----------------------------------------------------------------------------------------------
 
     def see(self, directory: int, name: bytes, row: Row | None) -> None:
         """At that place there is something with these values, or nothing."""
         place = (directory, name)
-        if place in self._seen:
+        if self.has_seen(place):
             return
-        self._seen.add(place)
+        self.skip(directory, name)
         known = NO_ID if directory in self._fresh else self._tree.child(directory, name)
         if known != NO_ID and known not in self._plan.moves:
             before = self._tree.row(known)
@@ -83,12 +90,31 @@ class Reconciliation:
         if row is not None:
             (self._new_dirs if row.is_dir else self._arrivals)[place] = row
 
+    def see_routine(self, directory: int, names: list[bytes], looks: Looks, linked: Collection[int]) -> Sequence[int]:
+        """Take in what is routine among looks at names in a known directory; the indices of those to be seen one by one.
+
+        `linked`: inodes that have several names. After lost hints nothing is routine: any two may be a rename.
+        """
+        if self._lost:
+            return range(len(names))
+        return self._plan.routine.sort_out(
+            self._tree,
+            directory,
+            names,
+            looks,
+            self._seen.setdefault(directory, set()),
+            moved=self._moved,
+            written=self._written,
+            inodes=self._moved_inodes,
+            linked=linked,
+        )
+
     def skip(self, directory: int, name: bytes) -> None:
         """What is at that place can't be looked at: it stays as it was."""
-        self._seen.add((directory, name))
+        self._seen.setdefault(directory, set()).add(name)
 
     def has_seen(self, place: Place) -> bool:
-        return place in self._seen
+        return place[1] in self._seen.get(place[0], ())
 
     def see_itself(self, directory: int, row: Row) -> None:
         """An open directory has these values."""
@@ -143,9 +169,27 @@ class Reconciliation:
 
     def _take_in(self, directory: int, content: tuple[Listing, int] | int | None) -> None:
         if isinstance(content, tuple):
-            self.see_listing(directory, *content)
+            if not self._plant(directory, *content):
+                self.see_listing(directory, *content)
         elif content is not None:
             self.problems[directory] = {b"": content}
+
+    def _plant(self, directory: int, listing: Listing, top: int) -> bool:
+        """Take in the whole listing of a new directory, where nothing in it can have been moved there; whether so."""
+        if self._lost or top or directory not in self._fresh:
+            return False
+        # Old ids come in any order. Sorted, neighbours in the listing are neighbours among the ids.
+        ids = sorted(self._tree.issue() for _ in range(len(listing) - 1))
+        if not self._plan.routine.plant(listing, directory, ids, self._moved_inodes):
+            self._tree.recycle(ids)
+            return False
+        ids.insert(0, directory)
+        self.watches += ((ids[index], key) for index, key in listing.watches())
+        self.asides += ((ids[index], key) for index, key in listing.asides.items())
+        for index, name, number in listing.problems:
+            of = self.problems.setdefault(ids[index], {})
+            of[name] = number
+        return True
 
     def _fits(self, identity: Identity, place: Place) -> bool:
         """Whether what a directory holds stays within the limit of levels when it moves there. If not it is told as
@@ -170,14 +214,9 @@ class Reconciliation:
         self._gone.pop(known, None)
         return known
 
-    def _directories_at(self, places: Collection[Place]) -> Iterator[tuple[Identity, int]]:
-        """Known directories that the kernel says were moved away. A directory has one place only: seen elsewhere, it is
-        there, even if its old place can't be looked at because something above has ended.
-        """
-        for directory, name in places:
-            known = self._tree.child(directory, name) if self._tree.has_directory(directory) else NO_ID
-            if known != NO_ID and self._tree.is_dir(known):
-                yield self._tree.row(known).identity, known
+    def _known_at(self, place: Place) -> int:
+        directory, name = place
+        return self._tree.child(directory, name) if self._tree.has_directory(directory) else NO_ID
 
     def _place_in_tree(self, known: int) -> Place:
         return self._tree.parent(known), self._tree.name(known)
@@ -289,10 +328,18 @@ class Reconciliation:
             for eid in ended:
                 del plan.moves[eid]
                 plan.deletes.add(eid)
-        self._tree.recycle([eid for eid, it in plan.creates.items() if not self._lives(it[0][0])])
-        plan.creates = {eid: it for eid, it in plan.creates.items() if self._lives(it[0][0])}
-        plan.updates = {eid: it for eid, it in plan.updates.items() if self._lives(eid)}
-        plan.deletes = {eid for eid in plan.deletes if self._lives(self._tree.parent(eid))}
+        alive: dict[int, bool] = {SERVICE_ID: True}
+
+        def lives(eid: int) -> bool:
+            if eid not in alive:
+                alive[eid] = self._lives(eid)
+            return alive[eid]
+
+        self._tree.recycle([eid for eid, it in plan.creates.items() if not lives(it[0][0])])
+        self._tree.recycle(plan.routine.keep(lives))
+        plan.creates = {eid: it for eid, it in plan.creates.items() if lives(it[0][0])}
+        plan.updates = {eid: it for eid, it in plan.updates.items() if lives(eid)}
+        plan.deletes = {eid for eid in plan.deletes if lives(self._tree.parent(eid))}
 
     def _lives(self, eid: int) -> bool:
         """Whether an entry reaches the service when all is done. O(depth)."""

@@ -33,17 +33,21 @@ def ruled_anew(tree: Tree, names: Mapping[int, set[bytes]]) -> Iterator[int]:
             yield tree.parent(above)
 
 
-def sort_out(rules: Rules, names: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Names in a directory that are to be looked at, and those that are left out whatever they are."""
+def sort_out(rules: Rules, names: Iterable[bytes]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Names in a directory: those to be looked at, those left out whatever they are, and those left out either as a
+    directory or as anything else.
+    """
     if rules.closed:
-        return [], []
+        return [], [], []
     if rules.says_nothing:
-        return list(names), []
+        return list(names), [], []
     told: list[bytes] = []
     silent: list[bytes] = []
+    doubtful: list[bytes] = []
     for name in names:
-        (silent if rules.ignores(name, True) and rules.ignores(name, False) else told).append(name)
-    return told, silent
+        as_dir, as_file = rules.ignores(name, True), rules.ignores(name, False)
+        (doubtful if as_dir != as_file else silent if as_dir else told).append(name)
+    return told, silent, doubtful
 
 
 class RuleBook:

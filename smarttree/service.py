@@ -23,7 +23,7 @@ from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk
 from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
 from smarttree.ignore import command_rules
-from smarttree.ledger import Ledger, cut_batches
+from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
 from smarttree.order import order
@@ -325,7 +325,7 @@ class Service:
                 groups,
                 self.clock,
                 time.time_ns(),
-                self.config.batch_max_bytes,
+                Limits(self.config.batch_max_bytes, self.config.batch_max),
                 more=self._told_more or self._holds.is_on() or self._holds.has_ended(),
             ):
                 self.log.append(batch)
@@ -334,7 +334,7 @@ class Service:
     def _bury(self) -> None:
         """Let ids that ended be used again when no retained batch speaks of their old bearers."""
         assert self._watcher is not None
-        dead, self._ledger.dead = self._ledger.dead, []
+        dead = self._ledger.take_dead()
         if dead:
             self._watcher.forget(dead)
             self._dead.append((self.log.head, dead))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
+from smarttree._looks import Looks
 from smarttree.clock import Clock
 from smarttree.reconcile import Plan, Update
 from smarttree.tree import SERVICE_ID, Row, Tree
@@ -318,3 +319,27 @@ def plan_between(before: Forest, after: Forest) -> Plan:
     gone = before.nodes.keys() - after.nodes.keys()
     plan.deletes = {eid for eid in gone if before.nodes[eid].parent not in gone}
     return plan
+
+
+def made_routine(before: Forest, after: Forest, plan: Plan, tree: Tree) -> Plan:
+    """The same plan, with what is routine in it as such. `tree` is as `before` says."""
+    taken = {node[:2] for node in after.nodes.values()}
+    for eid, node in before.nodes.items():
+        name = node.name
+        if eid in plan.updates and not node.row.is_dir and eid not in plan.moves:
+            _, told = plan.updates[eid]
+            written = {(node.parent, name)} if told else set()
+            if not _sort_out(plan, tree, node.parent, name, plan.updates[eid].row, written):
+                del plan.updates[eid]
+        elif eid in plan.deletes and not node.row.is_dir and (node.parent, name) not in taken:
+            assert not _sort_out(plan, tree, node.parent, name, None, set())
+            plan.deletes.discard(eid)
+    return plan
+
+
+def _sort_out(
+    plan: Plan, tree: Tree, directory: int, name: bytes, row: Row | None, written: set[tuple[int, bytes]]
+) -> list[int]:
+    return plan.routine.sort_out(
+        tree, directory, [name], Looks([row]), set(), moved=(), written=written, inodes=(), linked=()
+    )

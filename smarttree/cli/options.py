@@ -193,8 +193,9 @@ _NOW: Final = (
         read=values.read_whole(0, 60_000),
         metavar="MS",
         targets=("service.batch_ms",),
-        help="gather changes for this long into one batch: longer means fewer and smaller batches in a storm, "
-        "and that much more delay; the first change after a quiet time never waits",
+        help="gather changes for this long into one batch: longer means fewer batches in a storm, with less in all as "
+        "a file that changes again is told once, and up to that much more delay; the first change after a quiet time "
+        "never waits",
     ),
     Option(
         name="vcs-settle-ms",
@@ -207,13 +208,23 @@ _NOW: Final = (
         "them as one, with the old and the new HEAD; 0 tells them as they come",
     ),
     Option(
+        name="batch-max",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_whole(1, 10_000_000),
+        metavar="N",
+        targets=("service.batch_max",),
+        help="cut a batch of more changes than this into several, each with a clock and a digest of its own: smaller "
+        "ones reach clients sooner in a storm, and cost more to make; a change alone never waits for others",
+    ),
+    Option(
         name="batch-max-bytes",
         group=Group.CHANGES,
         scope=Scope.SERVE,
         read=values.read_bytes(4096, 1 << 30),
         metavar="BYTES",
         targets=("service.batch_max_bytes",),
-        help="cut a larger batch into several",
+        help="and one that takes more bytes than this",
     ),
     Option(
         name="retention-bytes",
@@ -308,7 +319,6 @@ _LATER: Final = (
     _later("watch-base", "what is served is settled at the start", many=True),
     _later("content-hash", "changes are told by size, times and mode", switch=True),
     _later("hardlink-poll-s", "a write through a link outside PATH is not seen"),
-    _later("batch-max", "batches are cut by --batch-ms and --batch-max-bytes"),
 )
 
 OPTIONS: Final[tuple[Option, ...]] = _NOW + _LATER

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from smarttree._listing import Listing
+from smarttree._looks import Looks
 from smarttree.row import Row
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Directory(Protocol):
     def row(self) -> Row:
         """Its own values. Raises OSError."""
 
-    def look(self, names: list[bytes]) -> list[Row | int | None]:
-        """A `Row`, None (not there) or an errno (can't be read) for each name in it. Links are not followed."""
+    def look(self, names: list[bytes]) -> Looks:
+        """What is at each of these names in it. Links are not followed."""
 
     def read(self, path: bytes) -> bytes | int | None:
         """The content of a rule file in it; None where there is none, or an errno."""

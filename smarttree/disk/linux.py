@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from smarttree._listing import Listing
+from smarttree._looks import Looks
 from smarttree._scan import scan
 from smarttree._stat import look, look_at
 from smarttree._walk import Placer, Progress
@@ -27,7 +28,7 @@ class LinuxDirectory:
     def row(self) -> Row:
         return look_at(self._fd)
 
-    def look(self, names: list[bytes]) -> list[Row | int | None]:
+    def look(self, names: list[bytes]) -> Looks:
         return look(self._fd, names)
 
     def read(self, path: bytes) -> bytes | int | None:

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from smarttree._listing import Listing, ListingBuilder
+from smarttree._looks import Looks
 from smarttree.disk import base
 from smarttree.disk.rulefile import read_rule_file
 from smarttree.ignore import RULE_FILES, Rules, obey
@@ -60,8 +61,8 @@ class PortableDirectory:
     def row(self) -> Row:
         return row_of(os.stat(self._path))
 
-    def look(self, names: list[bytes]) -> list[Row | int | None]:
-        return [self._look(name) for name in names]
+    def look(self, names: list[bytes]) -> Looks:
+        return Looks(self._look(name) for name in names)
 
     def _look(self, name: bytes) -> Row | int | None:
         try:

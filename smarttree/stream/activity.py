@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Final, NamedTuple
 
-from smarttree.stream.batch import Batch, Change
+from smarttree.stream.batch import Batch, Changes
 
 WINDOW_S: Final = 300
 WINDOW_NAME: Final = "5m"
@@ -49,22 +49,22 @@ class _RootWindow:
         self._growth_bytes = 0
         self._heat: Counter[bytes] = Counter()
 
-    def add(self, second: int, changes: Sequence[Change]) -> None:
+    def add(self, second: int, changes: Changes) -> None:
+        count, growth_bytes = changes.below(self.prefix)
+        if not count:
+            return
         self.forget(second)
         if not self._buckets or self._buckets[-1].second < second:
             self._buckets.append(_Bucket(second))
         bucket = self._buckets[-1]
-        growth_bytes = sum(change.growth for change in changes)
-        bucket.changes += len(changes)
+        bucket.changes += count
         bucket.growth_bytes += growth_bytes
-        self._changes += len(changes)
+        self._changes += count
         self._growth_bytes += growth_bytes
-        for change in changes:
-            if change.kind == "dir" or change.type == "deleted":
-                continue
-            if change.path in bucket.paths or len(bucket.paths) < PATHS_PER_BUCKET:
-                bucket.paths[change.path] += 1
-                self._heat[change.path] += 1
+        for path in changes.files(self.prefix):
+            if path in bucket.paths or len(bucket.paths) < PATHS_PER_BUCKET:
+                bucket.paths[path] += 1
+                self._heat[path] += 1
 
     def forget(self, now: int) -> None:
         while self._buckets and self._buckets[0].second <= now - WINDOW_S:
@@ -95,10 +95,7 @@ class Activity:
         second = batch.time_ns // 1_000_000_000
         with self._lock:
             for window in self._windows.values():
-                # No root lies inside another, so a path belongs to one window at most.
-                here = [change for change in batch.changes if change.path.startswith(window.prefix)]
-                if here:
-                    window.add(second, here)
+                window.add(second, batch.changes)  # no root lies inside another: a path belongs to one window at most
 
     def summary(self, now_ns: int, root: bytes) -> Window:
         """The five minutes before `now_ns` below `root`. O(paths in the window). Raises KeyError for no root."""

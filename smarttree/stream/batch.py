@@ -8,34 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from smarttree._changes import Change, Changes
 from smarttree.tree import Totals
 
-# What CPython 3.11 on 64 bits spends beside the bytes themselves. A Change is a tuple of eight (120 with its GC head),
-# two or three bytes objects (33 each), two integers (32 each). Retention is counted in these, not in wire bytes.
-CHANGE_OVERHEAD_BYTES: Final = 120 + 2 * 33 + 2 * 32
-BATCH_OVERHEAD_BYTES: Final = 400
+__all__ = ["Batch", "Change", "Changes", "Switch"]
 
-
-class Change(NamedTuple):
-    """One `change` event: what happened to one entry, told so that the changes of a batch can be applied in order.
-
-    `path` and `old_path` are absolute. `delta` is the binary DELTA of this one change. `growth` is by how many bytes
-    the service grew through it (a deleted directory counts everything that was below it).
-    """
-
-    type: str  # modified | created | deleted | renamed
-    path: bytes
-    old_path: bytes | None  # only of a rename
-    kind: str  # file | dir | symlink | other
-    size: int  # bytes, as `lstat` tells; 0 for a directory
-    delta: bytes
-    growth: int
-
-    @property
-    def nbytes(self) -> int:
-        """What it costs to keep, in bytes of memory."""
-        old_bytes = 33 + len(self.old_path) if self.old_path is not None else 0
-        return CHANGE_OVERHEAD_BYTES + len(self.path) + len(self.delta) + old_bytes
+BATCH_OVERHEAD_BYTES: Final = 400  # of what is no bytes: about what CPython 3.11 spends
 
 
 class Switch(NamedTuple):
@@ -59,7 +37,7 @@ class Batch:
     to_seq: int
     time_ns: int  # wall time of the commit; only told, never compared with another machine's
     data: bytes
-    changes: tuple[Change, ...]
+    changes: Changes
     digest: int
     totals: Totals
     more: bool
@@ -67,5 +45,5 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        """What it costs to keep, in bytes of memory. O(changes): the log asks once."""
-        return BATCH_OVERHEAD_BYTES + len(self.data) + sum(change.nbytes for change in self.changes)
+        """What it costs to keep, in bytes of memory."""
+        return BATCH_OVERHEAD_BYTES + len(self.data) + self.changes.nbytes

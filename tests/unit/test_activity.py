@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smarttree.stream.activity import HOT_FILES, PATHS_PER_BUCKET, WINDOW_S, Activity, Window
-from smarttree.stream.batch import Batch, Change
+from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.tree import Totals
 
 SECOND_NS = 1_000_000_000
@@ -17,7 +17,7 @@ def change(path: bytes, *, type: str = "modified", kind: str = "file", growth: i
 
 
 def batch(second: float, *changes: Change) -> Batch:
-    return Batch(0, 1, int(second * SECOND_NS), b"", changes, 0, Totals(0, 0, 0), False)
+    return Batch(0, 1, int(second * SECOND_NS), b"", Changes(changes), 0, Totals(0, 0, 0), False)
 
 
 def test_nothing_happened() -> None:

@@ -11,7 +11,7 @@ from smarttree.clock import Clock
 from smarttree.codec import from_text
 from smarttree.stream import sse
 from smarttree.stream.activity import Window
-from smarttree.stream.batch import Batch, Change
+from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.stream.classes import CHANGE, EVENTS, MESSAGE, QUANTUM, STATS, TREE, StreamClass
 from smarttree.stream.events import (
     INITIAL,
@@ -37,8 +37,8 @@ CHANGES = (
     Change("created", b"/r/a", None, "file", 5, b"\x01\x02\x04a", 5),
     Change("renamed", b"/r/\xff", b"/r/b", "dir", 0, b"\x01\x02\x04b", 0),
 )
-BATCH = Batch(7, 8, 1_700_000_000_123_456_789, b"\x01\x02\x05batch", CHANGES, 0xABC, TOTALS, False)
-EMPTY = Batch(7, 8, 0, b"\x01\x02\x05", (), 0xABC, TOTALS, True)
+BATCH = Batch(7, 8, 1_700_000_000_123_456_789, b"\x01\x02\x05batch", Changes(CHANGES), 0xABC, TOTALS, False)
+EMPTY = Batch(7, 8, 0, b"\x01\x02\x05", Changes(), 0xABC, TOTALS, True)
 
 
 def frames(data: bytes) -> list[Frame]:

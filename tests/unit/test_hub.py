@@ -16,7 +16,7 @@ from smarttree.modes import View
 from smarttree.stream import hub as hub_module
 from smarttree.stream import lanes as lanes_module
 from smarttree.stream.activity import Activity
-from smarttree.stream.batch import Batch, Change
+from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.stream.classes import EVENTS, StreamClass
 from smarttree.stream.events import Body
 from smarttree.stream.hub import Hub
@@ -60,7 +60,7 @@ class Source:
         for _ in range(count):
             seq = self.log.head
             change = Change("modified", b"/r/" + b"x" * size, None, "file", 0, b"", 0)
-            self.log.append(Batch(seq, seq + 1, 0, b"", (change,), 0, Totals(0, 0, 0), False))
+            self.log.append(Batch(seq, seq + 1, 0, b"", Changes([change]), 0, Totals(0, 0, 0), False))
         self.listener()
 
 

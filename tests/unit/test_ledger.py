@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smarttree import codec
 from smarttree.clock import Clock
-from smarttree.ledger import Ledger, cut_batches
+from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.order import order
 from smarttree.reconcile import Plan, Update
 from smarttree.stream.batch import Batch, Change
@@ -18,7 +18,7 @@ from smarttree.tree import NO_ID, SERVICE_ID, Tree, kind_of
 from spec import qtn1
 from spec.qtn1_mirror import Mirror
 from tests.plain_trees import DIRECTORY, FILE
-from tests.trees import ROOT, ROOT_PATH, Forest, Node, entries_of, pair, plan_between, row
+from tests.trees import ROOT, ROOT_PATH, Forest, Node, entries_of, made_routine, pair, plan_between, row
 
 START = Clock(7, 41)
 TIME_NS = 123
@@ -26,18 +26,24 @@ TIME_NS = 123
 
 def batches_of(tree: Tree, plan: Plan, max_bytes: int = 1 << 20) -> list[Batch]:
     """`tree` is brought to what the plan says."""
-    return list(cut_batches(Ledger(tree), plan, order(tree, plan), START, TIME_NS, max_bytes))
+    return list(cut_batches(Ledger(tree), plan, order(tree, plan), START, TIME_NS, Limits(max_bytes, 1 << 20)))
 
 
 def check(before: Forest, after: Forest, ids: int, max_bytes: int) -> list[Batch]:
-    """All laws for one plan; the batches."""
-    start, tree = before.tree(ids), before.tree(ids)
-    batches = batches_of(tree, plan_between(before, after), max_bytes)
-    target = after.tree(ids)
+    """All laws for one plan, whole and with its routine part apart; the batches of the former."""
+    routinely = before.tree(ids)
+    plan = made_routine(before, after, plan_between(before, after), routinely)
+    check_batches(before, after, ids, batches_of(routinely, plan, max_bytes))
+    batches = batches_of(before.tree(ids), plan_between(before, after), max_bytes)
+    check_batches(before, after, ids, batches)
+    return batches
+
+
+def check_batches(before: Forest, after: Forest, ids: int, batches: list[Batch]) -> None:
+    start, target = before.tree(ids), after.tree(ids)
     assert_clocks(batches)
     assert_batches_lead(start, target, batches)
     assert_changes_lead(start, target, [change for batch in batches for change in batch.changes])
-    return batches
 
 
 def assert_clocks(batches: list[Batch]) -> None:
@@ -211,8 +217,8 @@ def test_dead_ids_are_collected_once() -> None:
     before = house({A: (ROOT, b"a"), B: (A, b"b"), C: (ROOT, b"c")}, {A})
     tree = before.tree(C)
     ledger, plan = Ledger(tree), plan_between(before, house({}, set()))
-    list(cut_batches(ledger, plan, order(tree, plan), START, TIME_NS, 1))
-    assert sorted(ledger.dead) == [A, B, C]
+    list(cut_batches(ledger, plan, order(tree, plan), START, TIME_NS, Limits(1, 1 << 20)))
+    assert sorted(ledger.take_dead()) == [A, B, C]
     assert not ledger
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smarttree.stream.batch import Batch, Change
+from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.stream.log import Log
 from smarttree.tree import Totals
 
@@ -12,7 +12,7 @@ SECOND_NS = 1_000_000_000
 
 
 def batch(seq: int, *, time_ns: int = 0, data: bytes = b"") -> Batch:
-    return Batch(seq - 1, seq, time_ns, data, (), 0, Totals(0, 0, 0), False)
+    return Batch(seq - 1, seq, time_ns, data, Changes(), 0, Totals(0, 0, 0), False)
 
 
 def log_of(count: int, *, retention_bytes: int = 1 << 30, retention_s: float = 1e9) -> Log:
@@ -54,7 +54,7 @@ def test_after_gives_exactly_what_follows() -> None:
 def test_a_batch_that_does_not_follow_is_refused(first: int, last: int) -> None:
     log = log_of(1)
     with pytest.raises(ValueError, match="does not follow 1"):
-        log.append(Batch(first, last, 0, b"", (), 0, Totals(0, 0, 0), False))
+        log.append(Batch(first, last, 0, b"", Changes(), 0, Totals(0, 0, 0), False))
     assert log.head == 1
 
 
@@ -83,6 +83,6 @@ def test_cost_after_is_the_sum_of_what_follows() -> None:
 def test_a_batch_costs_its_bytes() -> None:
     small = Change("modified", b"/r/a", None, "file", 1, b"delta", 1)
     renamed = small._replace(type="renamed", old_path=b"/r/" + b"b" * 1000)
-    assert renamed.nbytes - small.nbytes >= 1000
-    one = Batch(0, 1, 0, b"", (small,), 0, Totals(0, 0, 0), False)
-    assert one.nbytes == batch(1).nbytes + small.nbytes
+    one, two = (Batch(0, 1, 0, b"", Changes([it]), 0, Totals(0, 0, 0), False) for it in (small, renamed))
+    assert two.nbytes - one.nbytes >= 1000
+    assert one.nbytes == batch(1).nbytes + one.changes.nbytes

@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 import pytest
 
+from smarttree._looks import Looks
 from smarttree.clock import Clock
-from smarttree.ledger import Ledger, cut_batches
+from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.order import order
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.tree import SERVICE_ID, Row, Tree
@@ -48,14 +49,19 @@ class House:
         moved: Collection[bytes] = (),
         written: Collection[bytes] = (),
         lost: bool = False,
+        routinely: bool = False,
     ) -> Plan:
-        """The plan for what was seen at paths whose directories are known; new directories are empty."""
+        """The plan for what was seen at paths whose directories are known; new directories are empty. `routinely`: what
+        is routine is taken as such.
+        """
         places = {path: self.place(path) for path in [*seen, *moved, *written]}
         found = Reconciliation(
             self.tree, moved={places[path] for path in moved}, written={places[path] for path in written}, lost=lost
         )
         for path, row in seen.items():
-            found.see(*places[path], row)
+            directory, name = places[path]
+            if not routinely or found.see_routine(directory, [name], Looks([row]), set()):
+                found.see(directory, name, row)
         found.match()
         for place in list(found.unlisted()):
             found.leave_unread(place, errno.EACCES)
@@ -70,9 +76,17 @@ class House:
         written: Collection[bytes] = (),
         lost: bool = False,
     ) -> list[str]:
-        """The changes told, and the Tree is what was seen."""
-        plan = self.reconcile(seen, moved=moved, written=written, lost=lost)
-        batches = list(cut_batches(Ledger(self.tree), plan, order(self.tree, plan), Clock(1, 1), 0, 1 << 20))
+        """The changes told, and the Tree is what was seen. It makes no difference which way that is found out."""
+        twin = House({})
+        twin.tree = self.tree.copy()
+        told = self._carry_out(self.reconcile(seen, moved=moved, written=written, lost=lost), seen)
+        routinely = twin.reconcile(seen, moved=moved, written=written, lost=lost, routinely=True)
+        assert sorted(twin._carry_out(routinely, seen)) == sorted(told)
+        assert twin.tree.digest(SERVICE_ID) == self.tree.digest(SERVICE_ID)
+        return told
+
+    def _carry_out(self, plan: Plan, seen: dict[bytes, Row | None]) -> list[str]:
+        batches = list(cut_batches(Ledger(self.tree), plan, order(self.tree, plan), Clock(1, 1), 0, LIMITS))
         for path, row in seen.items():
             assert (self.tree.row(self.id(path)) if row else self.tree.resolve(ROOT_PATH + b"/" + path)) == (
                 row or NONE
@@ -86,6 +100,7 @@ class House:
 
 
 NONE = 0xFFFFFFFF
+LIMITS = Limits(1 << 20, 1 << 20)
 
 # ---------------------------------------------------------------- created, deleted, renamed
 

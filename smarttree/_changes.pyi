@@ -1,0 +1,23 @@
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+class Change(NamedTuple):
+    type: str
+    path: bytes
+    old_path: bytes | None
+    kind: str
+    size: int
+    delta: bytes
+    growth: int
+
+class Changes:
+    def __init__(self, changes: Iterable[Change] = ()) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Change]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def nbytes(self) -> int: ...
+    def below(self, prefix: bytes) -> tuple[int, int]: ...
+    def files(self, prefix: bytes) -> Iterator[bytes]: ...
+
+    __hash__: Final[None]  # type: ignore[assignment]

@@ -1,0 +1,25 @@
+from collections.abc import Callable, Collection, Iterator
+
+from smarttree._listing import Listing
+from smarttree._looks import Looks
+from smarttree.tree import Tree
+from smarttree.watch.base import Place
+
+class Routine:
+    def __len__(self) -> int: ...
+    def sort_out(
+        self,
+        tree: Tree,
+        directory: int,
+        names: list[bytes],
+        looks: Looks,
+        seen: set[bytes],
+        *,
+        moved: Collection[Place],
+        written: Collection[Place],
+        inodes: Collection[int],
+        linked: Collection[int],
+    ) -> list[int]: ...
+    def plant(self, listing: Listing, top: int, ids: list[int], inodes: Collection[int]) -> bool: ...
+    def linked(self) -> Iterator[tuple[int, int]]: ...
+    def keep(self, lives: Callable[[int], bool]) -> list[int]: ...
