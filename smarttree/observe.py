@@ -69,8 +69,8 @@ class Observer:
                 ((root + index, key) for index, key in listing.watches()),
                 ((root + index, key) for index, key in listing.asides.items()),
             )
-        for index, ino in listing.hard_linked():
-            self._links.add(ino, root + index)
+        for index, inode, count in listing.hard_linked():
+            self._links.add(inode, root + index, count)
         for index, name, number in listing.problems:
             self.problems.note(root + index, name, number)
         self.problems.settle()
@@ -120,6 +120,13 @@ class Observer:
             return set(found.moved_dirs)
         return {eid for eid in found.moved_dirs if GIT in (self._tree.name(eid), found.place_of(eid)[1])}
 
+    def links_outside(self) -> Hints:
+        """Look at files that are written, perhaps, through links outside the roots."""
+        hints = Hints()
+        for place in self._links.partly_outside():
+            hints.add(*place)
+        return hints
+
     def _bind(self, found: Reconciliation) -> None:
         """Give the watches their ids.
 
@@ -163,6 +170,8 @@ class Observer:
 
     def _note_ended(self, window: _Window) -> None:
         """What was hinted at in a directory that has ended may be a file with other names elsewhere."""
+        if not self._links.inodes:
+            return
         for directory, names in window.waiting.items():
             if window.found.path_of(directory) is None:
                 fresh = names - window.ended.setdefault(directory, set())
@@ -316,7 +325,7 @@ class Observer:
                 raise
             found.problems[directory] = {b"": error.errno or 0}
             return
-        self._linked.update(inode for _, inode in listing.hard_linked())
+        self._linked.update(inode for _, inode, _ in listing.hard_linked())
         found.see_listing(directory, listing, 0)
 
     def _list_new(self, window: _Window, place: Place) -> None:
@@ -347,7 +356,7 @@ class Observer:
             return
         finally:
             opened.close()
-        self._linked.update(inode for _, inode in listing.hard_linked())
+        self._linked.update(inode for _, inode, _ in listing.hard_linked())
         found.list_at(place, listing)
 
     def _defer(self, found: Reconciliation, place: Place) -> None:

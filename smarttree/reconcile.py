@@ -91,7 +91,7 @@ class Reconciliation:
             (self._new_dirs if row.is_dir else self._arrivals)[place] = row
 
     def see_routine(self, directory: int, names: list[bytes], looks: Looks, linked: Collection[int]) -> Sequence[int]:
-        """Take in what is routine among looks at names in a known directory; the indices of those to see one by one.
+        """Take in what is routine among looks at names in a known directory; the indices of those to `see` one by one.
 
         `linked`: inodes that have several names. After lost hints nothing is routine: any two may be a rename.
         """

@@ -10,21 +10,21 @@ import logging
 import os
 import select
 import threading
-from collections import ChainMap
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from smarttree._watched import Watched
 from smarttree.ignore import EXCLUDE, GIT
 from smarttree.tree import Tree
 from smarttree.watch.base import Hints, WakeUp
 
 if TYPE_CHECKING:
     from smarttree._walk import Placer
+    from smarttree._watched import Event
 
 logger = logging.getLogger(__name__)
 
-MODIFY, CLOSE_WRITE, MOVED_FROM = 0x2, 0x8, 0x40
 Q_OVERFLOW, IGNORED = 0x4000, 0x8000
 
 # After a wake the reader naps, so that a storm is read in blocks: measured, 0.46 instead of 2.6 µs an event. inotify
@@ -35,6 +35,16 @@ NAMES_MAX = 1_000_000
 """That wait to be looked at where the engine can't keep up. Beyond, everything is read anew, as after lost hints."""
 
 
+class _Either:
+    """What is in one of two."""
+
+    def __init__(self, one: Container[int], other: Container[int]) -> None:
+        self._one, self._other = one, other
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._one or key in self._other
+
+
 class Queue(Protocol):
     """One of the kernel's queues of events. Masks are as inotify's."""
 
@@ -42,8 +52,8 @@ class Queue(Protocol):
     def fd(self) -> int:
         """Readable while events wait."""
 
-    def drain(self) -> Iterable[tuple[int, int, bytes]]:
-        """(key, mask, name) of all that waited when it was called. Raises OSError."""
+    def drain(self) -> Iterable[list[Event]]:
+        """(key, mask, name) of all that waited when it was called, in pieces. Raises OSError."""
 
     def settle(self, known: Container[int]) -> None:
         """A scan has ended: of what it placed, only the known keys are of use."""
@@ -67,11 +77,10 @@ class QueueWatcher(Generic[AnyQueue]):
         self._queue = queue
         self._lock = threading.Lock()  # guards everything below, and draining
         self._hints, self._names_n = Hints(), 0
-        self._id_of: dict[int, int] = {}
-        self._key_of: dict[int, int] = {}
-        self._aside: dict[int, int] = {}  # keys of directories with git's rule file: the id of that for which it holds
+        self._watched = Watched()
+        self._asides = Watched()  # keys of directories with git's rule file, and the id of that for which it holds
         self._placing = False
-        self._orphans: list[tuple[int, int, bytes]] = []  # events of watches that have no id yet
+        self._orphans: list[Event] = []  # events of watches that have no id yet
         self._stop_r, self._stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._reader: threading.Thread | None = None
 
@@ -117,52 +126,31 @@ class QueueWatcher(Generic[AnyQueue]):
             with self._lock:
                 self._placing = False
                 self._orphans.clear()
-                self._queue.settle(self._known())
-
-    def _known(self) -> Container[int]:
-        """The keys that are of use."""
-        return ChainMap(self._id_of, self._aside) if self._aside else self._id_of
+                self._queue.settle(_Either(self._watched, self._asides) if len(self._asides) else self._watched)
 
     def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
-        replaced, left = [], []
         with self._lock:
-            for directory, key in asides:
-                self._aside[key] = directory
-            for directory, key in watches:
-                old = self._id_of.get(key, directory)
-                if old != directory:
-                    replaced.append((old, directory))
-                    self._key_of.pop(old, None)
-                    self._hints.pass_on(old, directory)
-                former = self._key_of.get(directory, key)
-                if former != key and self._id_of.get(former) == directory:
-                    del self._id_of[former]
-                    left.append(former)
-                self._id_of[key] = directory
-                self._key_of[directory] = key
-            for key in left:
-                if key not in self._known():  # it may be that of another directory now
-                    self._queue.forget(key)
+            _, unused = self._asides.bind(asides)
+            replaced, left = self._watched.bind(watches)
+            for old, new in replaced:
+                self._hints.pass_on(old, new)
+            self._drop(left + unused)
             orphans, self._orphans = self._orphans, []
-            for key, mask, name in orphans:
-                self._hear(key, mask, name)
+            self._hear(orphans)
         return replaced
 
     def forget(self, directories: Iterable[int]) -> None:
         """A directory that was scanned anew, under another id, keeps its key: that one is not dropped."""
-        ended = set(directories)
         with self._lock:
-            for directory in ended:
-                key = self._key_of.pop(directory, None)
-                if key is not None and self._id_of.get(key) == directory:
-                    del self._id_of[key]
-                    if key not in self._aside:
-                        self._queue.forget(key)
-            if self._aside:  # there are few: a repository has one
-                for key in [key for key, directory in self._aside.items() if directory in ended]:
-                    del self._aside[key]
-                    if key not in self._id_of:
-                        self._queue.forget(key)
+            for directory in directories:
+                keys = (self._watched.forget(directory), self._asides.forget(directory))
+                self._drop(key for key in keys if key is not None)
+
+    def _drop(self, keys: Iterable[int]) -> None:
+        """These stand for nothing any more in one of the tables, but perhaps in the other."""
+        for key in keys:
+            if key not in self._watched and key not in self._asides:
+                self._queue.forget(key)
 
     def drain(self, *, barrier: bool = True) -> Hints:
         """Emptying the kernel's queue is a barrier by itself, so each drain is one."""
@@ -172,46 +160,39 @@ class QueueWatcher(Generic[AnyQueue]):
         return hints
 
     def _take(self) -> None:
-        for key, mask, name in self._queue.drain():
-            self._hear(key, mask, name)
+        for events in self._queue.drain():
+            self._hear(events)
 
-    def _hear(self, key: int, mask: int, name: bytes) -> None:
+    def _hear(self, events: list[Event]) -> None:
+        hints = self._hints
+        fresh, others = self._watched.hear(events, hints.names, hints.moved, hints.written)
+        self._names_n += fresh
+        for event in others:
+            self._consider(*event)
+        if self._names_n > NAMES_MAX:
+            logger.warning("more than %d names wait to be looked at: reading everything anew", NAMES_MAX)
+            self._hints, self._names_n = Hints(overflow=True), 0
+
+    def _consider(self, key: int, mask: int, name: bytes) -> None:
+        """An event that is more than a name to look at."""
         if mask & Q_OVERFLOW:
             logger.warning("the kernel's queue of events overflowed: reading everything anew")
             self._hints.overflow = True
             return
-        if key in self._aside:
-            self._hear_aside(key, mask, name)
-        directory = self._id_of.get(key)
-        if directory is None:
+        if (directory := self._asides.directory(key)) is not None:
+            self._hear_aside(directory, name)
+        elif key not in self._watched:
             self._keep(key, mask, name)
-            return
-        if mask & IGNORED:
-            del self._id_of[key]
-            if self._key_of.get(directory) == key:
-                del self._key_of[directory]
-        if not name:
+        if (directory := self._watched.directory(key)) is not None:
             self._hints.names.setdefault(directory, set())
-            return
-        names = self._hints.names.setdefault(directory, set())
-        if name not in names:
-            names.add(name)
-            self._names_n += 1
-            if self._names_n > NAMES_MAX:
-                logger.warning("more than %d names wait to be looked at: reading everything anew", NAMES_MAX)
-                self._hints, self._names_n = Hints(overflow=True), 0
-                return
-        if mask & MOVED_FROM:
-            self._hints.moved.add((directory, name))
-        if mask & (MODIFY | CLOSE_WRITE):
-            self._hints.written.add((directory, name))
-
-    def _hear_aside(self, key: int, mask: int, name: bytes) -> None:
-        """From the directory with git's own rule file, of which only that counts, and its end."""
-        if not name or name == EXCLUDE:
-            self._hints.add(self._aside[key], GIT)
         if mask & IGNORED:
-            del self._aside[key]
+            self._asides.end(key)
+            self._watched.end(key)
+
+    def _hear_aside(self, directory: int, name: bytes) -> None:
+        """From the directory with git's own rule file for another, of which only that counts, and its end."""
+        if not name or name == EXCLUDE:
+            self._hints.add(directory, GIT)
 
     def _keep(self, key: int, mask: int, name: bytes) -> None:
         """An event of a watch without an id: from a scan under way, or from a directory that left the tree."""
