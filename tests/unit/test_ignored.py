@@ -186,6 +186,19 @@ def test_a_repository_begins_and_ends_while_running(ruled: Run, top: Path) -> No
     assert told(ruled) - {("modified", "d/.git")} == {("deleted", "d/.git"), ("deleted", "d/x.o"), ("created", "d/f")}
 
 
+def test_a_repository_that_arrives_whole_brings_its_rules(ruled: Run, top: Path, tmp_path: Path) -> None:
+    info = tmp_path / "outside" / "inner" / ".git" / "info"
+    info.mkdir(parents=True)
+    (info / "exclude").write_text("*.c\n")
+    for name in ("x.o", "x.c"):
+        (tmp_path / "outside" / "inner" / name).touch()
+    (tmp_path / "outside").rename(top / "e" / "o")
+    paths = ("e/o", "e/o/inner", "e/o/inner/.git", "e/o/inner/x.o")
+    assert told(ruled) == {("created", path) for path in paths}
+    (top / "e" / "o" / "inner" / ".git" / "info" / "exclude").write_text("*.o\n")
+    assert told(ruled) == {("deleted", "e/o/inner/x.o"), ("created", "e/o/inner/x.c")}
+
+
 def test_a_directory_that_moves_is_told_under_the_rules_of_its_place(ruled: Run, top: Path) -> None:
     (top / "e" / ".gitignore").write_text("f\n!x.o\n")
     ruled.sync()
