@@ -5,7 +5,8 @@
 do not matter, and no symbolic link is followed. Each worker goes depth first and holds one descriptor a level; while
 another worker is idle it gives away the next subdirectory. Workers only append to memory of their own.
 """
-from libc.errno cimport EINVAL, ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EOVERFLOW, errno
+from libc.errno cimport EINVAL, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENOSPC, ENOTDIR
+from libc.errno cimport EOPNOTSUPP, EOVERFLOW, EXDEV, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy, strcmp, strlen
@@ -67,9 +68,11 @@ cdef class Placer:
         return -EINVAL
 
 
-cdef inline bint is_shortage(int error) noexcept nogil:
-    """Whether the system is short of something, rather than a directory out of reach."""
-    return error == EMFILE or error == ENFILE or error == ENOMEM or error == ENOSPC
+cdef bint is_refusal(int error) noexcept nogil:
+    """Whether a directory can be read though it can't be watched: a limit on watches is reached, or its file system is
+    not of a kind that can be.
+    """
+    return error == ENOSPC or error == EOPNOTSUPP or error == ENODEV or error == EXDEV
 
 
 cdef inline bint leaves_out(const Level *level, const Key *key, bint is_dir) noexcept nogil:
@@ -206,21 +209,22 @@ cdef class Worker:
         """Watch `.git` and the directory of git's own rule file in it, before that is read; -1 ends the walk.
 
         `.git` is watched again when the walk comes to it: without this, `info` could be made in between unseen. Where
-        one of them is not there, or can't be watched, the watch above it tells when that changes.
+        one of them is not there, the watch above it tells when that changes; where it can't be watched, nothing does
+        until everything is read anew.
         """
         cdef int git = c_openat(fd, b".git", ST_OPEN), info
         cdef int64_t watch
         if git < 0:
             return 0
         watch = self.placer.place(git, False)
-        info = c_openat(git, b"info", ST_OPEN) if watch >= 0 else -1
+        info = c_openat(git, b"info", ST_OPEN)
         close(git)
         if info < 0:
-            return self.fail(<int>-watch) if is_shortage(<int>-watch) else 0
+            return 0
         watch = self.placer.place(info, False)
         close(info)
         if watch < 0:
-            return self.fail(<int>-watch) if is_shortage(<int>-watch) else 0
+            return 0
         if not widen(<void **>&self.asides, &self.asides_room, self.asides_n + 1, sizeof(Aside)):
             return self.fail(ENOMEM)
         self.asides[self.asides_n] = Aside(at.owner, at.owner_worker, watch)
@@ -292,7 +296,7 @@ cdef class Worker:
         if self.places:
             entered = self.own_directory and fchdir(fd) == 0
             watch = self.placer.place(fd, entered)
-            if watch < 0:
+            if watch < 0 and not is_refusal(<int>-watch):
                 result = self.trouble(at, <int>-watch)
                 close(fd)
                 return result
@@ -303,7 +307,7 @@ cdef class Worker:
 
     cdef int trouble(self, const Job *at, int error) noexcept nogil:
         """A directory that can't be read is told as such; what the system is short of ends the walk."""
-        if is_shortage(error):
+        if error == EMFILE or error == ENFILE or error == ENOMEM:
             return self.fail(error)
         return self.report(at, ENOENT if error == ENOTDIR or error == ELOOP else error, NULL)
 

@@ -29,6 +29,7 @@ class ServiceConfig:
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
     watch: bool = True
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
+    poll_s: float = 2.0  # between two passes of the watcher that polls; longer where they take long
     exclude: tuple[bytes, ...] = ()  # globs as in a .gitignore, relative to each root
     include: tuple[bytes, ...] = ()
     gitignore: bool = False  # rule files in the tree count
@@ -57,6 +58,15 @@ class DecodeConfig:
     path: str
     mode: str = "classic"
     depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorConfig:
+    """What `st doctor` reports on. `roots` as in ServiceConfig."""
+
+    roots: tuple[bytes, ...]
+    json: bool = False
+    scan_threads: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.ignore import GIT, Rules
 from smarttree.links import HardLinks
-from smarttree.problems import FORBIDDEN, UNWATCHABLE, Problems
+from smarttree.problems import FORBIDDEN, Problems
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.row import Row
 from smarttree.rulebook import RuleBook, ruled_anew, sort_out
@@ -23,6 +23,7 @@ from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Place, Watcher
 from smarttree.wire import DEPTH_MAX
 
+PATIENCE = 4  # windows in a row in which what moves on and on is left where it was, before it is told as it looks
 _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -44,8 +45,12 @@ class _Window(NamedTuple):
 class Observer:
     """Looks at the disk for one Tree. Used by the engine's thread only."""
 
-    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int, rules: Rules) -> None:
-        """`rules`: those that hold in each root, but for rule files in it."""
+    def __init__(
+        self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int, rules: Rules, one_by_one: bool = False
+    ) -> None:
+        """`rules`: those that hold in each root, but for rule files in it. `one_by_one`: someone wants to hear of each
+        step by itself.
+        """
         self._tree, self._watcher, self._disk, self._threads, self._rules = tree, watcher, disk, threads, rules
         self._links = HardLinks(tree)
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
@@ -53,6 +58,7 @@ class Observer:
         self.problems = Problems(tree)
         self.missing: set[int] = set()  # roots that can't be opened now
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
+        self._patience, self._one_by_one = PATIENCE, one_by_one
 
     # --- the first scan ---------------------------------------------------------------------------------------------
 
@@ -89,10 +95,16 @@ class Observer:
         """Look where the hints point and have the differences carried out on the Tree.
 
         True where directories were found that are new: hints of what happened between their watch and their id may
-        wait; or that moved to where other rules may hold: they are in `later`. Raises OSError where a directory can't
-        be watched.
+        wait; or that moved to where other rules may hold: they are in `later`. Raises OSError where the system is short
+        of something.
         """
-        found = Reconciliation(self._tree, moved=hints.moved, written=hints.written, lost=hints.overflow)
+        found = Reconciliation(
+            self._tree,
+            moved=hints.moved,
+            written=hints.written,
+            lost=hints.overflow,
+            one_by_one=self._one_by_one,
+        )
         whole = set(self._tree.roots()) if hints.overflow else set(filter(self._tree.has_directory, hints.whole))
         waiting = {eid: set(names) for eid, names in hints.names.items() if self._tree.has_directory(eid)}
         if self._rules.reads_files:
@@ -102,6 +114,8 @@ class Observer:
         self.later = Hints()
         with self._watcher.placing():
             self._settle(window)
+            if found.is_short():
+                self._hear_on(found)
             self._postpone(window, hints)
             plan = found.plan()
             self._links.learn(plan)
@@ -119,6 +133,13 @@ class Observer:
         if self._rules.depends_on_place:
             return set(found.moved_dirs)
         return {eid for eid in found.moved_dirs if GIT in (self._tree.name(eid), found.place_of(eid)[1])}
+
+    def _hear_on(self, found: Reconciliation) -> None:
+        """What is gone may have been moved away while we looked, without the kernel's word of it in the hints."""
+        moving = found.learn(self._watcher.leaving(), patient=self._patience > 0)
+        self._patience = self._patience - 1 if moving else PATIENCE
+        for place in moving:
+            self.later.add(*place)
 
     def links_outside(self) -> Hints:
         """Look at files that are written, perhaps, through links outside the roots."""
@@ -151,6 +172,7 @@ class Observer:
         self.later.whole |= window.whole & window.waiting.keys()
         if self.later:
             self.later.moved, self.later.written = hints.moved, hints.written
+            self.later.closed, self.later.arrived = hints.closed, hints.arrived
 
     def _settle(self, window: _Window) -> None:
         """Look, match and list until nothing that can be reached is left. `waiting` keeps what can't."""
@@ -321,7 +343,7 @@ class Observer:
         try:
             listing = self._scan(opened, rules, depth=found.depth_of(directory), progress=self.progress)
         except OSError as error:
-            if error.errno not in FORBIDDEN | UNWATCHABLE:
+            if error.errno not in FORBIDDEN:
                 raise
             found.problems[directory] = {b"": error.errno or 0}
             return
@@ -350,7 +372,7 @@ class Observer:
             self._defer(found, place)
             return
         except OSError as error:
-            if error.errno not in FORBIDDEN | UNWATCHABLE:
+            if error.errno not in FORBIDDEN:
                 raise
             found.leave_unread(place, error.errno or 0)
             return

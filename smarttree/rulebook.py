@@ -11,7 +11,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from smarttree.disk.base import Directory, Disk
-from smarttree.ignore import EXCLUDE, GIT, INFO, RULE_FILES, Rules, obey
+from smarttree.disk.rulefile import obeyed
+from smarttree.ignore import EXCLUDE, GIT, INFO, RULE_FILES, Rules
 from smarttree.reconcile import Reconciliation
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Place
@@ -94,9 +95,7 @@ class RuleBook:
             known = directory in self._tree and not is_root
             if known and opened.row().identity != self._tree.row(directory).identity:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-            seen = opened.look(list(RULE_FILES))
-            present = {name for name, row in zip(RULE_FILES, seen, strict=True) if row is not None}
-            return obey(rules, present, opened.read)
+            return obeyed(rules, opened)
         finally:
             opened.close()
 

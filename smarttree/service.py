@@ -6,7 +6,6 @@ from the log, or a future. A clock is shown to no one before its batch is in the
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import secrets
@@ -18,10 +17,11 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from smarttree import disk, watch
+from smarttree.advice import explain
 from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
-from smarttree.disk.base import Disk
-from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
+from smarttree.disk.base import Disk, Reader
+from smarttree.errors import NotReady, SmarttreeError
 from smarttree.ignore import command_rules
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
@@ -35,6 +35,7 @@ from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
+from smarttree.witness import Witness, WitnessedLedger
 
 __all__ = ["Problem", "Progress", "Service", "View"]
 
@@ -54,6 +55,13 @@ class Progress(NamedTuple):
     seconds: float
 
 
+class Watching(NamedTuple):
+    """The watcher's name, and what it can't watch as it should: why, and what to do; "" where all is well."""
+
+    by: str
+    degraded: str
+
+
 class EngineFailure(SmarttreeError):
     """A defect of ours ended the engine. Nothing is served any more: a feed that stands still must not look alive."""
 
@@ -66,7 +74,14 @@ class Service:
     `state` is `scanning`, `ready` or `failed`; then `failure` says why. `log` and `activity` can be used once ready.
     """
 
-    def __init__(self, config: ServiceConfig, *, watcher: Watcher | None = None, reader: Disk | None = None) -> None:
+    def __init__(
+        self,
+        config: ServiceConfig,
+        *,
+        watcher: Watcher | None = None,
+        reader: Disk | None = None,
+        witness: Witness | None = None,
+    ) -> None:
         self.config = config
         self.state = "scanning"
         self.failure: SmarttreeError | None = None
@@ -74,9 +89,12 @@ class Service:
         self.activity = Activity(config.roots)
         self._epoch = secrets.randbits(64)
         self._tree = Tree()
-        self._ledger = Ledger(self._tree)
+        self._ledger = Ledger(self._tree) if witness is None else WitnessedLedger(self._tree, witness)
+        self._witness = witness
         self._watcher = watcher
         self._disk = reader or disk.choose()
+        self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
+        self._reader = Reader(self._disk, rules=self._rules, roots=config.roots)  # of a watcher that polls
         self._observer: Observer | None = None
         self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
         self._view: View | None = None
@@ -104,6 +122,11 @@ class Service:
     def problems(self) -> list[Problem]:
         """What could not be read, the first thousand."""
         return list(self._observer.problems.shown) if self._observer else []
+
+    @property
+    def watching(self) -> Watching:
+        """By what, and how well. Not before the first scan has begun."""
+        return Watching(self._watcher.name, self._watcher.degraded) if self._watcher else Watching("", "")
 
     @property
     def clock(self) -> Clock:
@@ -144,6 +167,7 @@ class Service:
         """End the engine and give back everything it holds. Ends a running scan too; may be called twice."""
         self._stopping.set()
         self._scan.cancel()
+        self._reader.cancel()
         if self._observer is not None:
             self._observer.progress.cancel()
         self._urgent.set()
@@ -161,7 +185,9 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(self.config.roots, self.config.watcher)
+            watcher = self._watcher = self._watcher or watch.choose(
+                self.config.roots, self.config.watcher, reader=self._reader, poll_s=self.config.poll_s
+            )
             logger.info("watching by %s", watcher.name)
             try:
                 self._scan_roots(watcher)
@@ -172,7 +198,10 @@ class Service:
         except InterruptedError:
             self._fail(NotReady("the server is stopping"))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
-            self._fail(self._explain(error))
+            failure = self._explain(error)
+            if failure is not error:
+                failure.__cause__ = error
+            self._fail(failure)
         finally:
             self._drop_syncs()
 
@@ -202,11 +231,12 @@ class Service:
             listener()
 
     def _scan_roots(self, watcher: Watcher) -> None:
-        config = self.config
-        rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
-        observer = self._observer = Observer(self._tree, watcher, self._disk, threads=config.scan_threads, rules=rules)
-        watcher.start(self._wake.set, self._tree)
-        for path in config.roots:
+        witnessed = self._witness is not None
+        observer = self._observer = Observer(
+            self._tree, watcher, self._disk, threads=self.config.scan_threads, rules=self._rules, one_by_one=witnessed
+        )
+        watcher.start(self._wake.set, self._tree, ends=witnessed)
+        for path in self.config.roots:
             observer.add_root(path, self._scan)
             self._holds.find(path)
         self._scanned_s = time.monotonic() - self._began
@@ -314,6 +344,8 @@ class Service:
             if attempt == ROUNDS_MAX:
                 logger.warning("what changes can't be followed: reading everything anew")
                 hints.overflow = True
+            if self._witness is not None:
+                self._witness.hear(hints)
             again, appended = self._reconcile(hints)
             committed |= appended
             if not again and not (barrier and self._observer.later):
@@ -321,6 +353,8 @@ class Service:
             if self._observer.later:  # what moves while it is looked for is given the time to come to rest
                 self._stopping.wait(min(attempt, 20) / 1000)
             hints = watcher.drain(barrier=False)
+        if self._witness is not None:
+            self._witness.settle(self._tree, bool(self._observer.missing), self._observer.later)
         return committed
 
     def _reconcile(self, hints: Hints) -> tuple[bool, bool]:
@@ -361,30 +395,3 @@ class Service:
             self._dead.append((self.log.head, dead))
         while self._dead and self._dead[0][0] <= self.log.oldest:
             self._tree.recycle(self._dead.popleft()[1])
-
-
-def explain(error: OSError, roots: bytes) -> SmarttreeError:
-    """What an error of the system means to the person who serves `roots`, and what to do about it."""
-    where = os.fsdecode(roots)
-    if error.errno == errno.ENOSPC:
-        limit = "/proc/sys/fs/inotify/max_user_watches"
-        return SystemLimit(
-            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {_read(limit)}), "
-            "for example with: sudo sysctl fs.inotify.max_user_watches=1048576"
-        )
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return SystemLimit(
-            f"too many open files or inotify instances ({error.strerror}); raise them with `ulimit -n` or "
-            "sudo sysctl fs.inotify.max_user_instances=1024"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
-    return PathError(f"can't serve {where}: {error.strerror}")
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return "unknown"

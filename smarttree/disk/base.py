@@ -1,11 +1,16 @@
-"""The contract for reading the disk: open a directory, look at names in it, read it whole. No path of it is cached."""
+"""The contract for reading the disk: open a directory, look at names in it, read it whole. No path of it is cached.
+
+`Reader` is for those who only want directories whole, by their paths.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from smarttree._listing import Listing
 from smarttree._looks import Looks
+from smarttree.disk.rulefile import obeyed
 from smarttree.row import Row
 
 if TYPE_CHECKING:
@@ -62,3 +67,39 @@ class Disk(Protocol):
         """The directory at an absolute path of any length the system takes; the last name may be a link only if
         `follow`. Whether it may be read shows only when it is scanned. Raises OSError.
         """
+
+
+class Reader:
+    """Reads directories whole, unwatched, each in the thread that asks. `cancel` ends all of it.
+
+    `rules`: those that hold in each of `roots`, but for rule files in it. None: nothing is left out.
+    """
+
+    def __init__(self, disk: Disk, *, rules: Rules | None = None, roots: Sequence[bytes] = ()) -> None:
+        self._disk, self._progress, self._rules, self._roots = disk, disk.progress(), rules, roots
+
+    def read(self, path: bytes, depth: int) -> Listing:
+        """A directory that is `depth` levels below its root. Raises OSError, and InterruptedError once cancelled."""
+        opened = self._disk.open(path, follow=True)
+        try:
+            rules = self._rules_at(self._rules, path) if self._rules else None
+            return opened.scan(watch=None, threads=1, depth=depth, progress=self._progress, rules=rules)
+        finally:
+            opened.close()
+
+    def _rules_at(self, rules: Rules, path: bytes) -> Rules:
+        """What holds in a directory, but for rule files in it. Raises OSError."""
+        above = next((root for root in self._roots if path.startswith(root.rstrip(b"/") + b"/")), path)
+        for name in filter(None, path.removeprefix(above).split(b"/")):
+            if rules.reads_files:
+                opened = self._disk.open(above, follow=True)
+                try:
+                    rules = obeyed(rules, opened)
+                finally:
+                    opened.close()
+            rules, above = rules.enter(name), above.rstrip(b"/") + b"/" + name
+        return rules
+
+    def cancel(self) -> None:
+        """Any thread may."""
+        self._progress.cancel()

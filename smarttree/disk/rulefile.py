@@ -5,14 +5,25 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from smarttree.ignore import GIT_EXCLUDE, RULE_FILE_BYTES_MAX
+from smarttree.ignore import GIT_EXCLUDE, RULE_FILE_BYTES_MAX, RULE_FILES, Rules, obey
+
+if TYPE_CHECKING:
+    from smarttree.disk.base import Directory
 
 # What this system lacks, its files can't need: O_NONBLOCK is for a pipe in the place of a rule file.
 _READ: Final = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _MISSING: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR})
+
+
+def obeyed(rules: Rules, opened: Directory) -> Rules:
+    """What holds in an open directory, given what does but for rule files in it."""
+    if not rules.reads_files:
+        return rules
+    looks = opened.look(list(RULE_FILES))
+    return obey(rules, {name for name, row in zip(RULE_FILES, looks, strict=True) if row is not None}, opened.read)
 
 
 def read_rule_file(path: bytes, directory: int | None = None) -> bytes | int | None:

@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import select
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from smarttree._fanotify import Fanotify
 from smarttree._watch import Inotify
@@ -55,8 +55,12 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
 
     name = "fanotify"
 
-    def __init__(self, roots: Sequence[bytes], *, group: Fanotify | None = None) -> None:
-        """Raises WatcherUnavailable where a root's file system, or one that is mounted below it, can't be marked."""
+    def __init__(
+        self, roots: Sequence[bytes], *, polled: Collection[bytes] = (), group: Fanotify | None = None
+    ) -> None:
+        """Raises WatcherUnavailable where a root's file system, or one that is mounted below it, can't be marked; but
+        for what is mounted on, or below, what is `polled`.
+        """
         super().__init__(group or _open_group())
         self._roots = roots
         self._tree: Tree | None = None
@@ -68,7 +72,8 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
             raise WatcherUnavailable(f"fanotify needs the table of mounts: {error}; {_INSTEAD}") from error
         try:
             for path in (*roots, *sorted(self._mounts.points)):
-                self._check(path)
+                if not any(is_below(path, top) for top in polled):
+                    self._check(path)
         except WatcherUnavailable:
             self.close()
             raise
@@ -97,9 +102,9 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
         """How many places were told of so far that are in no directory of ours."""
         return self._queue.foreign
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._tree = tree
-        super().start(wake, tree)
+        super().start(wake, tree, ends=ends)
 
     def _sources(self) -> dict[int, int]:
         return {**super()._sources(), self._mounts.fd: select.POLLPRI}

@@ -8,12 +8,12 @@ beyond that: a change may then be told late, never wrongly.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 
 from smarttree._walk import Placer
 from smarttree.tree import Tree
-from smarttree.watch.base import Hints, WakeUp
+from smarttree.watch.base import Hints, Place, WakeUp
 from smarttree.watch.linux import InotifyWatcher
 
 
@@ -22,6 +22,7 @@ class FakeWatcher:
     overflow, and each hint waits for up to `patience` drains, its evidence apart from it."""
 
     name = "fake"
+    degraded = ""
 
     def __init__(self, seed: int = 0, *, doubling: float = 1.0, dropping: float = 0.0, patience: int = 0) -> None:
         self._inner = InotifyWatcher()
@@ -43,9 +44,9 @@ class FakeWatcher:
     def scan_handle(self) -> Placer:
         return self._inner.scan_handle
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._wake = wake
-        self._inner.start(wake, tree)
+        self._inner.start(wake, tree, ends=ends)
 
     def placing(self) -> AbstractContextManager[None]:
         return self._inner.placing()
@@ -90,6 +91,9 @@ class FakeWatcher:
         if self._queue and self._wake is not None:
             self._wake()
         return now
+
+    def leaving(self) -> Collection[Place]:
+        return self._inner.leaving()
 
     def _later(self, drains: int) -> Hints:
         while len(self._queue) < drains:
