@@ -51,13 +51,7 @@ class Reconciliation:
     """One window's observations. Feed it, `match` now and then, and take the `plan` when nothing is `unlisted`."""
 
     def __init__(
-        self,
-        tree: Tree,
-        *,
-        moved: Collection[Place],
-        written: Collection[Place],
-        lost: bool,
-        one_by_one: bool = False,
+        self, tree: Tree, *, moved: Collection[Place], written: Collection[Place], lost: bool, one_by_one: bool = False
     ) -> None:
         """`one_by_one`: nothing is routine, each step stands in the plan by itself."""
         self._tree = tree

@@ -92,8 +92,8 @@ class Watcher(Protocol):
         """Tell which directory's id each watch key stands for; (old id, new id) where it stood for another.
 
         A key below zero is the errno, negative, for which the directory could not be watched: one that has no other way
-        to hear of it raises OSError. `asides` are on directories that are not in the tree, each with the id of that for which git's rule file in it
-        holds: a change of the file is a hint at `.git` there.
+        to hear of it raises OSError. `asides` are on directories that are not in the tree, each with the id of that for
+        which git's rule file in it holds: a change of the file is a hint at `.git` there.
         """
 
     def forget(self, directories: Iterable[int]) -> None:

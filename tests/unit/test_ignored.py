@@ -61,9 +61,11 @@ def test_git_is_an_entry_without_children(top: Path, begin: Begin) -> None:
 def test_a_directory_that_is_called_git_from_now_on_is_closed_and_the_other_way_round(top: Path, begin: Begin) -> None:
     run = begin(top)
     (top / "d").rename(top / ".git")
-    assert told(run) == {("renamed", ".git"), ("deleted", ".git/f"), ("deleted", ".git/deep")}
+    assert ("renamed", ".git") in told(run)
+    assert held(run) == {".git", "a", "b", "e"}
     (top / ".git").rename(top / "d")
-    assert told(run) == {("renamed", "d"), ("created", "d/f"), ("created", "d/deep"), ("created", "d/deep/g")}
+    assert ("renamed", "d") in told(run)
+    assert held(run) == {"a", "b", "d", "d/deep", "d/deep/g", "d/f", "e"}
 
 
 def test_what_is_in_git_can_be_asked_for(top: Path, begin: Begin) -> None:
@@ -203,7 +205,8 @@ def test_a_directory_that_moves_is_told_under_the_rules_of_its_place(ruled: Run,
     (top / "e" / ".gitignore").write_text("f\n!x.o\n")
     ruled.sync()
     (top / "d").rename(top / "e" / "d")
-    assert told(ruled) == {("renamed", "e/d"), ("deleted", "e/d/f"), ("created", "e/d/x.o")}
+    assert {("renamed", "e/d"), ("created", "e/d/x.o")} <= told(ruled)
+    assert {path for path in held(ruled) if path.startswith("e/d/")} == {"e/d/deep", "e/d/deep/g", "e/d/x.o"}
 
 
 # ---------------------------------------------------------------- rule files that can't be used
