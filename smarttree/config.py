@@ -30,6 +30,9 @@ class ServiceConfig:
     watch: bool = True
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
     poll_s: float = 2.0  # between two passes of the watcher that polls; longer where they take long
+    exclude: tuple[bytes, ...] = ()  # globs as in a .gitignore, relative to each root
+    include: tuple[bytes, ...] = ()
+    gitignore: bool = False  # rule files in the tree count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +77,6 @@ class ShowConfig:
     mode: str = "classic"
     depth: int | None = None
     scan_threads: int = 2
+    exclude: tuple[bytes, ...] = ()  # as in ServiceConfig
+    include: tuple[bytes, ...] = ()
+    gitignore: bool = False

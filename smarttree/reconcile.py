@@ -27,13 +27,7 @@ class Reconciliation:
     """One window's observations. Feed it, `match` now and then, and take the `plan` when nothing is `unlisted`."""
 
     def __init__(
-        self,
-        tree: Tree,
-        *,
-        moved: Collection[Place],
-        written: Collection[Place],
-        lost: bool,
-        one_by_one: bool = False,
+        self, tree: Tree, *, moved: Collection[Place], written: Collection[Place], lost: bool, one_by_one: bool = False
     ) -> None:
         """`one_by_one`: nothing is routine, each step stands in the plan by itself."""
         self._tree = tree
@@ -56,6 +50,8 @@ class Reconciliation:
         self.watches: list[tuple[int, int]] = []  # (id, watch key or -errno) of every directory that was listed
         self.read: set[int] = set()  # the ids of these directories, but for those in new ones
         self.problems: dict[int, dict[bytes, int]] = {}  # what could not be read, by directory
+        self.asides: list[tuple[int, int]] = []  # (id, watch key) where that is on a directory with rules for it
+        self.moved_dirs: list[int] = []  # known directories that were found elsewhere
 
     # --- observations -----------------------------------------------------------------------------------------------
 
@@ -142,6 +138,8 @@ class Reconciliation:
     def _take_watches(self, directories: Collection[tuple[int, int]], listing: Listing) -> None:
         watches = ((eid, listing.watch(index)) for eid, index in directories)
         self.watches += ((eid, key) for eid, key in watches if key != NO_WATCH_KEY)
+        if listing.asides:
+            self.asides += ((eid, listing.asides[index]) for eid, index in directories if index in listing.asides)
         if listing.problems:
             self.problems |= {eid: names for eid, index in directories if (names := listing.problems_of(index))}
 
@@ -159,6 +157,7 @@ class Reconciliation:
         for place, row in list(self._new_dirs.items()):
             known = self._claim(row.identity) if self._fits(row.identity, place) else None
             if known is not None:
+                self.moved_dirs.append(known)
                 self._move(known, place, row)
                 self._take_in(known, self._listed.pop(place, None))
 
@@ -180,6 +179,7 @@ class Reconciliation:
             return False
         ids.insert(0, directory)
         self.watches += ((ids[index], key) for index, key in listing.watches())
+        self.asides += ((ids[index], key) for index, key in listing.asides.items())
         for index, name, number in listing.problems:
             of = self.problems.setdefault(ids[index], {})
             of[name] = number

@@ -22,6 +22,7 @@ from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk, Reader
 from smarttree.errors import NotReady, SmarttreeError
+from smarttree.ignore import command_rules
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
@@ -92,7 +93,8 @@ class Service:
         self._witness = witness
         self._watcher = watcher
         self._disk = reader or disk.choose()
-        self._reader = Reader(self._disk)  # of a watcher that polls
+        self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
+        self._reader = Reader(self._disk, rules=self._rules, roots=config.roots)  # of a watcher that polls
         self._observer: Observer | None = None
         self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
         self._view: View | None = None
@@ -235,7 +237,7 @@ class Service:
     def _scan_roots(self, watcher: Watcher) -> None:
         witnessed = self._witness is not None
         observer = self._observer = Observer(
-            self._tree, watcher, self._disk, threads=self.config.scan_threads, one_by_one=witnessed
+            self._tree, watcher, self._disk, threads=self.config.scan_threads, rules=self._rules, one_by_one=witnessed
         )
         watcher.start(self._wake.set, self._tree, ends=witnessed)
         for path in self.config.roots:

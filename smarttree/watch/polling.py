@@ -122,7 +122,7 @@ class PollingWatcher:
     def placing(self) -> Iterator[None]:
         yield
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         self._bound.set()
         return []
 
