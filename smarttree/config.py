@@ -27,6 +27,7 @@ class ServiceConfig:
     retention_s: float = 86_400.0
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
     watch: bool = True
+    watch_bases: tuple[bytes, ...] = ()  # real paths: below these, roots may come and go while it runs
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
 
 

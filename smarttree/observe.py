@@ -17,6 +17,7 @@ from smarttree.links import HardLinks
 from smarttree.problems import FORBIDDEN, UNWATCHABLE, Problems
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.row import Row
+from smarttree.standing import Standing
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Place, Watcher
 from smarttree.wire import DEPTH_MAX
@@ -46,7 +47,7 @@ class Observer:
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
         self.progress = disk.progress()  # of all scans but the first; cancelled, it ends the one under way
         self.problems = Problems(tree)
-        self.missing: set[int] = set()  # roots that can't be opened now
+        self.standing = Standing(tree, disk)
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
 
     # --- the first scan ---------------------------------------------------------------------------------------------
@@ -67,6 +68,25 @@ class Observer:
             self.problems.note(root + index, name, number)
         self.problems.settle()
         return root
+
+    def take_in(self, path: bytes, progress: Progress, carry_out: Callable[[Plan], None]) -> None:
+        """As `add_root`, but carried out as a change. Raises OSError, InterruptedError; then some may be carried out."""
+        found = Reconciliation(self._tree, moved=(), written=(), lost=False)
+        with self._watcher.placing():
+            opened, itself = self._enter(path)
+            try:
+                self.standing.expect(path)
+                listing = self._scan(opened, depth=0, progress=progress)
+            finally:
+                opened.close()
+            found.see(SERVICE_ID, path, itself)
+            found.list_at((SERVICE_ID, path), listing)
+            found.admit()
+            plan = found.plan()
+            self._links.learn(plan)
+            carry_out(plan)
+            self._bind(found)
+            self._note_problems(found)
 
     def _scan(self, opened: Directory, *, depth: int, progress: Progress) -> Listing:
         # A directory with two links has no subdirectories where the file system counts them: one thread will do.
@@ -257,21 +277,29 @@ class Observer:
         except OSError as error:
             if error.errno in _SHORT:
                 return False
-            self._lose_root(window, root)
+            self._lose_root(window, root, error.errno or errno.EIO)
             return True
         try:
-            if root in self.missing or itself.identity != self._tree.row(root).identity:
-                self.missing.discard(root)
+            is_another = self.standing.is_another(root, itself)
+            if self.standing.must_be_read(root, itself):
                 window.whole.add(root)
-            if not self._see_all(window, opened, root, itself):
-                self._lose_root(window, root)
+            if self.standing.leads_astray(root, itself) or not self._see_all(window, opened, root, itself):
+                self._lose_root(window, root, errno.ENOENT)
+            elif root in window.whole:
+                number = window.found.problems.get(root, {}).get(b"", 0)
+                if self.standing.find(root, number, is_another=is_another):
+                    self._empty(window, root)
         finally:
             opened.close()
         return True
 
-    def _lose_root(self, window: _Window, root: int) -> None:
-        del window.waiting[root]
-        self.missing.add(root)
+    def _lose_root(self, window: _Window, root: int, number: int) -> None:
+        window.waiting.pop(root, None)
+        self.problems.replace(root, {b"": number})
+        if self.standing.lose(root, number):
+            self._empty(window, root)
+
+    def _empty(self, window: _Window, root: int) -> None:
         for child in self._tree.children(root):
             window.found.see(root, self._tree.name(child), None)
 

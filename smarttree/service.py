@@ -6,7 +6,6 @@ from the log, or a future. A clock is shown to no one before its batch is in the
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import secrets
@@ -18,18 +17,20 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from smarttree import disk, watch
+from smarttree.admission import explain
 from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk
-from smarttree.errors import NotReady, PathError, SmarttreeError, SystemLimit, Unreadable
+from smarttree.errors import NotReady, SmarttreeError
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
-from smarttree.order import order
+from smarttree.order import Step, order
 from smarttree.problems import Problem
 from smarttree.reconcile import Plan
+from smarttree.rooting import Rooting
 from smarttree.stream.activity import Activity
-from smarttree.stream.batch import Switch
+from smarttree.stream.batch import RootState, Switch
 from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
@@ -41,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_SEQ = 1
 ROUNDS_MAX = 100  # a barrier looks again this often for what could not be reached, then reads everything anew
-MISSING_ROOT_POLL_S = 1.0
+ROOT_POLL_S = 1.0  # how often each root is glanced at: a hundred of them take a millisecond
 LATER_S = 0.02  # what could not be reached moves; its own hint mostly comes sooner
 
 
@@ -85,10 +86,12 @@ class Service:
         self._answering: list[Future[Clock]] = []  # the engine's own: asked for before the window that is under way
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._listeners: list[Callable[[], None]] = []
-        self._poll_at = 0.0  # when roots that can't be opened are tried again
+        self._poll_at = 0.0  # when roots are looked for again
         self._holds = Holds(config.vcs_settle_ms / 1000)
+        self.rooting = Rooting(self, self._tree, self._disk, self.activity, self._holds, config.roots)
         self._kept = Hints()  # what waits while version control is at work
         self._told_more = False  # of the work under way something was told: its end must be
+        self._limits = Limits(config.batch_max_bytes, config.batch_max)
         self._scan, self._began, self._scanned_s = self._disk.progress(), time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -108,6 +111,10 @@ class Service:
         """The last committed clock."""
         return Clock(self._epoch, self.log.head)
 
+    def state_of_root(self, root: int) -> str:
+        """`ready`, `missing` or `unreadable`, by the root's id."""
+        return self._observer.standing.state_of(root) if self._observer else "scanning"
+
     def view(self) -> View:
         """The trees at the last committed clock. Cached for each clock; else a copy: about 10 ms a million entries."""
         self._require_ready()
@@ -125,9 +132,13 @@ class Service:
             if self._ended:
                 raise self.failure or NotReady("the server is stopping")
             self._syncs.append(future)
+        self.hurry()
+        return future
+
+    def hurry(self) -> None:
+        """End the window: someone waits."""
         self._urgent.set()
         self._wake.set()
-        return future
 
     def add_listener(self, listener: Callable[[], None]) -> None:
         """Call `listener` from the engine's thread after each append and each change of `state`. It must not block."""
@@ -142,10 +153,10 @@ class Service:
         """End the engine and give back everything it holds. Ends a running scan too; may be called twice."""
         self._stopping.set()
         self._scan.cancel()
+        self.rooting.cancel()
         if self._observer is not None:
             self._observer.progress.cancel()
-        self._urgent.set()
-        self._wake.set()
+        self.hurry()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -178,7 +189,7 @@ class Service:
         if isinstance(error, SmarttreeError):
             return error
         if isinstance(error, OSError) and error.errno is not None:
-            return explain(error, b" ".join(self.config.roots))
+            return explain(error, b" ".join(self.rooting.paths))
         logger.error("the engine failed; this is a defect in smarttree", exc_info=error)
         return EngineFailure(f"a defect ended the engine ({error!r}); please report it with the log")
 
@@ -194,6 +205,7 @@ class Service:
         for future in self._answering:
             if future.set_running_or_notify_cancel():
                 future.set_exception(self.failure or NotReady("the server is stopping"))
+        self.rooting.close(self.failure or NotReady("the server is stopping"))
 
     def _tell_listeners(self) -> None:
         for listener in self._listeners:
@@ -215,7 +227,7 @@ class Service:
     def _serve_one_window(self, watcher: Watcher) -> None:
         """Wait for hints; then commit. The first change after a quiet time is committed at once, others at its end."""
         assert self._observer is not None
-        patience_s = MISSING_ROOT_POLL_S if self._observer.missing else None
+        patience_s = ROOT_POLL_S
         if self._observer.later:
             patience_s = LATER_S
         if self._holds.is_on():
@@ -228,8 +240,8 @@ class Service:
             self._answering, self._syncs = self._syncs, []
         hints = watcher.drain(barrier=bool(self._answering))
         if self._answering or time.monotonic() >= self._poll_at:
-            self._poll_at = time.monotonic() + MISSING_ROOT_POLL_S
-            for root in self._observer.missing:
+            self._poll_at = time.monotonic() + ROOT_POLL_S
+            for root in self._observer.standing.strayed():
                 hints.names.setdefault(root, set())
         committed = self._commit_or_keep(watcher, hints)
         clock = self.clock
@@ -237,6 +249,7 @@ class Service:
             future = self._answering.pop()
             if future.set_running_or_notify_cancel():
                 future.set_result(clock)
+        self.rooting.perform(self._observer, watcher)
         if self._holds.is_on():
             self._urgent.wait(LOOK_AGAIN_S)
         elif committed and not self._stopping.is_set():
@@ -273,8 +286,7 @@ class Service:
         self._told_more = False
         for end in ends:
             with self._lock:
-                clock = Clock(self._epoch, self.log.head + 1)
-                self.log.append(self._ledger.cut(clock, time.time_ns(), more=False, vcs=end))
+                self._append(more=False, vcs=end)
         if ends:
             self._tell_listeners()
         return bool(ends)
@@ -304,6 +316,7 @@ class Service:
         assert self._observer is not None
         before = self.log.head
         again = self._observer.observe(hints, self._carry_out)
+        self._tell_roots()
         self._bury()
         if self.log.head == before:
             return again, False
@@ -316,17 +329,42 @@ class Service:
             return
         groups = order(self._tree, plan)
         with self._lock:
-            for batch in cut_batches(
-                self._ledger,
-                plan,
-                groups,
-                self.clock,
-                time.time_ns(),
-                Limits(self.config.batch_max_bytes, self.config.batch_max),
-                more=self._told_more or self._holds.is_on() or self._holds.has_ended(),
-            ):
+            more = self._is_more() or bool(self._observer and self._observer.standing.news)
+            for batch in cut_batches(self._ledger, plan, groups, self.clock, time.time_ns(), self._limits, more=more):
                 self.log.append(batch)
                 self.activity.add(batch)
+
+    def _is_more(self) -> bool:
+        """Whether what is told now belongs to the work of version control, whose end is told later."""
+        return self._told_more or self._holds.is_on() or self._holds.has_ended()
+
+    def carry_out_in_pieces(self, plan: Plan, groups: list[list[Step]], news: RootState) -> None:
+        """As `_carry_out`, with the news in the last batch; who takes a view may do so between any two of them."""
+        pieces, is_last = self._ledger.carry_out_all(plan, groups, self._limits), False
+        while not is_last:
+            if self._stopping.is_set():
+                raise InterruptedError("the server is stopping")
+            with self._lock:
+                is_last = not any(self._ledger.is_full(self._limits) for _ in pieces)
+                self._append(more=not is_last or self._is_more(), root=news if is_last else None)
+            self._bury()
+            self._tell_listeners()
+
+    def _tell_roots(self) -> None:
+        """Tell what has become of roots; the changes that it has led to were told before, with `more`."""
+        assert self._observer is not None
+        news = self._observer.standing.news
+        while news:
+            root = news.pop(0)
+            with self._lock:
+                self._append(more=bool(news) or self._is_more(), root=root)
+
+    def _append(self, *, more: bool, vcs: Switch | None = None, root: RootState | None = None) -> None:
+        """Cut what is written down, and log it. Under the lock."""
+        clock = Clock(self._epoch, self.log.head + 1)
+        batch = self._ledger.cut(clock, time.time_ns(), more=more, vcs=vcs, root=root)
+        self.log.append(batch)
+        self.activity.add(batch)
 
     def _bury(self) -> None:
         """Let ids that ended be used again when no retained batch speaks of their old bearers."""
@@ -337,30 +375,3 @@ class Service:
             self._dead.append((self.log.head, dead))
         while self._dead and self._dead[0][0] <= self.log.oldest:
             self._tree.recycle(self._dead.popleft()[1])
-
-
-def explain(error: OSError, roots: bytes) -> SmarttreeError:
-    """What an error of the system means to the person who serves `roots`, and what to do about it."""
-    where = os.fsdecode(roots)
-    if error.errno == errno.ENOSPC:
-        limit = "/proc/sys/fs/inotify/max_user_watches"
-        return SystemLimit(
-            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {_read(limit)}), "
-            "for example with: sudo sysctl fs.inotify.max_user_watches=1048576"
-        )
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return SystemLimit(
-            f"too many open files or inotify instances ({error.strerror}); raise them with `ulimit -n` or "
-            "sudo sysctl fs.inotify.max_user_instances=1024"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
-    return PathError(f"can't serve {where}: {error.strerror}")
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return "unknown"

@@ -44,6 +44,16 @@ class InotifyWatcher(QueueWatcher[Inotify]):
     def __init__(self) -> None:
         super().__init__(Inotify())
 
+    def drop_root(self, path: bytes) -> None:
+        """A scan that failed has left watches that no id will ever have: the kernel lists all there are."""
+        with self._lock:
+            for key in self._placed() - self._id_of.keys():
+                self._queue.forget(key)
+
+    def _placed(self) -> set[int]:
+        with open(f"/proc/self/fdinfo/{self._queue.fd}", encoding="ascii") as told:
+            return {int(line.split()[1].removeprefix("wd:"), 16) for line in told if line.startswith("inotify wd:")}
+
 
 class FanotifyWatcher(QueueWatcher[Fanotify]):
     """The watcher for local file systems on Linux that may hear of all that happens on them.
@@ -58,7 +68,7 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
     def __init__(self, roots: Sequence[bytes], *, group: Fanotify | None = None) -> None:
         """Raises WatcherUnavailable where a root's file system, or one that is mounted below it, can't be marked."""
         super().__init__(group or _open_group())
-        self._roots = roots
+        self._roots = tuple(roots)
         self._tree: Tree | None = None
         self._suspects: set[bytes] = set()  # mount points and roots to be read anew; guarded by the lock
         try:
@@ -100,6 +110,19 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
     def start(self, wake: WakeUp, tree: Tree) -> None:
         self._tree = tree
         super().start(wake, tree)
+
+    def add_root(self, path: bytes) -> None:
+        with self._lock:
+            self._roots = (*self._roots, path)
+            self._mounts.follow(self._roots)
+        for point in (path, *sorted(point for point in self._mounts.points if is_below(point, path))):
+            self._check(point)
+
+    def drop_root(self, path: bytes) -> None:
+        """Marks stay: other roots may need them, and what is in none of our directories is dropped at once."""
+        with self._lock:
+            self._roots = tuple(root for root in self._roots if root != path)
+            self._mounts.follow(self._roots)
 
     def _sources(self) -> dict[int, int]:
         return {**super()._sources(), self._mounts.fd: select.POLLPRI}

@@ -47,6 +47,12 @@ class FakeWatcher:
         self._wake = wake
         self._inner.start(wake, tree)
 
+    def add_root(self, path: bytes) -> None:
+        self._inner.add_root(path)
+
+    def drop_root(self, path: bytes) -> None:
+        self._inner.drop_root(path)
+
     def placing(self) -> AbstractContextManager[None]:
         return self._inner.placing()
 
