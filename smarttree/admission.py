@@ -10,7 +10,15 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from smarttree.errors import BadParameter, NotADirectory, PathError, RootRefused, SmarttreeError, SystemLimit, Unreadable
+from smarttree.errors import (
+    BadParameter,
+    NotADirectory,
+    PathError,
+    RootRefused,
+    SmarttreeError,
+    SystemLimit,
+    Unreadable,
+)
 from smarttree.printable import printable
 
 _SHOWN_MAX: Final = 500

@@ -70,7 +70,7 @@ class Observer:
         return root
 
     def take_in(self, path: bytes, progress: Progress, carry_out: Callable[[Plan], None]) -> None:
-        """As `add_root`, but carried out as a change. Raises OSError, InterruptedError; then some may be carried out."""
+        """As `add_root`, but carried out as a change. Raises OSError, InterruptedError; some may be told then."""
         found = Reconciliation(self._tree, moved=(), written=(), lost=False)
         with self._watcher.placing():
             opened, itself = self._enter(path)

@@ -215,9 +215,9 @@ class Rooting:
             raise TooManyRoots(f"there are {ROOTS_MAX} roots, and there may be no more: remove one first")
         for root in self.paths:
             if is_within(path, root):
-                raise RootsOverlap(f"{printable(path)} lies inside {printable(root)}, which is a root: it is served already")
+                raise RootsOverlap(f"{printable(path)} lies inside {printable(root)}, a root: it is served already")
             if is_within(root, path):
-                raise RootsOverlap(f"{printable(path)} holds {printable(root)}, which is a root: remove that one first")
+                raise RootsOverlap(f"{printable(path)} holds {printable(root)}, a root: remove that one first")
             if _is_same(path, root):
                 raise RootsOverlap(f"{printable(path)} and {printable(root)}, which is a root, are the same directory")
 
@@ -228,5 +228,3 @@ def _is_same(path: bytes, other: bytes) -> bool:
         return os.path.samefile(path, other)
     except OSError:
         return False
-
-

@@ -72,7 +72,7 @@ class Run:
     def check(self) -> None:
         view = self.service.view()
         fresh = Tree()
-        for root in self.service.config.roots:
+        for root in self.service.rooting.paths:
             fresh.graft(scan(root), root)
             wrong = difference(listing(root), as_held(view.tree, view.tree.resolve(root)))
             assert wrong == "", wrong

@@ -163,8 +163,8 @@ _NOW: Final = (
         metavar="DIR",
         many=True,
         targets=("service.watch_bases",),
-        help="let clients add directories below DIR, and remove them and PATHs again, by POST and DELETE /watch; repeat "
-        "it or separate by commas; without it, what is served stays as it was started",
+        help="let clients add directories below DIR, and remove them and PATHs again, by POST and DELETE /watch; "
+        "repeat it or separate by commas; without it, what is served stays as it was started",
     ),
     Option(
         name="batch-ms",

@@ -175,9 +175,7 @@ def render(batch: Batch, epoch: int, lane: LaneKey) -> bytes:
         frames.append(sse.frame(text, event=QUANTUM, id=str(clock) if last == QUANTUM else None))
     if MESSAGE in lane:
         moment = Moment(clock, batch.totals, batch.digest)
-        frames.append(
-            _message_frame(moment, len(batch.changes), more=batch.more, vcs=batch.vcs, root=batch.root)
-        )
+        frames.append(_message_frame(moment, len(batch.changes), more=batch.more, vcs=batch.vcs, root=batch.root))
     return b"".join(frames) or sse.heartbeat(str(clock))
 
 

@@ -55,7 +55,7 @@ class Mounts:
         return {mount.point for mount in self._mounts if any(is_below(mount.point, root) for root in self._roots)}
 
     def follow(self, roots: Sequence[bytes]) -> None:
-        """These are the roots from now on. What has changed below the others, and was not asked for yet, is not lost."""
+        """These are the roots from now on. What has changed below others, and was not asked for, is kept."""
         before, self._roots = self._roots, roots
         known = {mount for mount in self._mounts if self._concerns_any(mount, roots)}
         new = {mount for mount in self._read() if not self._concerns_any(mount, before)}
