@@ -127,11 +127,15 @@ class Observer:
             if old in self._tree:
                 for eid in (old, new):
                     self.later.whole.add(eid)
-                    self.later.add(self._tree.parent(eid), self._tree.name(eid))
+                    if self._tree.parent(eid) != SERVICE_ID:
+                        self.later.add(self._tree.parent(eid), self._tree.name(eid))
 
     def _postpone(self, window: _Window, hints: Hints) -> None:
         for directory, names in window.waiting.items():
             if window.found.path_of(directory) is None:  # it has ended, and what was in it
+                continue
+            if self._tree.root_of(directory) in self.standing.missing:  # read whole once that can be entered
+                window.whole.discard(directory)
                 continue
             self.later.names.setdefault(directory, set()).update(names)
             if self._tree.parent(directory) != SERVICE_ID:
@@ -294,10 +298,12 @@ class Observer:
         return True
 
     def _lose_root(self, window: _Window, root: int, number: int) -> None:
-        window.waiting.pop(root, None)
+        names = window.waiting.pop(root, set())
         self.problems.replace(root, {b"": number})
         if self.standing.lose(root, number):
             self._empty(window, root)
+        for name in names:
+            window.found.skip(root, name)
 
     def _empty(self, window: _Window, root: int) -> None:
         for child in self._tree.children(root):

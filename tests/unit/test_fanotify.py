@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from smarttree.service import Service
 from smarttree.watch import queue
 from smarttree.watch.linux import FanotifyWatcher
 from smarttree.watch.mounts import Mount, is_below, parse
+from tests.mounting import mounted
 from tests.running import DEADLINE_S, Run, config
 from tests.storm.team import PROJECT
 from tests.watchers import Site, make_fanotify, needs_fanotify, open_site, touch
@@ -156,17 +156,6 @@ def test_neighbours_that_say_the_same_are_said_once(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- mounts
-
-
-@contextmanager
-def mounted(point: Path, kind: str = "tmpfs") -> Iterator[None]:
-    """A file system in memory there, while it lasts; a test is skipped where nothing may be mounted."""
-    if subprocess.run(["mount", "-t", kind, kind, point], capture_output=True, check=False).returncode:
-        pytest.skip("nothing may be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", point], check=True)
 
 
 @pytest.fixture
