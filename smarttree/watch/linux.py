@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _HOLD = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 _INSTEAD = "leave --watcher out to have one chosen that works"
+_ALONE = "serve it by a server of its own, or start this one with --watcher inotify"
 _REASONS = {
     errno.EPERM: "it needs the capability CAP_SYS_ADMIN, as root has it outside of containers",
     errno.EINVAL: "it needs Linux 5.9 or newer",
@@ -83,7 +84,7 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
             self.close()
             raise
 
-    def _check(self, path: bytes) -> None:
+    def _check(self, path: bytes, advice: str = _INSTEAD) -> None:
         try:
             self._mark(path)
         except OSError as error:
@@ -91,7 +92,7 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
                 return
             why = _UNFIT if error.errno == errno.EOPNOTSUPP else error.strerror
             raise WatcherUnavailable(
-                f"fanotify can't watch the file system at {printable(path)}: {why}; {_INSTEAD}"
+                f"fanotify can't watch the file system at {printable(path)}: {why}; {advice}"
             ) from error
 
     def _mark(self, path: bytes) -> bool:
@@ -116,7 +117,7 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
             self._roots = (*self._roots, path)
             self._mounts.follow(self._roots)
         for point in (path, *sorted(point for point in self._mounts.points if is_below(point, path))):
-            self._check(point)
+            self._check(point, _ALONE)
 
     def drop_root(self, path: bytes) -> None:
         """Marks stay: other roots may need them, and what is in none of our directories is dropped at once."""

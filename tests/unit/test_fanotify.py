@@ -19,7 +19,7 @@ from smarttree.errors import WatcherUnavailable
 from smarttree.service import Service
 from smarttree.watch import queue
 from smarttree.watch.linux import FanotifyWatcher
-from smarttree.watch.mounts import Mount, is_below, parse
+from smarttree.watch.mounts import Mount, Mounts, is_below, parse
 from tests.mounting import mounted
 from tests.running import DEADLINE_S, Run, config
 from tests.storm.team import PROJECT
@@ -245,6 +245,51 @@ def test_the_table_of_mounts_is_read_as_the_kernel_writes_it() -> None:
         Mount(b"/", b"22", b"254:0 /"),
         Mount(b"/a b\\c", b"30", b"0:27 /in/it"),
     ]
+
+
+def test_what_is_mounted_below_a_root_that_comes_is_marked(top: Path, tmp_path: Path) -> None:
+    (tmp_path / "late" / "mnt").mkdir(parents=True)
+    with mounted(tmp_path / "late" / "mnt"):
+        run = start(top)
+        run.service.rooting.add(bytes(tmp_path / "late")).result(DEADLINE_S)
+        run.sync()
+        (tmp_path / "late" / "mnt" / "f").touch()
+        assert [change.path for batch in run.sync() for change in batch.changes] == [
+            bytes(tmp_path / "late" / "mnt" / "f")
+        ]
+    run.sync()
+    with mounted(tmp_path / "late" / "mnt"):
+        (tmp_path / "late" / "mnt" / "g").touch()
+        run.sync()
+    run.service.stop()
+
+
+def test_a_root_that_can_not_be_marked_is_refused(top: Path, tmp_path: Path) -> None:
+    run = start(top)
+    (tmp_path / "late" / "mnt").mkdir(parents=True)
+    with mounted(tmp_path / "late" / "mnt", "ramfs"):
+        for path in (tmp_path / "late" / "mnt", tmp_path / "late"):
+            with pytest.raises(WatcherUnavailable, match="can't watch the file system at"):
+                run.service.rooting.add(bytes(path)).result(DEADLINE_S)
+    assert run.sync() == []
+    run.service.rooting.add(bytes(tmp_path / "late")).result(DEADLINE_S)
+    run.sync()
+    run.service.stop()
+
+
+def test_other_roots_to_follow_hide_no_change(top: Path, tmp_path: Path) -> None:
+    """What was mounted before a root came, and not asked for yet, is news still."""
+    mounts = Mounts([bytes(top)])
+    with mounted(top / "mnt"):
+        assert mounts.has_changed()
+        mounts.follow([bytes(top), bytes(tmp_path / "late")])
+        assert mounts.renew() == {bytes(top / "mnt")}
+        mounts.follow([bytes(tmp_path / "late")])
+        assert bytes(top / "mnt") not in mounts.points
+        mounts.follow([bytes(tmp_path)])
+        assert bytes(top / "mnt") in mounts.points
+        assert mounts.renew() == set()
+    mounts.close()
 
 
 @pytest.mark.parametrize(

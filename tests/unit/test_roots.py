@@ -341,5 +341,3 @@ def test_a_removed_root_gives_its_watches_back(top: Path, other: Path) -> None:
     remove(run, other)
     assert watcher._placed() == before
     run.service.stop()
-
-
