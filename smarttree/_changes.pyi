@@ -1,5 +1,8 @@
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
+
+TYPES: Final[tuple[str, ...]]
+KINDS: Final[tuple[str, ...]]
 
 class Change(NamedTuple):
     type: str
@@ -11,7 +14,7 @@ class Change(NamedTuple):
     growth: int
 
 class Changes:
-    def __init__(self, changes: Iterable[Change] = ()) -> None: ...
+    def __new__(cls, changes: Iterable[Change] = ()) -> Self: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Change]: ...
     def __eq__(self, other: object, /) -> bool: ...

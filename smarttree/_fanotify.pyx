@@ -26,7 +26,7 @@ from posix.unistd cimport close, read
 import os
 
 from smarttree._handle cimport ST_HANDLE_FID, ST_UNIQUE_MOUNT, handle_t, st_handle_of, st_lasting_fsid
-from smarttree._keys cimport Keys, key_add, key_known, key_remove
+from smarttree._keys cimport Keys, key_add, key_known, key_remove, keys_free
 from smarttree._memory cimport widen
 from smarttree._walk cimport Placer
 from smarttree._xxh64 cimport xxh64
@@ -137,7 +137,7 @@ cdef class Fanotify(Placer):
     def __dealloc__(self):
         if self.fd >= 0:
             close(self.fd)
-        free(self.keys.slots)
+        keys_free(&self.keys)
         free(self.placed)
         free(self.block)
         free(self.said)
@@ -267,8 +267,8 @@ cdef class Fanotify(Placer):
     # --- events -----------------------------------------------------------------------------------------------------
 
     def drain(self):
-        """All events in our directories that waited when it was called, as (key, mask, name), neighbours that say the
-        same once. The mask is as inotify's; a rename is two of them, MOVED_FROM and MOVED_TO.
+        """All events in our directories that waited when it was called, in lists of (key, mask, name), neighbours that
+        say the same once. The mask is as inotify's; a rename is two of them, MOVED_FROM and MOVED_TO.
 
         It does not run after events that arrive meanwhile, so it ends in any storm; and it goes in pieces, as the queue
         may be of any length. Raises OSError.
@@ -281,7 +281,7 @@ cdef class Fanotify(Placer):
         while self.waiting > 0 and not problem:
             with nogil:
                 problem = self.read_some()
-            yield from self.take()
+            yield self.take()
         if problem:
             raise OSError(problem, os.strerror(problem))
 

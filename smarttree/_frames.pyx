@@ -4,7 +4,7 @@
 Only for paths in ASCII, which hardly ever need more than a copy; the others are left to Python, one by one.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.stdio cimport snprintf
 from libc.string cimport memset, strlen
 

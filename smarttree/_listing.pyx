@@ -56,9 +56,9 @@ cdef class Listing:
         return [(i, self.items[i].watch) for i in range(self.n) if self.items[i].watch >= 0]
 
     def hard_linked(self):
-        """(index, inode) of every entry that is no directory and has other names."""
+        """(index, inode, links) of every entry that is no directory and has other names."""
         cdef uint32_t i
-        return [(i, self.items[i].stat.ino) for i in range(self.n)
+        return [(i, self.items[i].stat.ino, self.items[i].stat.nlink) for i in range(self.n)
                 if self.items[i].stat.nlink > 1 and self.items[i].stat.mode & 0xF000 != 0x4000]
 
     def problems_of(self, index):

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Looks: what was seen of some names in one directory, in their order, and a Python object only of what is asked for."""
+"""Looks: what was seen of some names in one directory, in their order; a Python object only of what is asked for."""
 from libc.errno cimport ENOENT
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -20,8 +20,9 @@ cdef class Looks:
                 self.errors[i] = ENOENT if row is None else row
                 continue
             self.errors[i] = 0
-            self.seen[i].mode, self.seen[i].size, self.seen[i].mtime, self.seen[i].ctime = row[0], row[1], row[2], row[3]
-            self.seen[i].ino, self.seen[i].birth, self.seen[i].nlink = row[4], row[5], row[6]
+            self.seen[i].mode, self.seen[i].size, self.seen[i].mtime = row[0], row[1], row[2]
+            self.seen[i].ctime, self.seen[i].ino = row[3], row[4]
+            self.seen[i].birth, self.seen[i].nlink = row[5], row[6]
 
     def __dealloc__(self):
         free(self.seen)

@@ -1,3 +1,5 @@
+from typing import Self
+
 from smarttree._changes import Changes
 from smarttree._records import Records
 from smarttree._routine import Routine
@@ -6,7 +8,7 @@ from smarttree.tree import Tree
 
 class Page:
     dead: list[int]
-    def __init__(self, tree: Tree) -> None: ...
+    def __new__(cls, tree: Tree) -> Self: ...
     def __bool__(self) -> bool: ...
     def __len__(self) -> int: ...
     @property

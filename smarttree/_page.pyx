@@ -4,7 +4,7 @@
 The changes are told in the order of the steps, each with the paths of its moment; the records say for each id what is
 true at the cut. Told are only entries that hang from the service: what is lifted out is gone until it is dropped.
 """
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
@@ -62,10 +62,6 @@ cdef class Page:
     def __len__(self):
         """How many changes were told since the last cut."""
         return self.told_n
-
-    @property
-    def nothing_lost(self):
-        return not self.told.failed
 
     # --- steps ------------------------------------------------------------------------------------------------------
 

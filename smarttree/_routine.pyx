@@ -52,7 +52,6 @@ cdef class Routine:
         cdef size_t i
         cdef list others = []
         cdef bint any_moved = bool(moved), any_linked = bool(linked)
-        cdef uint32_t at
         cdef bytes name
         if not tree.is_directory(directory) or looks.n != <size_t>len(names):
             raise ValueError(f"looks at names in {directory}, which is no directory, or at other names")
@@ -123,12 +122,12 @@ cdef class Routine:
         return True
 
     def linked(self):
-        """(inode, id) of what is created in new directories and has several names."""
+        """(inode, id, links) of what is created in new directories and has several names."""
         cdef size_t i
         for i in range(self.n):
             if self.steps[i].act == CREATE and self.steps[i].stat.nlink > 1 and (
                     self.steps[i].stat.mode & S_IFMT != S_IFDIR):
-                yield self.steps[i].stat.ino, self.steps[i].eid
+                yield self.steps[i].stat.ino, self.steps[i].eid, self.steps[i].stat.nlink
 
     def keep(self, lives):
         """Drop what stands in a directory that does not live, says `lives(id)`; the ids that were issued for it."""

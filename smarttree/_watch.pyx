@@ -89,7 +89,8 @@ cdef class Inotify(Placer):
         inotify_rm_watch(self.fd, wd)
 
     def drain(self):
-        """All events that waited when it was called, as (wd, mask, name) in order, neighbours that say the same once.
+        """All events that waited when it was called, as (wd, mask, name) in order, neighbours that say the same once,
+        in a list of one list: other queues are drained in several.
 
         It does not run after events that arrive meanwhile, so it ends in any storm. Raises OSError.
         """
@@ -112,7 +113,7 @@ cdef class Inotify(Placer):
                     break
         if problem:
             raise OSError(problem, os.strerror(problem))
-        return self.events(have)
+        return [self.events(have)]
 
     cdef bint make_room(self, size_t need) noexcept nogil:
         cdef void *moved

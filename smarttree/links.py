@@ -7,10 +7,11 @@ second one is made, so an inode that is met with several links for the first tim
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from smarttree.reconcile import Plan
 from smarttree.tree import Tree
+from smarttree.watch.base import Place
 
 SWEEP_MIN = 1000
 
@@ -21,6 +22,7 @@ class HardLinks:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._names: dict[int, set[int]] = {}
+        self._counts: dict[int, int] = {}  # how many links an inode had when it was last seen
         self._sweep_at = SWEEP_MIN
 
     @property
@@ -28,9 +30,20 @@ class HardLinks:
         """All that were seen with several links."""
         return self._names.keys()
 
-    def add(self, inode: int, eid: int) -> None:
-        """`eid` is a name of `inode`, which has several links."""
+    def add(self, inode: int, eid: int, count: int = 0) -> None:
+        """`eid` is a name of `inode`, which has several links: `count`, where that is known."""
         self._names.setdefault(inode, set()).add(eid)
+        if count:
+            self._counts[inode] = count
+
+    def partly_outside(self) -> Iterator[Place]:
+        """One place of each inode that has more links than there are names in the Tree: what is written through the
+        others, no hint tells. O(names).
+        """
+        for inode, names in self._names.items():
+            here = [eid for eid in names if self._is_name(eid, inode)]
+            if 0 < len(here) < self._counts.get(inode, 0):
+                yield self._tree.parent(here[0]), self._tree.name(here[0])
 
     def is_linked(self, eid: int) -> bool:
         """Whether an entry was seen with several links."""
@@ -57,11 +70,11 @@ class HardLinks:
         rows |= {eid: update.row for eid, update in plan.updates.items()}
         linked = {row.ino for row in rows.values() if row.nlink > 1 and not row.is_dir}
         for eid, row in rows.items():
-            if row.ino in linked and not row.is_dir:
-                self.add(row.ino, eid)
-        for inode, eid in plan.routine.linked():
+            if not row.is_dir and (row.ino in linked or row.ino in self._names):
+                self.add(row.ino, eid, row.nlink)
+        for inode, eid, count in plan.routine.linked():
             linked.add(inode)
-            self.add(inode, eid)
+            self.add(inode, eid, count)
         if len(self._names) > self._sweep_at:
             self._sweep(linked)
 
@@ -76,4 +89,5 @@ class HardLinks:
                 self._names[inode] = names if inode in fresh else kept
             else:
                 del self._names[inode]
+                self._counts.pop(inode, None)
         self._sweep_at = 2 * len(self._names) + SWEEP_MIN

@@ -62,8 +62,8 @@ class Observer:
                 opened.close()
             root = self._tree.graft(listing, path)
             self._watcher.bind((root + index, key) for index, key in listing.watches())
-        for index, ino in listing.hard_linked():
-            self._links.add(ino, root + index)
+        for index, inode, count in listing.hard_linked():
+            self._links.add(inode, root + index, count)
         for index, name, number in listing.problems:
             self.problems.note(root + index, name, number)
         self.problems.settle()
@@ -116,6 +116,13 @@ class Observer:
             self._note_problems(found)
         return bool(found.watches)
 
+    def links_outside(self) -> Hints:
+        """Look at files that are written, perhaps, through links outside the roots."""
+        hints = Hints()
+        for place in self._links.partly_outside():
+            hints.add(*place)
+        return hints
+
     def _bind(self, found: Reconciliation) -> None:
         """Give the watches their ids.
 
@@ -162,6 +169,8 @@ class Observer:
 
     def _note_ended(self, window: _Window) -> None:
         """What was hinted at in a directory that has ended may be a file with other names elsewhere."""
+        if not self._links.inodes:
+            return
         for directory, names in window.waiting.items():
             if window.found.path_of(directory) is None:
                 fresh = names - window.ended.setdefault(directory, set())
@@ -320,7 +329,7 @@ class Observer:
                 raise
             found.problems[directory] = {b"": error.errno or 0}
             return
-        self._linked.update(inode for _, inode in listing.hard_linked())
+        self._linked.update(inode for _, inode, _ in listing.hard_linked())
         found.see_listing(directory, listing, 0)
 
     def _list_new(self, found: Reconciliation, place: Place) -> None:
@@ -349,7 +358,7 @@ class Observer:
             return
         finally:
             opened.close()
-        self._linked.update(inode for _, inode in listing.hard_linked())
+        self._linked.update(inode for _, inode, _ in listing.hard_linked())
         found.list_at(place, listing)
 
     def _defer(self, found: Reconciliation, place: Place) -> None:

@@ -11,7 +11,7 @@ alone proves nothing); after lost hints the identity must do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -88,10 +88,8 @@ class Reconciliation:
         if row is not None:
             (self._new_dirs if row.is_dir else self._arrivals)[place] = row
 
-    def see_routine(
-        self, directory: int, names: list[bytes], looks: Looks, linked: Collection[int]
-    ) -> Sequence[int]:
-        """Take in what is routine among looks at names in a known directory; the indices of those to be seen one by one.
+    def see_routine(self, directory: int, names: list[bytes], looks: Looks, linked: Collection[int]) -> Sequence[int]:
+        """Take in what is routine among looks at names in a known directory; the indices of those to `see` one by one.
 
         `linked`: inodes that have several names. After lost hints nothing is routine: any two may be a rename.
         """

@@ -87,6 +87,7 @@ class Service:
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._listeners: list[Callable[[], None]] = []
         self._poll_at = 0.0  # when roots are looked for again
+        self._links_at = 0.0  # when files with links outside the roots are looked at again; 0: never
         self._holds = Holds(config.vcs_settle_ms / 1000)
         self.rooting = Rooting(self, self._tree, self._disk, self.activity, self._holds, config.roots)
         self._kept = Hints()  # what waits while version control is at work
@@ -218,6 +219,8 @@ class Service:
             observer.add_root(path, self._scan)
             self._holds.find(path)
         self._scanned_s = time.monotonic() - self._began
+        if self.config.hardlink_poll_s:
+            self._links_at = time.monotonic() + self.config.hardlink_poll_s
         self.state = "ready"
         for problem in observer.problems.shown:
             logger.warning("not in the tree: %r: %s", os.fsdecode(problem.path), problem.message)
@@ -227,12 +230,7 @@ class Service:
     def _serve_one_window(self, watcher: Watcher) -> None:
         """Wait for hints; then commit. The first change after a quiet time is committed at once, others at its end."""
         assert self._observer is not None
-        patience_s = ROOT_POLL_S
-        if self._observer.later:
-            patience_s = LATER_S
-        if self._holds.is_on():
-            patience_s = LOOK_AGAIN_S
-        self._wake.wait(patience_s)
+        self._wake.wait(self._patience_s(self._observer))
         self._wake.clear()
         if self._stopping.is_set():
             return
@@ -243,6 +241,7 @@ class Service:
             self._poll_at = time.monotonic() + ROOT_POLL_S
             for root in self._observer.standing.strayed():
                 hints.names.setdefault(root, set())
+        self._look_at_links(hints)
         committed = self._commit_or_keep(watcher, hints)
         clock = self.clock
         while self._answering:
@@ -259,6 +258,26 @@ class Service:
         with self._lock:
             if self._syncs:
                 self._wake.set()
+
+    def _patience_s(self, observer: Observer) -> float:
+        """After how long there is something to do even if no hint comes."""
+        if self._holds.is_on():
+            return LOOK_AGAIN_S
+        if observer.later:
+            return LATER_S
+        due = min(self._poll_at, self._links_at) if self._links_at else self._poll_at
+        return max(0.0, due - time.monotonic())
+
+    def _look_at_links(self, hints: Hints) -> None:
+        """Point out the files with links outside the roots, if it is time to."""
+        assert self._observer is not None
+        began = time.monotonic()
+        if not self._links_at or began < self._links_at:
+            return
+        hints.merge(self._observer.links_outside())
+        # To look takes about as long again as to find them: never more than a twentieth of the time.
+        rest_s = max(self.config.hardlink_poll_s, 40 * (time.monotonic() - began))
+        self._links_at = began + rest_s
 
     def _commit_or_keep(self, watcher: Watcher, hints: Hints) -> bool:
         """Commit, unless version control is at work and nobody asks; whether a batch was appended."""

@@ -260,6 +260,16 @@ _NOW: Final = (
         "auto takes the first that works, and the log names it",
     ),
     Option(
+        name="hardlink-poll-s",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_seconds(0.0, 86_400.0),
+        metavar="SECONDS",
+        targets=("service.hardlink_poll_s",),
+        help="look this often at files that have hard links outside of PATH, as nothing tells of what is written through "
+        "those; 0 sees it with the next change of the name below PATH only",
+    ),
+    Option(
         name="config",
         read=values.read_text,
         metavar="FILE",
@@ -301,7 +311,6 @@ _LATER: Final = (
     _later("include", _RULES, many=True),
     _later("gitignore", _RULES, switch=True),
     _later("content-hash", "changes are told by size, times and mode", switch=True),
-    _later("hardlink-poll-s", "a write through a link outside PATH is not seen"),
 )
 
 OPTIONS: Final[tuple[Option, ...]] = _NOW + _LATER

@@ -12,8 +12,8 @@ import stat
 import threading
 from typing import TYPE_CHECKING
 
-from smarttree._looks import Looks
 from smarttree._listing import Listing, ListingBuilder
+from smarttree._looks import Looks
 from smarttree.disk import base
 from smarttree.row import Row
 from smarttree.wire import DEPTH_MAX

@@ -48,8 +48,9 @@ class InotifyWatcher(QueueWatcher[Inotify]):
     def drop_root(self, path: bytes) -> None:
         """A scan that failed has left watches that no id will ever have: the kernel lists all there are."""
         with self._lock:
-            for key in self._placed() - self._id_of.keys():
-                self._queue.forget(key)
+            for key in self._placed():
+                if key not in self._watched:
+                    self._queue.forget(key)
 
     def _placed(self) -> set[int]:
         with open(f"/proc/self/fdinfo/{self._queue.fd}", encoding="ascii") as told:

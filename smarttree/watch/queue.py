@@ -14,16 +14,17 @@ from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from smarttree._watched import Watched
 from smarttree.tree import Tree
 from smarttree.watch.base import Hints, WakeUp
 
 if TYPE_CHECKING:
     from smarttree._walk import Placer
+    from smarttree._watched import Event
 
 logger = logging.getLogger(__name__)
 
-MODIFY, CLOSE_WRITE, MOVED_FROM = 0x2, 0x8, 0x40
-Q_OVERFLOW, IGNORED = 0x4000, 0x8000
+Q_OVERFLOW = 0x4000
 
 # After a wake the reader naps, so that a storm is read in blocks: measured, 0.46 instead of 2.6 µs an event. inotify
 # queues 16,384 events by default, many times what arrives in a nap. The first event after a quiet time is not delayed.
@@ -40,8 +41,8 @@ class Queue(Protocol):
     def fd(self) -> int:
         """Readable while events wait."""
 
-    def drain(self) -> Iterable[tuple[int, int, bytes]]:
-        """(key, mask, name) of all that waited when it was called. Raises OSError."""
+    def drain(self) -> Iterable[list[Event]]:
+        """(key, mask, name) of all that waited when it was called, in pieces. Raises OSError."""
 
     def settle(self, known: Container[int]) -> None:
         """A scan has ended: of what it placed, only the known keys are of use."""
@@ -65,10 +66,9 @@ class QueueWatcher(Generic[AnyQueue]):
         self._queue = queue
         self._lock = threading.Lock()  # guards everything below, and draining
         self._hints, self._names_n = Hints(), 0
-        self._id_of: dict[int, int] = {}
-        self._key_of: dict[int, int] = {}
+        self._watched = Watched()
         self._placing = False
-        self._orphans: list[tuple[int, int, bytes]] = []  # events of watches that have no id yet
+        self._orphans: list[Event] = []  # events of watches that have no id yet
         self._stop_r, self._stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._reader: threading.Thread | None = None
 
@@ -120,38 +120,24 @@ class QueueWatcher(Generic[AnyQueue]):
             with self._lock:
                 self._placing = False
                 self._orphans.clear()
-                self._queue.settle(self._id_of)
+                self._queue.settle(self._watched)
 
     def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        replaced, left = [], []
         with self._lock:
-            for directory, key in watches:
-                old = self._id_of.get(key, directory)
-                if old != directory:
-                    replaced.append((old, directory))
-                    self._key_of.pop(old, None)
-                    self._hints.pass_on(old, directory)
-                former = self._key_of.get(directory, key)
-                if former != key and self._id_of.get(former) == directory:
-                    del self._id_of[former]
-                    left.append(former)
-                self._id_of[key] = directory
-                self._key_of[directory] = key
+            replaced, left = self._watched.bind(watches)
+            for old, new in replaced:
+                self._hints.pass_on(old, new)
             for key in left:
-                if key not in self._id_of:  # it may be that of another directory now
-                    self._queue.forget(key)
+                self._queue.forget(key)
             orphans, self._orphans = self._orphans, []
-            for key, mask, name in orphans:
-                self._hear(key, mask, name)
+            self._hear(orphans)
         return replaced
 
     def forget(self, directories: Iterable[int]) -> None:
         """A directory that was scanned anew, under another id, keeps its key: that one is not dropped."""
         with self._lock:
             for directory in directories:
-                key = self._key_of.pop(directory, None)
-                if key is not None and self._id_of.get(key) == directory:
-                    del self._id_of[key]
+                if (key := self._watched.forget(directory)) is not None:
                     self._queue.forget(key)
 
     def drain(self, *, barrier: bool = True) -> Hints:
@@ -162,37 +148,29 @@ class QueueWatcher(Generic[AnyQueue]):
         return hints
 
     def _take(self) -> None:
-        for key, mask, name in self._queue.drain():
-            self._hear(key, mask, name)
+        for events in self._queue.drain():
+            self._hear(events)
 
-    def _hear(self, key: int, mask: int, name: bytes) -> None:
+    def _hear(self, events: list[Event]) -> None:
+        hints = self._hints
+        fresh, others = self._watched.hear(events, hints.names, hints.moved, hints.written)
+        self._names_n += fresh
+        for event in others:
+            self._consider(*event)
+        if self._names_n > NAMES_MAX:
+            logger.warning("more than %d names wait to be looked at: reading everything anew", NAMES_MAX)
+            self._hints, self._names_n = Hints(overflow=True), 0
+
+    def _consider(self, key: int, mask: int, name: bytes) -> None:
+        """An event that is more than a name to look at."""
         if mask & Q_OVERFLOW:
             logger.warning("the kernel's queue of events overflowed: reading everything anew")
             self._hints.overflow = True
-            return
-        directory = self._id_of.get(key)
-        if directory is None:
+        elif (directory := self._watched.directory(key)) is None:
             self._keep(key, mask, name)
-            return
-        if mask & IGNORED:
-            del self._id_of[key]
-            if self._key_of.get(directory) == key:
-                del self._key_of[directory]
-        if not name:
+        else:
             self._hints.names.setdefault(directory, set())
-            return
-        names = self._hints.names.setdefault(directory, set())
-        if name not in names:
-            names.add(name)
-            self._names_n += 1
-            if self._names_n > NAMES_MAX:
-                logger.warning("more than %d names wait to be looked at: reading everything anew", NAMES_MAX)
-                self._hints, self._names_n = Hints(overflow=True), 0
-                return
-        if mask & MOVED_FROM:
-            self._hints.moved.add((directory, name))
-        if mask & (MODIFY | CLOSE_WRITE):
-            self._hints.written.add((directory, name))
+            self._watched.end(key)
 
     def _keep(self, key: int, mask: int, name: bytes) -> None:
         """An event of a watch without an id: from a scan under way, or from a directory that left the tree."""

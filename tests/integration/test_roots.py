@@ -1,4 +1,4 @@
-"""Roots that come and go, fed by the stream alone: the plain decoder holds what `find` sees, before, after and between."""
+"""Roots that come and go, fed by the stream alone: the plain decoder holds what `find` sees, at each step."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_roots_come_and_go_while_all_of_them_change(tmp_path: Path, watcher: str
 
 
 def test_the_changes_alone_tell_it_too(tmp_path: Path) -> None:
-    """By words: what is in an added root is told as created, what was in a removed one as deleted; itself by neither."""
+    """By words: what is in an added root is created, what was in a removed one is deleted; itself is neither."""
     one, two = tmp_path / "one", tmp_path / "two"
     for root in (one, *(two / f"part{number}" for number in range(60))):
         grow(root)

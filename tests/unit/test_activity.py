@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from smarttree.stream.activity import HOT_FILES, PATHS_PER_BUCKET, WINDOW_S, Activity, Window
 from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.tree import Totals

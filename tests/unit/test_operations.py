@@ -139,6 +139,30 @@ def test_a_write_through_one_name_is_told_of_the_other(top: Path, begin: Begin) 
     assert run.changes() == [("deleted", "b")]
 
 
+@pytest.mark.parametrize("known", ["at the start", "in a directory that came", "by itself"])
+def test_a_write_through_a_link_outside_is_seen_in_time(known: str, tmp_path: Path, begin: Begin) -> None:
+    """Nothing tells of it, so it is looked for."""
+    inside, outside, directory = tmp_path / "inside", tmp_path / "outside", tmp_path / "inside" / "d"
+    inside.mkdir()
+    outside.touch()
+    if known == "at the start":
+        directory.mkdir()
+        (directory / "a").hardlink_to(outside)
+    run = begin(inside, hardlink_poll_s=0.05)
+    if known == "in a directory that came":
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "a").hardlink_to(outside)
+        (tmp_path / "d").rename(directory)
+    elif known == "by itself":
+        directory.mkdir()
+        run.sync()
+        (directory / "a").hardlink_to(outside)
+    run.sync()
+    append(outside)
+    run.until(lambda: run.service.log.head > run.seq)
+    assert run.changes() == [("modified", "d/a")]
+
+
 # ---------------------------------------------------------------- storms
 
 

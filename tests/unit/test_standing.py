@@ -58,7 +58,7 @@ def test_a_root_that_is_deleted(top: Path, begin: Begin) -> None:
     shutil.rmtree(top)
     batches = run.follow()
     assert news(batches) == ["missing"]
-    assert {change.path for batch in batches for change in batch.changes} == {bytes(top / n) for n in "abde"}
+    assert {change.path for batch in batches for change in batch.changes} >= {bytes(top / n) for n in "abde"}
     assert run.tree.totals(run.tree.roots()[0]) == (0, 0, 0)
     assert (state(run), problems(run)) == ("missing", [(bytes(top), errno.ENOENT)])
     assert run.follow() == []
