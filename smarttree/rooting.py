@@ -194,6 +194,7 @@ class Rooting:
         self.paths = tuple(root for root in self.paths if root != path)
         self._drop(path, observer, watcher)
         logger.info("serving %s no longer", printable(path))
+        self._engine.hurry()  # a hold that has gone with it has an end to be told
         return True
 
     def _tell_removed(self, path: bytes) -> None:

@@ -368,6 +368,7 @@ class Service:
                 self._append(more=not is_last or self._is_more(), root=news if is_last else None)
             self._bury()
             self._tell_listeners()
+        self._told_more |= self._holds.is_on()
 
     def _tell_roots(self) -> None:
         """Tell what has become of roots; the changes that it has led to were told before, with `more`."""

@@ -287,6 +287,26 @@ def test_the_end_of_the_server_ends_the_wait(top: Path, other: Path) -> None:
         run.service.rooting.add(bytes(other))
 
 
+# ---------------------------------------------------------------- version control
+
+
+def test_a_root_may_go_while_git_is_at_work_in_it(top: Path, other: Path, begin: Begin) -> None:
+    """The end of what was told with `more` is told, though the root's own end came in the middle of it."""
+    (other / ".git").mkdir()
+    (other / ".git" / "HEAD").write_text("a" * 40)
+    run = begin(top)
+    add(run, other)
+    (other / ".git" / "index.lock").touch()
+    (other / "half").touch()
+    run.sync()
+    assert run.service.log.after(run.seq - 1)[0].more  # type: ignore[index]
+    remove(run, other)
+    run.until(lambda: not run.service.log.after(run.service.log.head - 1)[0].more)  # type: ignore[index]
+    run.sync()
+    (top / "x").touch()
+    assert not run.sync()[-1].more
+
+
 # ---------------------------------------------------------------- watchers that can't
 
 
