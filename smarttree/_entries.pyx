@@ -8,8 +8,6 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
-import numpy as np
-
 from smarttree._columns cimport S_IFDIR, S_IFMT, Digest, plus
 from smarttree._defect cimport fail
 from smarttree._memory cimport widen
@@ -161,6 +159,8 @@ cdef class Entries:
         """One column as an array, without a copy: `id`, `parent` (an id), `mode`, `size`, `mtime_ns`,
         `name_end` (in `names`), `children` and `below` (0 but for directories), or `names`, all names' bytes.
         """
+        import numpy as np  # takes longer to load than a server to start
+
         return np.asarray(Column(self, name))
 
     def name(self, size_t row):

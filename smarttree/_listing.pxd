@@ -3,6 +3,10 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
+cdef enum:
+    NO_WATCH = -1        # none was asked for
+
+
 cdef struct Stat:
     uint64_t size
     int64_t mtime
@@ -20,7 +24,7 @@ cdef struct Item:
     uint32_t parent      # index of the parent; the top's is its own
     uint32_t first       # index of the first child
     uint32_t count       # number of children; 0 for what is no directory, or could not be read
-    int64_t watch        # the key of the watch on a directory, as its watcher gave it; -1 for none
+    int64_t watch        # the key of a directory's watch, as its watcher gave it; NO_WATCH; -errno if it was refused
 
 
 cdef class Listing:

@@ -1,4 +1,8 @@
+from typing import Final
+
 from smarttree.row import Row
+
+NO_WATCH_KEY: Final[int]
 
 class Listing:
     @property

@@ -9,6 +9,9 @@ from smarttree._memory cimport widen
 from smarttree.row import Row
 
 
+NO_WATCH_KEY = NO_WATCH
+
+
 cdef object row_of(const Stat *seen):
     return Row(seen.mode, seen.size, seen.mtime, seen.ctime, seen.ino, seen.birth, seen.nlink)
 
@@ -47,13 +50,15 @@ cdef class Listing:
         return range(item.first, item.first + item.count)
 
     def watch(self, index):
-        """The key of the watch that was placed on a directory before it was read, or -1."""
+        """The key of the watch that was placed on a directory before it was read; NO_WATCH_KEY where none was asked
+        for, -errno where the system refused one.
+        """
         return self.at(index).watch
 
     def watches(self):
-        """(index, key of the watch) of every directory that is watched."""
+        """(index, key of the watch, or -errno) of every directory for which one was asked."""
         cdef uint32_t i
-        return [(i, self.items[i].watch) for i in range(self.n) if self.items[i].watch >= 0]
+        return [(i, self.items[i].watch) for i in range(self.n) if self.items[i].watch != NO_WATCH]
 
     def hard_linked(self):
         """(index, inode, links) of every entry that is no directory and has other names."""

@@ -169,8 +169,9 @@ def scan(top, *, Placer watch=None, int threads=2, int depth=0, Progress progres
     `watch`: what watches each directory before it is read; None for no watches.
     `depth`: how deep below its root `top` is, so that the limit of 512 levels holds for the whole.
     `threads`: 1 (in the calling thread) to 8. About 1 µs an entry when cached, on two threads.
-    Raises OSError where `top` can't be read or watched, or the kernel's limit on watches is reached;
-    InterruptedError after `progress.cancel()`.
+    What the system refuses to watch is read all the same: its watch is -errno.
+    Raises OSError where `top` can't be read, or the system is short of something; InterruptedError after
+    `progress.cancel()`.
     """
     cdef Worker worker
     cdef int fd, i

@@ -1,6 +1,8 @@
 # cython: language_level=3
 """The Tree: one service's entries under stable ids, with paths, digests and totals. Python's face of `_columns`.
 
+numpy is loaded by the methods that make arrays: that takes 0.1 s, in which a server's first scan is well under way.
+
 Entry 0 is the service; its children are the roots, named by their absolute paths. Nothing here looks at a disk or a
 clock: one owner changes the Tree, everyone else reads a `copy()`.
 """
@@ -9,11 +11,16 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-import numpy as np
+from array import array
 
 from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, Columns, Digest, Dir, grow, plus
 from smarttree._entries cimport Entries
 from smarttree._listing cimport Item, Listing
+
+
+cdef uint32_t[:, ::1] spans_of(uint32_t n):
+    """Three rows of `n` numbers."""
+    return memoryview(bytearray(12 * <size_t>n)).cast("I", (3, n))
 
 
 cdef class Tree(Columns):
@@ -136,8 +143,7 @@ cdef class Tree(Columns):
         self.check_name(0, path)
         self.reserve(self.n + m)
         self.n += m
-        spans = np.empty((3, m), dtype=np.uint32)
-        cdef uint32_t[:, ::1] span = spans
+        cdef uint32_t[:, ::1] span = spans_of(m)
         for i in range(m):
             item, eid = &listing.items[i], top + i
             self.make(eid, item.stat.mode, item.stat.size, item.stat.mtime)
@@ -160,8 +166,7 @@ cdef class Tree(Columns):
             highest = max(highest, entries.id_[i])
         self.reserve(<size_t>highest + 1)
         self.n = max(self.n, <size_t>highest + 1)
-        spans = np.empty((3, m + 1), dtype=np.uint32)
-        cdef uint32_t[:, ::1] span = spans
+        cdef uint32_t[:, ::1] span = spans_of(m + 1)
         self.make(top, row[1], 0, mtime)
         span[0, 0], span[1, 0], span[2, 0] = top, 1, children
         for i in range(m):
@@ -235,6 +240,8 @@ cdef class Tree(Columns):
         if self.dir_[known] != NO_ID:
             d = &self.dirs[self.dir_[known]]
             total = <size_t>d.files + d.dirs
+        import numpy as np
+
         ids = np.empty(total, dtype=np.uint32)
         cdef uint32_t[::1] out = ids
         cdef uint32_t *stack = <uint32_t *>malloc((total + 1) * sizeof(uint32_t))
@@ -311,6 +318,8 @@ cdef class Tree(Columns):
 
     def column(self, str name):
         """A copy of one column as an array indexed by id; 0 as `mode` marks an id that is not in use."""
+        import numpy as np
+
         if name == "parent":
             return np.asarray(<uint32_t[:self.n]>self.parent_).copy()
         if name == "mode":
@@ -323,8 +332,8 @@ cdef class Tree(Columns):
 
     def with_inodes(self, inodes):
         """(inode, id) of every entry that is no directory and whose inode is in `inodes`. One pass, without the GIL."""
-        cdef uint64_t[::1] wanted = np.unique(np.fromiter(inodes, dtype=np.uint64))
-        cdef uint32_t[::1] found = np.empty(self.n, dtype=np.uint32)
+        cdef uint64_t[::1] wanted = array("Q", sorted(set(inodes)))
+        cdef uint32_t[::1] found = array("I", bytes(4 * self.n))
         cdef Py_ssize_t count = 0, low, high, middle
         cdef uint32_t eid
         with nogil:
@@ -345,6 +354,8 @@ cdef class Tree(Columns):
 
     def extensions(self, ids):
         """{extension with its dot, b"" for none: (entries, bytes)} over those of `ids` that are no directory."""
+        import numpy as np
+
         cdef const uint32_t[::1] wanted = np.ascontiguousarray(ids, dtype=np.uint32)
         cdef dict found = {}
         cdef Py_ssize_t i

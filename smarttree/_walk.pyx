@@ -5,7 +5,8 @@
 do not matter, and no symbolic link is followed. Each worker goes depth first and holds one descriptor a level; while
 another worker is idle it gives away the next subdirectory. Workers only append to memory of their own.
 """
-from libc.errno cimport EINVAL, ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EOVERFLOW, errno
+from libc.errno cimport EINVAL, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENOSPC, ENOTDIR
+from libc.errno cimport EOPNOTSUPP, EOVERFLOW, EXDEV, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy, strlen
@@ -86,6 +87,13 @@ cdef class Placer:
         `entered`: it is this thread's own current directory too.
         """
         return -EINVAL
+
+
+cdef bint is_refusal(int error) noexcept nogil:
+    """Whether a directory can be read though it can't be watched: a limit on watches is reached, or its file system is
+    not of a kind that can be.
+    """
+    return error == ENOSPC or error == EOPNOTSUPP or error == ENODEV or error == EXDEV
 
 
 cdef bint offer(Exchange *pool, Job *job) noexcept nogil:
@@ -294,7 +302,7 @@ cdef class Worker:
         if self.places:
             entered = self.own_directory and fchdir(fd) == 0
             watch = self.placer.place(fd, entered)
-            if watch < 0:
+            if watch < 0 and not is_refusal(<int>-watch):
                 result = self.trouble(at, <int>-watch)
                 close(fd)
                 return result
@@ -305,7 +313,7 @@ cdef class Worker:
 
     cdef int trouble(self, const Job *at, int error) noexcept nogil:
         """A directory that can't be read is told as such; what the system is short of ends the walk."""
-        if error == EMFILE or error == ENFILE or error == ENOMEM or error == ENOSPC:
+        if error == EMFILE or error == ENFILE or error == ENOMEM:
             return self.fail(error)
         return self.report(at, ENOENT if error == ENOTDIR or error == ELOOP else error, NULL)
 

@@ -20,6 +20,7 @@ from smarttree.errors import (
     Unreadable,
 )
 from smarttree.printable import printable
+from smarttree.watch import limits
 
 _SHOWN_MAX: Final = 500
 
@@ -96,10 +97,10 @@ def explain(error: OSError, roots: bytes) -> SmarttreeError:
     """What an error of the system means to the person who serves `roots`, and what to do about it."""
     where = os.fsdecode(roots)
     if error.errno == errno.ENOSPC:
-        limit = "/proc/sys/fs/inotify/max_user_watches"
+        setting, value = limits.lowest(limits.WATCHES)
         return SystemLimit(
-            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {_read(limit)}), "
-            "for example with: sudo sysctl fs.inotify.max_user_watches=1048576"
+            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {value}), "
+            f"for example with: {limits.raise_now(setting, 1_048_576)}"
         )
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return SystemLimit(
@@ -109,11 +110,3 @@ def explain(error: OSError, roots: bytes) -> SmarttreeError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
     return PathError(f"can't serve {where}: {error.strerror}")
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return "unknown"

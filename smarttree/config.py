@@ -30,6 +30,7 @@ class ServiceConfig:
     watch: bool = True
     watch_bases: tuple[bytes, ...] = ()  # real paths: below these, roots may come and go while it runs
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
+    poll_s: float = 2.0  # between two passes of the watcher that polls; longer where they take long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,15 @@ class DecodeConfig:
     path: str
     mode: str = "classic"
     depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorConfig:
+    """What `st doctor` reports on. `roots` as in ServiceConfig."""
+
+    roots: tuple[bytes, ...]
+    json: bool = False
+    scan_threads: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

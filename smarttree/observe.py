@@ -14,7 +14,7 @@ from typing import NamedTuple
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.links import HardLinks
-from smarttree.problems import FORBIDDEN, UNWATCHABLE, Problems
+from smarttree.problems import FORBIDDEN, Problems
 from smarttree.reconcile import Plan, Reconciliation
 from smarttree.row import Row
 from smarttree.standing import Standing
@@ -99,7 +99,7 @@ class Observer:
         """Look where the hints point and have the differences carried out on the Tree.
 
         True where directories were found that are new: hints of what happened between their watch and their id may
-        wait. Raises OSError where a directory can't be watched.
+        wait. Raises OSError where the system is short of something.
         """
         found = Reconciliation(self._tree, moved=hints.moved, written=hints.written, lost=hints.overflow)
         whole = set(self._tree.roots()) if hints.overflow else set(filter(self._tree.has_directory, hints.whole))
@@ -325,7 +325,7 @@ class Observer:
         try:
             listing = self._scan(opened, depth=found.depth_of(directory), progress=self.progress)
         except OSError as error:
-            if error.errno not in FORBIDDEN | UNWATCHABLE:
+            if error.errno not in FORBIDDEN:
                 raise
             found.problems[directory] = {b"": error.errno or 0}
             return
@@ -352,7 +352,7 @@ class Observer:
             self._defer(found, place)
             return
         except OSError as error:
-            if error.errno not in FORBIDDEN | UNWATCHABLE:
+            if error.errno not in FORBIDDEN:
                 raise
             found.leave_unread(place, error.errno or 0)
             return

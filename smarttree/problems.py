@@ -16,7 +16,6 @@ PROBLEMS_MAX = 1000
 """Problems that are shown, and names kept for one directory; beyond, the directory stands for its names."""
 
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
-UNWATCHABLE = frozenset({errno.ENODEV, errno.EXDEV, errno.EOPNOTSUPP})
 NONE: Mapping[bytes, int] = {}
 
 
@@ -83,6 +82,4 @@ class Problems:
 
 def _told(number: int) -> tuple[int, str]:
     """An errno, and what it means here."""
-    if number in UNWATCHABLE:
-        return number, "on a file system that the watcher can't watch"
     return number, "deeper than 512 levels" if number == errno.EOVERFLOW else os.strerror(number)

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from smarttree._listing import Listing
+from smarttree._listing import NO_WATCH_KEY, Listing
 from smarttree._looks import Looks
 from smarttree._routine import Routine
 from smarttree.row import Row
@@ -66,7 +66,7 @@ class Reconciliation:
         self._listed: dict[Place, tuple[Listing, int] | int] = {}  # its content, or the errno that forbids it
         self._fresh: dict[int, Place] = {}  # ids issued for directories that are new
         self._plan = Plan()
-        self.watches: list[tuple[int, int]] = []  # (id, watch key) of every directory that was listed
+        self.watches: list[tuple[int, int]] = []  # (id, watch key or -errno) of every directory that was listed
         self.problems: dict[int, dict[bytes, int]] = {}  # of every such directory: what could not be read
 
     # --- observations -----------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class Reconciliation:
         todo = [(directory, top)]
         while todo:
             parent, index = todo.pop()
-            if listing.watch(index) >= 0:
+            if listing.watch(index) != NO_WATCH_KEY:
                 self.watches.append((parent, listing.watch(index)))
             self.see_itself(parent, listing.row(index))
             self.problems[parent] = problems = listing.problems_of(index)

@@ -11,7 +11,6 @@ import os
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
@@ -19,20 +18,21 @@ from typing import NamedTuple
 from smarttree import disk, watch
 from smarttree.admission import explain
 from smarttree.clock import Clock
+from smarttree.commits import Commits
 from smarttree.config import ServiceConfig
-from smarttree.disk.base import Disk
+from smarttree.disk.base import Disk, Reader
 from smarttree.errors import NotReady, SmarttreeError
-from smarttree.ledger import Ledger, Limits, cut_batches
+from smarttree.ledger import Ledger, Limits
 from smarttree.modes import View
 from smarttree.observe import Observer
-from smarttree.order import Step, order
+from smarttree.order import Step
 from smarttree.problems import Problem
 from smarttree.reconcile import Plan
 from smarttree.rooting import Rooting
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import RootState, Switch
 from smarttree.stream.log import Log
-from smarttree.tree import SERVICE_ID, Tree
+from smarttree.tree import Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
 
@@ -54,6 +54,13 @@ class Progress(NamedTuple):
     seconds: float
 
 
+class Watching(NamedTuple):
+    """The watcher's name, and what it can't watch as it should: why, and what to do; "" where all is well."""
+
+    by: str
+    degraded: str
+
+
 class EngineFailure(SmarttreeError):
     """A defect of ours ended the engine. Nothing is served any more: a feed that stands still must not look alive."""
 
@@ -72,17 +79,17 @@ class Service:
         self.failure: SmarttreeError | None = None
         self.log = Log(FIRST_SEQ, retention_bytes=config.retention_bytes, retention_s=config.retention_s)
         self.activity = Activity(config.roots)
-        self._epoch = secrets.randbits(64)
         self._tree = Tree()
-        self._ledger = Ledger(self._tree)
         self._watcher = watcher
         self._disk = reader or disk.choose()
+        self._reader = Reader(self._disk)  # of a watcher that polls
         self._observer: Observer | None = None
-        self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
-        self._view: View | None = None
-        self._dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
-        self._syncs: list[Future[Clock]] = []  # asked for; guarded by _lock
-        self._ended = False  # no sync will be answered any more; guarded by _lock
+        limits, epoch = Limits(config.batch_max_bytes, config.batch_max), secrets.randbits(64)
+        ledger = Ledger(self._tree)
+        self._commits = Commits(self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns)
+        self._lock = threading.Lock()  # guards the two below
+        self._syncs: list[Future[Clock]] = []  # asked for
+        self._ended = False  # no sync will be answered any more
         self._answering: list[Future[Clock]] = []  # the engine's own: asked for before the window that is under way
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._listeners: list[Callable[[], None]] = []
@@ -92,7 +99,6 @@ class Service:
         self.rooting = Rooting(self, self._tree, self._disk, self.activity, self._holds, config.roots)
         self._kept = Hints()  # what waits while version control is at work
         self._told_more = False  # of the work under way something was told: its end must be
-        self._limits = Limits(config.batch_max_bytes, config.batch_max)
         self._scan, self._began, self._scanned_s = self._disk.progress(), time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -108,9 +114,14 @@ class Service:
         return list(self._observer.problems.shown) if self._observer else []
 
     @property
+    def watching(self) -> Watching:
+        """By what, and how well. Not before the first scan has begun."""
+        return Watching(self._watcher.name, self._watcher.degraded) if self._watcher else Watching("", "")
+
+    @property
     def clock(self) -> Clock:
         """The last committed clock."""
-        return Clock(self._epoch, self.log.head)
+        return self._commits.clock
 
     def state_of_root(self, root: int) -> str:
         """`ready`, `missing` or `unreadable`, by the root's id."""
@@ -119,11 +130,7 @@ class Service:
     def view(self) -> View:
         """The trees at the last committed clock. Cached for each clock; else a copy: about 10 ms a million entries."""
         self._require_ready()
-        with self._lock:
-            clock = self.clock
-            if self._view is None or self._view.clock != clock:
-                self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
-            return self._view
+        return self._commits.view()
 
     def sync(self) -> Future[Clock]:
         """A clock that has all that happened on disk before this call: the barrier. Well under 1 ms when idle."""
@@ -155,6 +162,7 @@ class Service:
         self._stopping.set()
         self._scan.cancel()
         self.rooting.cancel()
+        self._reader.cancel()
         if self._observer is not None:
             self._observer.progress.cancel()
         self.hurry()
@@ -171,7 +179,9 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(self.config.roots, self.config.watcher)
+            watcher = self._watcher = self._watcher or watch.choose(
+                self.config.roots, self.config.watcher, reader=self._reader, poll_s=self.config.poll_s
+            )
             logger.info("watching by %s", watcher.name)
             try:
                 self._scan_roots(watcher)
@@ -304,8 +314,7 @@ class Service:
         ends: list[Switch | None] = [*self._holds.take_ends()] or ([None] if self._told_more else [])
         self._told_more = False
         for end in ends:
-            with self._lock:
-                self._append(more=False, vcs=end)
+            self._commits.tell(more=False, vcs=end)
         if ends:
             self._tell_listeners()
         return bool(ends)
@@ -336,38 +345,30 @@ class Service:
         before = self.log.head
         again = self._observer.observe(hints, self._carry_out)
         self._tell_roots()
-        self._bury()
+        assert self._watcher is not None
+        self._commits.bury(self._watcher)
         if self.log.head == before:
             return again, False
         self._tell_listeners()
         return again, True
 
     def _carry_out(self, plan: Plan) -> None:
-        """Bring the Tree to what was seen, and log it, as one step for whoever takes a view."""
-        if not plan:
-            return
-        groups = order(self._tree, plan)
-        with self._lock:
-            more = self._is_more() or bool(self._observer and self._observer.standing.news)
-            for batch in cut_batches(self._ledger, plan, groups, self.clock, time.time_ns(), self._limits, more=more):
-                self.log.append(batch)
-                self.activity.add(batch)
+        assert self._observer is not None
+        if plan:
+            self._commits.carry_out(plan, more=self._is_more() or bool(self._observer.standing.news))
 
     def _is_more(self) -> bool:
         """Whether what is told now belongs to the work of version control, whose end is told later."""
         return self._told_more or self._holds.is_on() or self._holds.has_ended()
 
     def carry_out_in_pieces(self, plan: Plan, groups: list[list[Step]], news: RootState) -> None:
-        """As `_carry_out`, with the news in the last batch; who takes a view may do so between any two of them."""
-        pieces, is_last = self._ledger.carry_out_all(plan, groups, self._limits), False
-        while not is_last:
+        """Bring the Tree to what was seen, and log it; the last batch, which may be empty, tells the news."""
+        assert self._watcher is not None
+        for _ in self._commits.carry_out_in_pieces(plan, groups, news, more=self._is_more()):
+            self._commits.bury(self._watcher)
+            self._tell_listeners()
             if self._stopping.is_set():
                 raise InterruptedError("the server is stopping")
-            with self._lock:
-                is_last = not any(self._ledger.is_full(self._limits) for _ in pieces)
-                self._append(more=not is_last or self._is_more(), root=news if is_last else None)
-            self._bury()
-            self._tell_listeners()
         self._told_more |= self._holds.is_on()
 
     def _tell_roots(self) -> None:
@@ -376,22 +377,4 @@ class Service:
         news = self._observer.standing.news
         while news:
             root = news.pop(0)
-            with self._lock:
-                self._append(more=bool(news) or self._is_more(), root=root)
-
-    def _append(self, *, more: bool, vcs: Switch | None = None, root: RootState | None = None) -> None:
-        """Cut what is written down, and log it. Under the lock."""
-        clock = Clock(self._epoch, self.log.head + 1)
-        batch = self._ledger.cut(clock, time.time_ns(), more=more, vcs=vcs, root=root)
-        self.log.append(batch)
-        self.activity.add(batch)
-
-    def _bury(self) -> None:
-        """Let ids that ended be used again when no retained batch speaks of their old bearers."""
-        assert self._watcher is not None
-        dead = self._ledger.take_dead()
-        if dead:
-            self._watcher.forget(dead)
-            self._dead.append((self.log.head, dead))
-        while self._dead and self._dead[0][0] <= self.log.oldest:
-            self._tree.recycle(self._dead.popleft()[1])
+            self._commits.tell(more=bool(news) or self._is_more(), root=root)

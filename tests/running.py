@@ -24,7 +24,7 @@ from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Watcher
 from tests.disk import KIND_OF_TYPE, Seen, difference, listing
 from tests.disk import Listing as DiskListing
-from tests.watchers import BY_NAME
+from tests.watchers import BY_NAME, POLL_S
 
 DEADLINE_S = 10.0
 Change = tuple[str, str]
@@ -112,7 +112,9 @@ def begin(request: pytest.FixtureRequest) -> Iterator[Begin]:
     runs: list[Run] = []
 
     def start(*roots: Path, watcher: Watcher | None = None, **settings: float) -> Run:
-        runs.append(Run(Service(config(*roots, watcher=request.param, **settings), watcher=watcher)))
+        runs.append(
+            Run(Service(config(*roots, watcher=request.param, **{"poll_s": POLL_S, **settings}), watcher=watcher))
+        )
         return runs[-1]
 
     yield start

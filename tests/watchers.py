@@ -13,13 +13,17 @@ from typing import NamedTuple
 import pytest
 
 from smarttree._scan import scan
+from smarttree.disk.base import Reader
+from smarttree.disk.linux import LinuxDisk
 from smarttree.errors import WatcherUnavailable
 from smarttree.tree import Tree
 from smarttree.watch.base import Hints, Watcher
 from smarttree.watch.linux import FanotifyWatcher, InotifyWatcher
+from smarttree.watch.polling import Polled, PollingWatcher
 
 Maker = Callable[[bytes], Watcher]
 DEADLINE_S = 20
+POLL_S = 0.01
 
 
 def make_inotify(top: bytes) -> InotifyWatcher:
@@ -28,6 +32,10 @@ def make_inotify(top: bytes) -> InotifyWatcher:
 
 def make_fanotify(top: bytes) -> FanotifyWatcher:
     return FanotifyWatcher([top])
+
+
+def make_polling(top: bytes) -> PollingWatcher:
+    return PollingWatcher([Polled(top)], Reader(LinuxDisk()), poll_s=POLL_S)
 
 
 def missing() -> str:
@@ -46,7 +54,8 @@ needs_fanotify = pytest.mark.skipif(
 
 INOTIFY = pytest.param(make_inotify, id="inotify")
 FANOTIFY = pytest.param(make_fanotify, id="fanotify", marks=needs_fanotify)
-BY_NAME = [pytest.param("inotify"), pytest.param("fanotify", marks=needs_fanotify)]
+POLLING = pytest.param(make_polling, id="polling")
+BY_NAME = [pytest.param("inotify"), pytest.param("fanotify", marks=needs_fanotify), pytest.param("polling")]
 
 
 class Site(NamedTuple):
@@ -77,6 +86,20 @@ class Site(NamedTuple):
             self.watcher.bind([(eid, listing.watch(0))])
         self.watcher.drain()
         return eid
+
+    def follow(self) -> None:
+        """Bring what is right in `top` into the tree, as the engine does with what it was hinted at."""
+        listing = scan(self.top, watch=None, threads=1)
+        self.tree.update(self.root, listing.row(0))
+        there = {listing.name(index): listing.row(index) for index in listing.children(0)}
+        for known in self.tree.children(self.root):
+            row = there.get(self.tree.name(known))
+            if row is None or row.identity != self.tree.row(known).identity:
+                self.tree.remove(known)
+            else:
+                self.tree.update(known, there.pop(self.tree.name(known)))
+        for name, row in there.items():
+            self.tree.insert(self.tree.issue(), self.root, name, row)
 
 
 def open_site(make: Maker, top: bytes) -> Site:

@@ -63,14 +63,14 @@ def _run(settings: Settings) -> int:
         from smarttree.cli.decode import decode
 
         return decode(settings.decode)
-    if settings.serve is not None:
-        from smarttree.http.app import serve
-        from smarttree.progress import ScanProgress
+    if settings.doctor is not None:
+        from smarttree.cli.doctor import doctor
 
-        service, http = settings.serve
-        if http.insecure and http.host is not None:
-            log.warning("starting insecurely: everyone who can reach %s can read the whole tree", http.host)
-        return serve(service, http, progress=ScanProgress(quiet=settings.verbosity < 0))
+        return doctor(settings.doctor, quiet=settings.verbosity < 0)
+    if settings.serve is not None:
+        from smarttree.cli.serve import serve
+
+        return serve(*settings.serve, quiet=settings.verbosity < 0)
     from smarttree.cli.version import version_line
 
     print(version_line())

@@ -16,11 +16,12 @@ from smarttree.cli import values
 
 
 class Scope(Enum):
-    """Which of the two things `st` does a setting is for. A flag for the other one is refused, not ignored."""
+    """Which of the things `st` does a setting is for. A flag for another one is refused, not ignored."""
 
-    BOTH = "both"
+    ALL = "all"
     SERVE = "serve"
     SHOW = "show"
+    DOCTOR = "doctor"
 
 
 class Group(Enum):
@@ -45,7 +46,7 @@ class Option:
     name: str
     help: str
     group: Group = Group.GENERAL
-    scope: Scope = Scope.BOTH
+    scope: Scope = Scope.ALL
     read: Callable[[str], object] | None = None
     metavar: str | None = None
     short: str | None = None
@@ -101,6 +102,15 @@ _NOW: Final = (
         metavar="N",
         targets=("show.depth", "decode.depth"),
         help="print N levels below PATH, not everything; for classic and json",
+    ),
+    Option(
+        name="json",
+        group=Group.WHAT,
+        scope=Scope.DOCTOR,
+        in_environment=False,
+        in_file=False,
+        targets=("doctor.json",),
+        help="the report of `st doctor` for scripts",
     ),
     Option(
         name="version",
@@ -246,7 +256,7 @@ _NOW: Final = (
         name="scan-threads",
         read=values.read_whole(1, 8),
         metavar="N",
-        targets=("service.scan_threads", "show.scan_threads"),
+        targets=("service.scan_threads", "show.scan_threads", "doctor.scan_threads"),
         help="threads that read directories during the scan",
     ),
     Option(
@@ -256,8 +266,18 @@ _NOW: Final = (
         read=values.read_word(watch.AUTO, *watch.NAMES),
         metavar="NAME",
         targets=("service.watcher",),
-        help="what tells of changes: fanotify (Linux, with the capability CAP_SYS_ADMIN), inotify (Linux) or watchdog; "
-        "auto takes the first that works, and the log names it",
+        help="what tells of changes: fanotify (Linux, with the capability CAP_SYS_ADMIN), inotify (Linux), watchdog or "
+        "polling; auto takes the first that works, polls what is on a network file system, and the log says which",
+    ),
+    Option(
+        name="poll-s",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_seconds(0.01, 86_400.0),
+        metavar="SECONDS",
+        targets=("service.poll_s",),
+        help="where nothing tells of changes, read everything this often and compare; less often where that would take "
+        "more than a tenth of one core",
     ),
     Option(
         name="hardlink-poll-s",
@@ -319,6 +339,5 @@ BY_KEY: Final = {option.key: option for option in OPTIONS}
 
 # Words that will be commands of their own. Refused now, so that a directory of that name does not change its meaning.
 LATER_COMMANDS: Final = {
-    "doctor": "a report on the system's limits",
     "state": "a look at the kept state",
 }

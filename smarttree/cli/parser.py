@@ -9,15 +9,20 @@ from dataclasses import fields
 from typing import Final, NamedTuple, NoReturn
 
 from smarttree.cli.options import BY_KEY, OPTIONS, Group, Option
-from smarttree.config import HttpConfig, ServiceConfig, ShowConfig
+from smarttree.config import DoctorConfig, HttpConfig, ServiceConfig, ShowConfig
 from smarttree.errors import BadParameter
 
-_USAGE: Final = "st [options] [PATH]\n       st decode [options] FILE\n       st --serve [options] PATH [PATH ...]"
+_USAGE: Final = """\
+st [options] [PATH]
+       st decode [options] FILE
+       st doctor [options] [PATH ...]
+       st --serve [options] PATH [PATH ...]"""
 
 _DESCRIPTION: Final = """\
 Prints the tree below PATH (the current directory when left out), or serves it: the tree,
 and every change in it as it happens, as server-sent events to any number of clients;
-or prints what a QTN1 document says (FILE, binary or text; - is standard input).
+or prints what a QTN1 document says (FILE, binary or text; - is standard input); or reports
+whether this system will do for watching each PATH, and what to change where not (doctor).
 """
 
 _EPILOG: Final = """\
@@ -26,9 +31,9 @@ file of --config (batch_ms = 20). The command line wins over the environment, th
 environment over the file. A variable that is empty counts as not set.
 
 exit status:
-  0 done; 1 an error while running; 2 something given is wrong, and the message says what;
-  3 a limit of the system; 130 interrupted. Directories that could not be read are told on
-  standard error and do not change the status of a listing.
+  0 done; 1 an error while running, or a warning of `st doctor`; 2 something given is wrong,
+  and the message says what; 3 a limit of the system; 130 interrupted. Directories that could
+  not be read are told on standard error and do not change the status of a listing.
 
 not available yet (using one is an error that says so):
 """
@@ -44,6 +49,7 @@ examples:
   st --depth 2 --mode json /srv         two levels of it, as JSON
   st --mode quantum . > tree.qtn        the whole of it, in a few bytes per file
   st decode tree.qtn                    back again; --mode json for scripts
+  st doctor /srv                        whether this system will do for watching it
   st --serve .                          then: curl -N http://localhost:8973/events
 """
 
@@ -129,7 +135,7 @@ def default_of(option: Option) -> str | None:
     if not option.targets or option.key == "mode":  # the two uses of `mode` differ in it, as its help says
         return None
     concern, _, name = option.targets[0].partition(".")
-    kind: type = {"service": ServiceConfig, "http": HttpConfig, "show": ShowConfig}[concern]
+    kind: type = {"service": ServiceConfig, "http": HttpConfig, "show": ShowConfig, "doctor": DoctorConfig}[concern]
     value = next(field.default for field in fields(kind) if field.name == name)
     if value is None or isinstance(value, (bool, tuple)):
         return None

@@ -15,11 +15,16 @@ from smarttree.cli.options import BY_KEY, LATER_COMMANDS, OPTIONS, Option, Scope
 from smarttree.cli.parser import nearest, read_argv
 from smarttree.cli.paths import open_root, open_roots
 from smarttree.cli.values import is_loopback, read_switch
-from smarttree.config import DecodeConfig, HttpConfig, ServiceConfig, ShowConfig
+from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet
 from smarttree.printable import printable
 
 _PREFIX: Final = "SMARTTREE_"
+_PLACES: Final = {
+    Scope.SERVE: "together with --serve",
+    Scope.SHOW: "where a tree is printed, without --serve",
+    Scope.DOCTOR: "in `st doctor`",
+}
 
 # Values by key, read. The values' types are those of the fields they go into; the table pairs the two.
 Values = dict[str, Any]
@@ -27,7 +32,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What to do: exactly one of `serve`, `show` and `decode` is set, or none when the version was asked for.
+    """What to do: exactly one of `serve`, `show`, `decode` and `doctor` is set, or none when the version was asked for.
 
     `verbosity` is -1, 0 or 1. `warnings` are to be logged once logging stands.
     """
@@ -35,6 +40,7 @@ class Settings:
     serve: tuple[ServiceConfig, HttpConfig] | None = None
     show: ShowConfig | None = None
     decode: DecodeConfig | None = None
+    doctor: DoctorConfig | None = None
     verbosity: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -59,12 +65,15 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     if "mode" in values:
         modes.check(values["mode"])
     serves = bool(values.get("serve"))
-    _refuse_out_of_scope(from_argv, serves)
+    examines = not serves and given.paths[:1] == ("doctor",)
+    _refuse_out_of_scope(from_argv, Scope.SERVE if serves else Scope.DOCTOR if examines else Scope.SHOW)
     common: Any = {"verbosity": _verbosity(sources), "warnings": warnings}
     if serves:
         return Settings(serve=_serve(values, given.paths), **common)
     if given.paths[:1] == ("decode",):
         return Settings(decode=_decode(values, given.paths[1:]), **common)
+    if examines:
+        return Settings(doctor=_doctor(values, given.paths[1:]), **common)
     return Settings(show=_show(values, given.paths), **common)
 
 
@@ -164,13 +173,12 @@ def _is_later(option: Option, where: str, value: object) -> bool:
     raise NotAvailableYet(f"{where} is not available yet: {option.later}. Leave it out")
 
 
-def _refuse_out_of_scope(from_argv: Values, serves: bool) -> None:
+def _refuse_out_of_scope(from_argv: Values, use: Scope) -> None:
     # Only argv: a file or an environment may well be shared by servers and listings.
-    wrong, fix = (Scope.SHOW, "without --serve") if serves else (Scope.SERVE, "together with --serve")
     for key in from_argv:
         option = BY_KEY[key]
-        if option.scope is wrong:
-            raise BadParameter(f"{option.flag} only means something {fix}")
+        if option.scope not in (Scope.ALL, use):
+            raise BadParameter(f"{option.flag} only means something {_PLACES[option.scope]}")
 
 
 def _verbosity(sources: Sequence[Values]) -> int:
@@ -215,6 +223,12 @@ def _decode(values: Values, paths: Sequence[str]) -> DecodeConfig:
     config = DecodeConfig(path=paths[0], **_fields(values, "decode"))
     _refuse_depth(config.mode, config.depth)
     return config
+
+
+def _doctor(values: Values, paths: Sequence[str]) -> DoctorConfig:
+    if "mode" in values:
+        raise BadParameter("--mode does not go with `st doctor`: it has --json")
+    return DoctorConfig(roots=open_roots(paths or ["."]), **_fields(values, "doctor"))
 
 
 def _refuse_depth(mode: str, depth: int | None) -> None:

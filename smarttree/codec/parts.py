@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import xxhash
 
 from smarttree import wire
@@ -22,6 +20,10 @@ from smarttree.codec.pooling import spread
 from smarttree.codec.reading import Reading, sealed, varint
 from smarttree.errors import QtnError
 from smarttree.tree import Tree
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _CHECK_BYTES = 8
 _GROUPS = (wire.NAME_COLUMNS, wire.META_COLUMNS, wire.ID_COLUMNS)

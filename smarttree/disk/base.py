@@ -1,4 +1,7 @@
-"""The contract for reading the disk: open a directory, look at names in it, read it whole. No path of it is cached."""
+"""The contract for reading the disk: open a directory, look at names in it, read it whole. No path of it is cached.
+
+`Reader` is for those who only want directories whole, by their paths.
+"""
 
 from __future__ import annotations
 
@@ -55,3 +58,22 @@ class Disk(Protocol):
         """The directory at an absolute path of any length the system takes; the last name may be a link only if
         `follow`. Whether it may be read shows only when it is scanned. Raises OSError.
         """
+
+
+class Reader:
+    """Reads directories whole, unwatched, each in the thread that asks. `cancel` ends all of it."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk, self._progress = disk, disk.progress()
+
+    def read(self, path: bytes, depth: int) -> Listing:
+        """A directory that is `depth` levels below its root. Raises OSError, and InterruptedError once cancelled."""
+        opened = self._disk.open(path, follow=True)
+        try:
+            return opened.scan(watch=None, threads=1, depth=depth, progress=self._progress)
+        finally:
+            opened.close()
+
+    def cancel(self) -> None:
+        """Any thread may."""
+        self._progress.cancel()

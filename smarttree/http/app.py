@@ -13,8 +13,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from smarttree import modes
-from smarttree.config import HttpConfig, ServiceConfig
+from smarttree.config import HttpConfig
 from smarttree.errors import SmarttreeError
 from smarttree.http.clock import get_clock
 from smarttree.http.cors import Cors
@@ -24,7 +23,7 @@ from smarttree.http.events import get_events
 from smarttree.http.health import get_healthz, get_readyz
 from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.later import LATER, answer_later
-from smarttree.http.listen import BACKLOG, address_of, open_sockets
+from smarttree.http.listen import BACKLOG, address_of
 from smarttree.http.stats import get_stats
 from smarttree.http.tree import get_tree
 from smarttree.http.watch import delete_watch, get_watch, post_watch
@@ -91,17 +90,16 @@ async def _close_hub(app: web.Application) -> None:
     await app[HUB].close()
 
 
-def serve(service: ServiceConfig, http: HttpConfig, *, progress: ScanReporter | None = None) -> int:
-    """Serves until SIGINT or SIGTERM; returns the exit status. A second signal ends the process at once.
-
-    Raises SmarttreeError: PortInUse or ConfigError before anything is scanned, or what made the service fail.
+def run(
+    service: Service, http: HttpConfig, sockets: list[socket.socket], *, progress: ScanReporter | None = None
+) -> int:
+    """Serves a service that was started, until SIGINT or SIGTERM; returns the exit status. A second signal ends the
+    process at once. Stops the service. Raises what made it fail.
     """
-    modes.check(http.mode)
-    sockets = open_sockets(http.host, http.port)
-    return asyncio.run(_serve(Service(service), http, sockets, progress))
+    return asyncio.run(_run(service, http, sockets, progress))
 
 
-async def _serve(
+async def _run(
     service: Service, http: HttpConfig, sockets: list[socket.socket], progress: ScanReporter | None
 ) -> int:
     stopped = _on_signals()
@@ -121,7 +119,6 @@ async def _serve(
             await web.SockSite(runner, each, backlog=BACKLOG).start()
         roots = " ".join(printable(root) for root in service.config.roots)
         print(f"serving {roots} on {address_of(http.host, sockets)}", flush=True)
-        service.start()
         return await _until_end(service, runner.app[HUB], stopped, progress)
     finally:
         await asyncio.gather(asyncio.to_thread(service.stop), runner.cleanup())

@@ -39,7 +39,12 @@ async def get_clock(request: web.Request) -> web.StreamResponse:
     query = Query(request, ("sync",))
     require_ready(request.app[SERVICE])
     clock = await synced(request.app) if query.flag("sync") else request.app[SERVICE].clock
-    data = {"clock": str(clock), "protocol": PROTOCOL_VERSION, "version": smarttree.__version__}
+    data = {
+        "clock": str(clock),
+        "protocol": PROTOCOL_VERSION,
+        "version": smarttree.__version__,
+        "degraded": bool(request.app[SERVICE].watching.degraded),
+    }
     return json_response(data, clock)
 
 

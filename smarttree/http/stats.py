@@ -52,6 +52,12 @@ def windows(activity: Activity, roots: list[bytes], now_ns: int) -> list[dict[st
     return [{**name_fields("path", root), **window_fields(activity.summary(now_ns, root))} for root in roots]
 
 
+def watcher_fields(service: Service) -> dict[str, object]:
+    """What tells of changes, and what it can't watch as it should."""
+    by, degraded = service.watching
+    return {"name": by, "degraded": degraded or None}
+
+
 def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, object]:
     """Everything `/stats` tells but the clients. O(entries below `top`): not for the event loop."""
     tree = view.tree
@@ -72,6 +78,7 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
             {**name_fields("path", problem.path), "errno": problem.errno, "message": problem.message}
             for problem in service.problems
         ],
+        "watcher": watcher_fields(service),
         "clock": str(view.clock),
     }
 

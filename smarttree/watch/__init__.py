@@ -2,41 +2,90 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from smarttree.errors import WatcherUnavailable
+from smarttree.printable import printable
 
 if TYPE_CHECKING:  # the command's table of options asks for the names only, and loads no numpy for that
     from smarttree.watch.base import Watcher
+    from smarttree.watch.polling import Polled, Reader
 
 __all__ = ["AUTO", "NAMES", "choose"]
 
 AUTO: Final = "auto"
-NAMES: Final = ("fanotify", "inotify", "watchdog")
+NAMES: Final = ("fanotify", "inotify", "watchdog", "polling")
 
 logger = logging.getLogger(__name__)
 
 
-def choose(roots: Sequence[bytes], name: str = AUTO) -> Watcher:
+def choose(roots: Sequence[bytes], name: str = AUTO, *, reader: Reader, poll_s: float) -> Watcher:
     """The watcher of that name; by itself, fanotify where that is allowed and fits, else inotify; watchdog off Linux.
+
+    By itself it also polls what is on a file system that others change unheard of, by `reader`, every `poll_s` seconds;
+    and on Linux, whatever was asked for, what the kernel refuses to watch.
 
     Raises WatcherUnavailable where the one that was asked for can't work; OSError where the system refuses one.
     """
+    from smarttree.watch.polling import Polled, PollingWatcher
+
+    if name == "polling":
+        return PollingWatcher([Polled(root) for root in roots], reader, poll_s=poll_s)
+    if sys.platform != "linux" or name not in (AUTO, "fanotify", "inotify"):
+        return _make("watchdog" if name == AUTO else name, roots)
+    from smarttree.watch.supplemented import SupplementedWatcher
+
+    places = _places_to_poll(roots) if name == AUTO else []
+    poller = PollingWatcher(places, reader, poll_s=poll_s)
     if name != AUTO:
-        return _make(name, roots)
-    if sys.platform != "linux":
-        return _make("watchdog", roots)
+        return SupplementedWatcher(_make(name, roots), poller)
+    if {place.path for place in places} >= {*roots}:
+        return poller
     try:
-        return _make("fanotify", roots)
+        return SupplementedWatcher(_kernel_watcher(roots, places), poller, lambda root: _places_to_poll([root]))
+    except OSError as error:
+        degraded = _nothing_but_polling(error)
+        return PollingWatcher([Polled(root) for root in roots], reader, poll_s=poll_s, degraded=degraded)
+
+
+def _places_to_poll(roots: Sequence[bytes]) -> Sequence[Polled]:
+    from smarttree.watch.filesystem import mounts_here, to_poll
+    from smarttree.watch.polling import Polled
+
+    places = to_poll(roots, mounts_here())
+    for place in places:
+        logger.info("polling %s: %s", printable(place.path), place.why)
+    return [Polled(*place[:2]) for place in places]
+
+
+def _kernel_watcher(roots: Sequence[bytes], polled: Sequence[Polled]) -> Watcher:
+    try:
+        return _make("fanotify", roots, polled)
     except WatcherUnavailable as error:
         logger.debug("watching by inotify: %s", error)
         return _make("inotify", roots)
 
 
-def _make(name: str, roots: Sequence[bytes]) -> Watcher:
+def _nothing_but_polling(error: OSError) -> str:
+    """Why nothing but polling is left, and what to do; logged too. Raises the error where it is of another kind."""
+    from smarttree.watch import limits
+
+    if error.errno not in (errno.EMFILE, errno.ENOSYS):
+        raise error
+    degraded = f"inotify can't be used ({error.strerror}), so everything is polled"
+    if error.errno == errno.EMFILE:
+        limit = limits.lowest(limits.INSTANCES)
+        command = limits.raise_now(limit.setting, limits.INSTANCES_ENOUGH)
+        degraded += f"; its instances are limited to {limit.value} for each user; raise that by: {command}"
+    logger.warning("%s", degraded)
+    return degraded
+
+
+def _make(name: str, roots: Sequence[bytes], polled: Sequence[Polled] = ()) -> Watcher:
     if name == "watchdog":
         from smarttree.watch.portable import PortableWatcher
 
@@ -45,7 +94,7 @@ def _make(name: str, roots: Sequence[bytes]) -> Watcher:
         from smarttree.watch.linux import FanotifyWatcher, InotifyWatcher
 
         if name == "fanotify":
-            return FanotifyWatcher(roots)
+            return FanotifyWatcher(roots, polled=[place.path for place in polled])
         if name == "inotify":
             return InotifyWatcher()
     raise WatcherUnavailable(f"there is no watcher {name} on this system; leave --watcher out to have one chosen")

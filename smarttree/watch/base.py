@@ -68,6 +68,10 @@ class Watcher(Protocol):
         """As in `--version` and the log."""
 
     @property
+    def degraded(self) -> str:
+        """What can't be watched as it should, why, and what to do; "" where all can. Any thread may ask."""
+
+    @property
     def scan_handle(self) -> Placer | None:
         """What `scan(watch=…)` places its watches by; None where the scan places none."""
 
@@ -89,7 +93,11 @@ class Watcher(Protocol):
         """Around a scan and the `bind` that follows: hints for watches that have no id yet are kept."""
 
     def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Tell which directory's id each watch key stands for; (old id, new id) where it stood for another."""
+        """Tell which directory's id each watch key stands for; (old id, new id) where it stood for another.
+
+        A key below zero is the errno, negative, for which the directory could not be watched: one that has no other way
+        to hear of it raises OSError.
+        """
 
     def forget(self, directories: Iterable[int]) -> None:
         """These ids are no longer in the tree."""

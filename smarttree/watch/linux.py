@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import select
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from smarttree._fanotify import Fanotify
 from smarttree._watch import Inotify
@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 _HOLD = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 _INSTEAD = "leave --watcher out to have one chosen that works"
-_ALONE = "serve it by a server of its own, or start this one with --watcher inotify"
 _REASONS = {
     errno.EPERM: "it needs the capability CAP_SYS_ADMIN, as root has it outside of containers",
     errno.EINVAL: "it needs Linux 5.9 or newer",
@@ -67,8 +66,12 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
 
     name = "fanotify"
 
-    def __init__(self, roots: Sequence[bytes], *, group: Fanotify | None = None) -> None:
-        """Raises WatcherUnavailable where a root's file system, or one that is mounted below it, can't be marked."""
+    def __init__(
+        self, roots: Sequence[bytes], *, polled: Collection[bytes] = (), group: Fanotify | None = None
+    ) -> None:
+        """Raises WatcherUnavailable where a root's file system, or one that is mounted below it, can't be marked; but
+        for what is mounted on, or below, what is `polled`.
+        """
         super().__init__(group or _open_group())
         self._roots = tuple(roots)
         self._tree: Tree | None = None
@@ -80,12 +83,13 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
             raise WatcherUnavailable(f"fanotify needs the table of mounts: {error}; {_INSTEAD}") from error
         try:
             for path in (*roots, *sorted(self._mounts.points)):
-                self._check(path)
+                if not any(is_below(path, top) for top in polled):
+                    self._check(path)
         except WatcherUnavailable:
             self.close()
             raise
 
-    def _check(self, path: bytes, advice: str = _INSTEAD) -> None:
+    def _check(self, path: bytes) -> None:
         try:
             self._mark(path)
         except OSError as error:
@@ -93,7 +97,7 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
                 return
             why = _UNFIT if error.errno == errno.EOPNOTSUPP else error.strerror
             raise WatcherUnavailable(
-                f"fanotify can't watch the file system at {printable(path)}: {why}; {advice}"
+                f"fanotify can't watch the file system at {printable(path)}: {why}; {_INSTEAD}"
             ) from error
 
     def _mark(self, path: bytes) -> bool:
@@ -114,11 +118,10 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
         super().start(wake, tree)
 
     def add_root(self, path: bytes) -> None:
+        """Its scan marks what it comes to."""
         with self._lock:
             self._roots = (*self._roots, path)
             self._mounts.follow(self._roots)
-        for point in (path, *sorted(point for point in self._mounts.points if is_below(point, path))):
-            self._check(point, _ALONE)
 
     def drop_root(self, path: bytes) -> None:
         """Marks stay: other roots may need them, and what is in none of our directories is dropped at once."""

@@ -17,11 +17,14 @@ _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
 class Mount(NamedTuple):
-    """One line of the table. `number` is used again when the mount has gone; `of` is what of which device is there."""
+    """One line of the table. `number` is used again when the mount has gone; `of` is what of which device is there;
+    `kind` is the file system's type, as in mount(8).
+    """
 
     point: bytes
     number: bytes
     of: bytes
+    kind: str
 
 
 def is_below(path: bytes, top: bytes) -> bool:
@@ -33,8 +36,9 @@ def parse(table: bytes) -> Iterator[Mount]:
     """The lines of proc_pid_mountinfo(5)."""
     for line in table.splitlines():
         fields = line.split(b" ")
+        kind = fields[fields.index(b"-", 6) + 1]  # a variable number of optional fields ends there
         point = _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), fields[4])
-        yield Mount(point, fields[0], fields[2] + b" " + fields[3])
+        yield Mount(point, fields[0], fields[2] + b" " + fields[3], kind.decode("ascii", "replace"))
 
 
 class Mounts:

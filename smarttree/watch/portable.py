@@ -31,6 +31,7 @@ class PortableWatcher(FileSystemEventHandler):
 
     name = "watchdog"
     scan_handle = None
+    degraded = ""
 
     def __init__(self, roots: Sequence[bytes]) -> None:
         self._roots = tuple(roots)

@@ -61,6 +61,7 @@ class QueueWatcher(Generic[AnyQueue]):
     """A Watcher on one of the kernel's queues, which must be a `Placer` for scans too."""
 
     name: str
+    degraded = ""
 
     def __init__(self, queue: AnyQueue) -> None:
         self._queue = queue
@@ -124,7 +125,11 @@ class QueueWatcher(Generic[AnyQueue]):
 
     def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         with self._lock:
-            replaced, left = self._watched.bind(watches)
+            placed = list(watches)
+            for _, key in placed:
+                if key < 0:
+                    raise OSError(-key, os.strerror(-key))
+            replaced, left = self._watched.bind(placed)
             for old, new in replaced:
                 self._hints.pass_on(old, new)
             for key in left:

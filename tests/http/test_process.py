@@ -17,7 +17,7 @@ import pytest
 
 from smarttree.config import HttpConfig, ServiceConfig
 from smarttree.errors import SmarttreeError
-from smarttree.http.app import serve
+from smarttree.cli.serve import serve
 from tests.clients.plain import Stream, get_json
 
 DEADLINE_S = 20.0
@@ -159,6 +159,6 @@ def test_a_second_signal_ends_it_at_once(project: Path) -> None:
 
 def test_a_service_that_fails_ends_the_server_with_its_error(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SmarttreeError) as caught:
-        serve(ServiceConfig(roots=(bytes(project / "README.md"),)), HttpConfig(port=0))
+        serve(ServiceConfig(roots=(bytes(project / "README.md"),)), HttpConfig(port=0), quiet=True)
     assert caught.value.exit_status != 0
     assert capsys.readouterr().out.startswith("serving ")

@@ -118,6 +118,8 @@ def test_stats_tell_the_tree_by_numbers(server: Server, project: Path) -> None:
     assert data["largest"][0] == {"path": str(project / "src" / "lib.rs"), "size": 300}
     assert [window["path"] for window in data["windows"]] == [str(project)]
     assert (data["problems"], data["clients"]) == ([], 0)
+    assert data["watcher"] in [{"name": name, "degraded": None} for name in ("fanotify", "inotify")]
+    assert server.json("/clock")["degraded"] is False
     part = server.json("/stats?path=/src")
     assert (part["files"], part["size"]) == (2, 313)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.process import SERVE
+from tests.limited import limited, needs_limits
 from tests.storm.campaign import FLAGS, Plan, campaign
 from tests.storm.perform import perform
 from tests.storm.shrink import shrink
@@ -27,6 +29,14 @@ def test_in_a_storm(watcher: str, seed: int) -> None:
     outcome = campaign(Plan(seed=seed, rounds=5, steps=400, flags=flags))
     assert outcome.steps > 6000
     assert outcome.done > outcome.steps / 4
+    assert outcome.batches > 20
+
+
+@needs_limits
+def test_in_a_storm_beyond_the_limit(seed: int) -> None:
+    """Most directories can't be watched, and are polled; which ones, changes all the time."""
+    flags = (*FLAGS[seed % len(FLAGS)], "--poll-s", "0.05")
+    outcome = campaign(Plan(seed=seed, rounds=4, steps=300, flags=flags, command=limited(SERVE, 6)))
     assert outcome.batches > 20
 
 

@@ -22,6 +22,7 @@ class FakeWatcher:
     overflow, and each hint waits for up to `patience` drains, its evidence apart from it."""
 
     name = "fake"
+    degraded = ""
 
     def __init__(self, seed: int = 0, *, doubling: float = 1.0, dropping: float = 0.0, patience: int = 0) -> None:
         self._inner = InotifyWatcher()

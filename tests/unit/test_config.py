@@ -10,14 +10,23 @@ import pytest
 from smarttree.cli.options import BY_KEY, OPTIONS, Option
 from smarttree.cli.settings import Settings, read_environment, read_file, read_settings
 from smarttree.cli.values import is_loopback, read_bytes, read_host, read_origin, read_seconds, read_switch, read_whole
-from smarttree.config import DecodeConfig, HttpConfig, ServiceConfig, ShowConfig
+from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet, PathError, UnknownMode
 
-CONCERNS = {"service": ServiceConfig, "http": HttpConfig, "show": ShowConfig, "decode": DecodeConfig}
+CONCERNS = {
+    "service": ServiceConfig,
+    "http": HttpConfig,
+    "show": ShowConfig,
+    "decode": DecodeConfig,
+    "doctor": DoctorConfig,
+}
 LATER = [option for option in OPTIONS if option.later]
 
 # What no flag sets: the paths are arguments, and the rest is not for a person to choose.
-NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "decode.path", "http.retry_min_ms", "http.retry_max_ms"}
+NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "decode.path", "doctor.roots"} | {
+    "http.retry_min_ms",
+    "http.retry_max_ms",
+}
 
 
 def served(settings: Settings) -> tuple[ServiceConfig, HttpConfig]:
@@ -172,7 +181,7 @@ def test_listening_beyond_this_machine_is_asked_for_twice(tmp_path: Path) -> Non
 def test_a_flag_for_the_other_use_is_refused_but_a_shared_file_is_not(tmp_path: Path) -> None:
     with pytest.raises(BadParameter, match="--port only means something together with --serve"):
         read_settings([str(tmp_path), "--port", "1"], {})
-    with pytest.raises(BadParameter, match="--depth only means something without --serve"):
+    with pytest.raises(BadParameter, match="--depth only means something where a tree is printed, without --serve"):
         read_settings(["--serve", str(tmp_path), "--depth", "1"], {})
     assert read_settings([str(tmp_path)], {"SMARTTREE_PORT": "1"}).show is not None
 

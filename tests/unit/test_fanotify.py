@@ -15,15 +15,19 @@ import pytest
 from smarttree import watch
 from smarttree._fanotify import Fanotify
 from smarttree._scan import scan
+from smarttree.disk.base import Reader
+from smarttree.disk.linux import LinuxDisk
 from smarttree.errors import WatcherUnavailable
 from smarttree.service import Service
-from smarttree.watch import queue
+from smarttree.tree import NO_ID
+from smarttree.watch import filesystem, queue
+from smarttree.watch.base import Watcher
 from smarttree.watch.linux import FanotifyWatcher
 from smarttree.watch.mounts import Mount, Mounts, is_below, parse
 from tests.mounting import mounted
 from tests.running import DEADLINE_S, Run, config
 from tests.storm.team import PROJECT
-from tests.watchers import Site, make_fanotify, needs_fanotify, open_site, touch
+from tests.watchers import POLL_S, Site, make_fanotify, needs_fanotify, open_site, touch
 
 pytestmark = needs_fanotify
 
@@ -37,6 +41,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made = open_site(make_fanotify, os.fsencode(tmp_path / "top"))
     yield made
     made.watcher.close()
+
+
+def choose(root: bytes, name: str = watch.AUTO) -> Watcher:
+    return watch.choose([root], name, reader=Reader(LinuxDisk()), poll_s=POLL_S)
 
 
 def append(path: Path) -> None:
@@ -193,24 +201,47 @@ def test_mounting_and_unmounting_are_changes(top: Path) -> None:
     run.service.stop()
 
 
-def test_what_can_not_be_marked_is_a_problem_while_it_is_mounted(top: Path) -> None:
+def test_what_can_not_be_marked_is_polled_while_it_is_mounted(top: Path) -> None:
     """Handles on a ramfs would do, but it is not known to be such a kind."""
-    run = start(top)
+    run = Run(Service(config(top, watcher="fanotify", poll_s=POLL_S)))
+    assert run.service.watching == ("fanotify", "")
     with mounted(top / "mnt", "ramfs"):
-        (top / "mnt" / "f").write_text("not told")
-        assert run.service.sync().result(DEADLINE_S)
-        (problem,) = run.service.problems
-        assert (problem.path, problem.message) == (bytes(top / "mnt"), "on a file system that the watcher can't watch")
-    assert ("created", "mnt/under") in [(c, p) for c, p in run.changes() if p != "mnt"]
-    assert run.service.problems == []
+        (top / "mnt" / "d").mkdir()
+        run.sync()
+        assert run.service.watching.by == "fanotify and polling"
+        assert "on a file system that can't be watched" in run.service.watching.degraded
+        (top / "mnt" / "d" / "f").write_text("found by a pass")
+        run.until(lambda: run.service.view().tree.resolve(bytes(top / "mnt" / "d" / "f")) != NO_ID)
+    assert ("created", "mnt/under") in run.changes()
+    run.sync()
+    assert run.service.watching == ("fanotify", "")
     run.service.stop()
+
+
+def test_a_network_file_system_below_a_root_is_polled_beside_it(
+    top: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A ramfs that is taken for one: fanotify does as well without it."""
+    caplog.set_level("INFO", "smarttree.watch")
+    monkeypatch.setitem(filesystem.REMOTE, "ramfs", "a network file system")
+    with mounted(top / "mnt", "ramfs"):
+        (top / "mnt" / "d").mkdir()
+        run = Run(Service(config(top, poll_s=POLL_S)))
+        assert run.service.watching == ("fanotify and polling", "")
+        assert f"polling {top / 'mnt'}: it is on a network file system" in caplog.text
+        (top / "mnt" / "d" / "f").write_text("found by a pass")
+        run.until(lambda: run.service.view().tree.resolve(bytes(top / "mnt" / "d" / "f")) != NO_ID)
+        (top / "here").write_text("")
+        (top / "mnt" / "there").write_text("")
+        assert {("created", "here"), ("created", "mnt/there")} <= {*run.changes()}
+        run.service.stop()
 
 
 def test_where_something_below_can_not_be_marked_another_is_chosen(top: Path) -> None:
     with mounted(top / "mnt", "ramfs"):
         with pytest.raises(WatcherUnavailable, match="top/mnt: it is not of a kind"):
-            watch.choose([bytes(top)], "fanotify")
-        watcher = watch.choose([bytes(top)])
+            choose(bytes(top), "fanotify")
+        watcher = choose(bytes(top))
         assert watcher.name == "inotify"
         watcher.close()
 
@@ -242,8 +273,8 @@ def test_the_table_of_mounts_is_read_as_the_kernel_writes_it() -> None:
         b"30 22 0:27 /in/it /a\\040b\\134c rw - tmpfs none rw,size=4k\n"
     )
     assert list(parse(table)) == [
-        Mount(b"/", b"22", b"254:0 /"),
-        Mount(b"/a b\\c", b"30", b"0:27 /in/it"),
+        Mount(b"/", b"22", b"254:0 /", "ext4"),
+        Mount(b"/a b\\c", b"30", b"0:27 /in/it", "tmpfs"),
     ]
 
 
@@ -264,15 +295,17 @@ def test_what_is_mounted_below_a_root_that_comes_is_marked(top: Path, tmp_path: 
     run.service.stop()
 
 
-def test_a_root_that_can_not_be_marked_is_refused(top: Path, tmp_path: Path) -> None:
+def test_what_can_not_be_marked_in_a_root_that_comes_is_polled(top: Path, tmp_path: Path) -> None:
     run = start(top)
     (tmp_path / "late" / "mnt").mkdir(parents=True)
     with mounted(tmp_path / "late" / "mnt", "ramfs"):
-        for path in (tmp_path / "late" / "mnt", tmp_path / "late"):
-            with pytest.raises(WatcherUnavailable, match="can't watch the file system at"):
-                run.service.rooting.add(bytes(path)).result(DEADLINE_S)
-    assert run.sync() == []
-    run.service.rooting.add(bytes(tmp_path / "late")).result(DEADLINE_S)
+        run.service.rooting.add(bytes(tmp_path / "late")).result(DEADLINE_S)
+        run.sync()
+        assert "polled" in run.service.watching.degraded
+        (tmp_path / "late" / "mnt" / "f").touch()
+        run.sync()
+        run.service.rooting.remove(bytes(tmp_path / "late")).result(DEADLINE_S)
+        assert run.service.watching.degraded == ""
     run.sync()
     run.service.stop()
 
@@ -305,7 +338,7 @@ def test_below(path: bytes, above: bytes, below: bool) -> None:
 
 def test_it_is_chosen_where_it_can_be_had(tmp_path: Path) -> None:
     for name, chosen in (("auto", "fanotify"), ("fanotify", "fanotify"), ("inotify", "inotify")):
-        watcher = watch.choose([os.fsencode(tmp_path)], name)
+        watcher = choose(os.fsencode(tmp_path), name)
         assert watcher.name == chosen
         watcher.close()
 
@@ -314,8 +347,8 @@ def test_what_can_not_be_marked_is_refused() -> None:
     """And where nothing was asked for, inotify is chosen."""
     descriptors = len(os.listdir("/proc/self/fd"))
     with pytest.raises(WatcherUnavailable, match=r"/proc/sys.*leave --watcher out"):
-        watch.choose([b"/proc/sys"], "fanotify")
-    watcher = watch.choose([b"/proc/sys"])
+        choose(b"/proc/sys", "fanotify")
+    watcher = choose(b"/proc/sys")
     assert watcher.name == "inotify"
     watcher.close()
     assert len(os.listdir("/proc/self/fd")) == descriptors

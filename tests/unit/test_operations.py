@@ -13,7 +13,7 @@ import pytest
 
 from smarttree.watch.base import Hints
 from smarttree.watch.linux import InotifyWatcher
-from tests.running import Begin, Change, begin, churn, top
+from tests.running import Begin, Change, Run, begin, churn, top
 
 __all__ = ["begin", "top"]
 
@@ -90,6 +90,12 @@ OPERATIONS: dict[str, tuple[Callable[[Path], object], list[Change]]] = {
 }
 
 
+def but_for_links(run: Run, changes: list[Change], path: str) -> list[Change]:
+    """By ctime alone, as a pass sees it, a name that a file got or lost is a write that put size and mtime back."""
+    polled = run.service.watching.by == "polling"
+    return [change for change in changes if not (polled and change == ("modified", path))]
+
+
 def settled(changes: list[Change]) -> list[Change]:
     """A first change may be told before its writing is: then `modified` follows `created`, and says nothing new."""
     born = {path for kind, path in changes if kind == "created"}
@@ -114,6 +120,8 @@ def test_an_operation_is_told_and_held(name: str, top: Path, begin: Begin) -> No
     told = settled([change for change in run.changes() if change[1] != "opens the window"])
     if name == "swap":
         assert [kind for kind, _ in told] == [kind for kind, _ in wanted]
+    elif name == "hard link":
+        assert but_for_links(run, told, "a") == wanted
     else:
         assert told == wanted
     assert run.changes() == []
@@ -136,7 +144,7 @@ def test_a_write_through_one_name_is_told_of_the_other(top: Path, begin: Begin) 
     append(top / "d" / "third")
     assert settled(run.changes()) == [("modified", "b"), ("modified", "d/third")]
     (top / "b").unlink()
-    assert run.changes() == [("deleted", "b")]
+    assert but_for_links(run, run.changes(), "d/third") == [("deleted", "b")]
 
 
 @pytest.mark.parametrize("known", ["at the start", "in a directory that came", "by itself"])

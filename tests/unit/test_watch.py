@@ -15,7 +15,7 @@ from smarttree._watch import Inotify
 from smarttree.watch.base import Hints
 from smarttree.watch.queue import Q_OVERFLOW
 from tests.storm.fake_watcher import FakeWatcher
-from tests.watchers import FANOTIFY, INOTIFY, Maker, Site, open_site, touch
+from tests.watchers import FANOTIFY, INOTIFY, POLLING, Maker, Site, open_site, touch
 
 
 def make_fake(top: bytes) -> FakeWatcher:
@@ -24,12 +24,23 @@ def make_fake(top: bytes) -> FakeWatcher:
 
 FAKE = pytest.param(make_fake, id="fake")
 MAKERS = [INOTIFY, FANOTIFY, FAKE]
+ALL = [*MAKERS, POLLING]
 
 
 @pytest.fixture(params=MAKERS)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """A running watcher over an empty directory."""
-    made = open_site(request.param, os.fsencode(tmp_path))
+    """A running watcher, of those that place watches, over an empty directory."""
+    yield from running(request.param, tmp_path)
+
+
+@pytest.fixture(params=ALL)
+def any_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """A running watcher of any kind over an empty directory. One that polls compares with the tree, so that follows."""
+    yield from running(request.param, tmp_path)
+
+
+def running(make: Maker, top: Path) -> Iterator[Site]:
+    made = open_site(make, os.fsencode(top))
     made.watcher.start(made.woken.set, made.tree)
     yield made
     made.watcher.close()
@@ -38,51 +49,53 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
 # ---------------------------------------------------------------- the barrier
 
 
-def test_a_drain_sees_what_was_done_before_it(site: Site) -> None:
+def test_a_drain_sees_what_was_done_before_it(any_site: Site) -> None:
     """Read your writes, a thousand times over, while the watcher's own thread drains as well."""
     for n in range(1_000):
         name = b"f%d" % (n % 7)
-        touch(site.top + b"/" + name, b"x")
-        assert name in site.watcher.drain().names.get(site.root, ())
+        touch(any_site.top + b"/" + name, b"x")
+        assert name in any_site.watcher.drain().names.get(any_site.root, ())
 
 
-def test_a_wake_up_comes_without_a_drain(site: Site) -> None:
+def test_a_wake_up_comes_without_a_drain(any_site: Site) -> None:
     for n in range(50):
         name = b"f%d" % n
-        touch(site.top + b"/" + name)
-        assert site.until(site.root, name)
+        touch(any_site.top + b"/" + name)
+        assert any_site.until(any_site.root, name)
 
 
-def test_a_drain_of_nothing_is_nothing(site: Site) -> None:
+def test_a_drain_of_nothing_is_nothing(any_site: Site) -> None:
     """Said once, or twice, and no more."""
-    assert not site.watcher.drain()
-    touch(site.top + b"/f")
-    assert site.watcher.drain()
-    site.watcher.drain()
-    assert not site.watcher.drain()
+    assert not any_site.watcher.drain()
+    touch(any_site.top + b"/f")
+    assert any_site.watcher.drain()
+    any_site.follow()
+    any_site.watcher.drain()
+    assert not any_site.watcher.drain()
 
 
 # ---------------------------------------------------------------- what is hinted
 
 
-def test_every_kind_of_change_is_hinted(site: Site) -> None:
-    path = site.top + b"/f"
+def test_every_kind_of_change_is_hinted(any_site: Site) -> None:
+    path = any_site.top + b"/f"
     actions: dict[str, Callable[[], None]] = {
         "create": lambda: os.mknod(path),
         "write": lambda: touch(path, b"x"),
         "truncate": lambda: os.truncate(path, 0),
         "chmod": lambda: os.chmod(path, 0o600),
         "times": lambda: os.utime(path, (1, 1)),
-        "link": lambda: os.link(path, site.top + b"/g"),
+        "link": lambda: os.link(path, any_site.top + b"/g"),
         "unlink": lambda: os.unlink(path),
         "symlink": lambda: os.symlink(b"x", path),
-        "replace": lambda: os.rename(site.top + b"/g", path),
+        "replace": lambda: os.rename(any_site.top + b"/g", path),
     }
     for what, action in actions.items():
         action()
-        hints = site.watcher.drain()
-        assert hints.names.get(site.root, set()) & {b"f", b"g"}, what
+        hints = any_site.watcher.drain()
+        assert hints.names.get(any_site.root, set()) & {b"f", b"g"}, what
         assert not hints.overflow
+        any_site.follow()
 
 
 def test_writing_and_moving_are_evidence(site: Site) -> None:
@@ -259,7 +272,7 @@ def test_overflow_is_said(make: Maker, tmp_path: Path) -> None:
     site.watcher.close()
 
 
-@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("make", ALL)
 @pytest.mark.parametrize("started", [False, True])
 def test_everything_is_given_back(make: Maker, started: bool, tmp_path: Path) -> None:
     before, threads = os.listdir("/proc/self/fd"), threading.active_count()
