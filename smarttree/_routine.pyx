@@ -84,11 +84,13 @@ cdef class Routine:
             return True
         if not there:
             self.extend(END, directory).eid = eid
+            self.ends += 1
             return True
         if tree.mode_[eid] & S_IFMT != stat.mode & S_IFMT:
             return False
         if tree.ino_[eid] != stat.ino or tree.birth_[eid] != stat.birth:
             step = self.extend(WRITE, directory)
+            self.ends += 1
         elif tree.ctime_[eid] == stat.ctime and not differs(tree, eid, stat):
             return True
         elif tree.ctime_[eid] != stat.ctime and not differs(tree, eid, stat) and (directory, name) in written:
@@ -97,6 +99,21 @@ cdef class Routine:
             step = self.extend(UPDATE, directory)
         step.stat, step.eid = stat[0], eid
         return True
+
+    def spare(self, Columns tree not None, set ids not None):
+        """Drop the ends of these ids, and what came in their place, as if nobody had looked there."""
+        cdef size_t i, kept = 0
+        cdef Step *step
+        if not ids:
+            return
+        for i in range(self.n):
+            step = &self.steps[i]
+            if (step.act != CREATE and step.eid in ids and (step.act == END or tree.ino_[step.eid] != step.stat.ino
+                                                            or tree.birth_[step.eid] != step.stat.birth)):
+                continue
+            self.steps[kept] = self.steps[i]
+            kept += 1
+        self.n = kept
 
     def plant(self, Listing listing not None, uint32_t top, list ids not None, inodes):
         """Take in all that is below the top of a listing, under `ids` (fresh ones, an id for each item but the top);

@@ -15,12 +15,9 @@ from smarttree.errors import (
     NotADirectory,
     PathError,
     RootRefused,
-    SmarttreeError,
-    SystemLimit,
     Unreadable,
 )
 from smarttree.printable import printable
-from smarttree.watch import limits
 
 _SHOWN_MAX: Final = 500
 
@@ -91,22 +88,3 @@ def refusal(path: str | bytes, error: OSError) -> PathError:
 def _shown(path: str | bytes) -> str:
     shown = printable(path)
     return shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "…"
-
-
-def explain(error: OSError, roots: bytes) -> SmarttreeError:
-    """What an error of the system means to the person who serves `roots`, and what to do about it."""
-    where = os.fsdecode(roots)
-    if error.errno == errno.ENOSPC:
-        setting, value = limits.lowest(limits.WATCHES)
-        return SystemLimit(
-            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {value}), "
-            f"for example with: {limits.raise_now(setting, 1_048_576)}"
-        )
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return SystemLimit(
-            f"too many open files or inotify instances ({error.strerror}); raise them with `ulimit -n` or "
-            "sudo sysctl fs.inotify.max_user_instances=1024"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
-    return PathError(f"can't serve {where}: {error.strerror}")

@@ -22,6 +22,7 @@ from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Place, Watcher
 from smarttree.wire import DEPTH_MAX
 
+PATIENCE = 4  # windows in a row in which what moves on and on is left where it was, before it is told as it looks
 _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -41,7 +42,8 @@ class _Window(NamedTuple):
 class Observer:
     """Looks at the disk for one Tree. Used by the engine's thread only."""
 
-    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int) -> None:
+    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int, one_by_one: bool = False) -> None:
+        """`one_by_one`: someone wants to hear of each step by itself."""
         self._tree, self._watcher, self._disk, self._threads = tree, watcher, disk, threads
         self._links = HardLinks(tree)
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
@@ -49,6 +51,7 @@ class Observer:
         self.problems = Problems(tree)
         self.standing = Standing(tree, disk)
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
+        self._patience, self._one_by_one = PATIENCE, one_by_one
 
     # --- the first scan ---------------------------------------------------------------------------------------------
 
@@ -101,13 +104,21 @@ class Observer:
         True where directories were found that are new: hints of what happened between their watch and their id may
         wait. Raises OSError where the system is short of something.
         """
-        found = Reconciliation(self._tree, moved=hints.moved, written=hints.written, lost=hints.overflow)
+        found = Reconciliation(
+            self._tree,
+            moved=hints.moved,
+            written=hints.written,
+            lost=hints.overflow,
+            one_by_one=self._one_by_one,
+        )
         whole = set(self._tree.roots()) if hints.overflow else set(filter(self._tree.has_directory, hints.whole))
         waiting = {eid: set(names) for eid, names in hints.names.items() if self._tree.has_directory(eid)}
         window = _Window(found, waiting | {eid: waiting.get(eid, set()) for eid in whole}, whole, {})
         self.later = Hints()
         with self._watcher.placing():
             self._settle(window)
+            if found.is_short():
+                self._hear_on(found)
             self._postpone(window, hints)
             plan = found.plan()
             self._links.learn(plan)
@@ -115,6 +126,13 @@ class Observer:
             self._bind(found)
             self._note_problems(found)
         return bool(found.watches)
+
+    def _hear_on(self, found: Reconciliation) -> None:
+        """What is gone may have been moved away while we looked, without the kernel's word of it in the hints."""
+        moving = found.learn(self._watcher.leaving(), patient=self._patience > 0)
+        self._patience = self._patience - 1 if moving else PATIENCE
+        for place in moving:
+            self.later.add(*place)
 
     def links_outside(self) -> Hints:
         """Look at files that are written, perhaps, through links outside the roots."""
@@ -150,6 +168,7 @@ class Observer:
         self.later.whole |= window.whole & window.waiting.keys()
         if self.later:
             self.later.moved, self.later.written = hints.moved, hints.written
+            self.later.closed, self.later.arrived = hints.closed, hints.arrived
 
     def _settle(self, window: _Window) -> None:
         """Look, match and list until nothing that can be reached is left. `waiting` keeps what can't."""

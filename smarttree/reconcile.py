@@ -50,12 +50,23 @@ class Plan:
 class Reconciliation:
     """One window's observations. Feed it, `match` now and then, and take the `plan` when nothing is `unlisted`."""
 
-    def __init__(self, tree: Tree, *, moved: Collection[Place], written: Collection[Place], lost: bool) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        *,
+        moved: Collection[Place],
+        written: Collection[Place],
+        lost: bool,
+        one_by_one: bool = False,
+    ) -> None:
+        """`one_by_one`: nothing is routine, each step stands in the plan by itself."""
         self._tree = tree
+        self._one_by_one = lost or one_by_one  # after lost hints any two may be a rename
         self._moved, self._written, self._lost = moved, written, lost
         self._seen: dict[int, set[bytes]] = {}
         self._gone: dict[int, Identity] = {}  # ids whose place holds something else now, not yet found elsewhere
         self._gone_by: dict[Identity, list[int]] = {}
+        self._proven: set[int] = set()  # ids that were moved away, as is known by now
         known_at_moved = [known for place in moved if (known := self._known_at(place)) != NO_ID]
         self._moved_inodes = {tree.row(known).ino for known in known_at_moved}
         # A directory has one place only: seen elsewhere, it is there, even if its old place can't be looked at because
@@ -91,9 +102,9 @@ class Reconciliation:
     def see_routine(self, directory: int, names: list[bytes], looks: Looks, linked: Collection[int]) -> Sequence[int]:
         """Take in what is routine among looks at names in a known directory; the indices of those to `see` one by one.
 
-        `linked`: inodes that have several names. After lost hints nothing is routine: any two may be a rename.
+        `linked`: inodes that have several names.
         """
-        if self._lost:
+        if self._one_by_one:
             return range(len(names))
         return self._plan.routine.sort_out(
             self._tree,
@@ -171,7 +182,7 @@ class Reconciliation:
 
     def _plant(self, directory: int, listing: Listing, top: int) -> bool:
         """Take in the whole listing of a new directory, where nothing in it can have been moved there; whether so."""
-        if self._lost or top or directory not in self._fresh:
+        if self._one_by_one or top or directory not in self._fresh:
             return False
         # Old ids come in any order. Sorted, neighbours in the listing are neighbours among the ids.
         ids = sorted(self._tree.issue() for _ in range(len(listing) - 1))
@@ -198,8 +209,8 @@ class Reconciliation:
         """An entry that is gone from its place and may be what has appeared elsewhere."""
         for known in self._gone_by.get(identity, ()):
             # Without a birth time an inode proves nothing: it is another file's as soon as this one has ended.
-            proven = (self._lost and identity[1] != 0) or self._place_in_tree(known) in self._moved
-            if known in self._gone and proven:
+            proven = (self._lost and identity[1] != 0) or known in self._proven
+            if known in self._gone and (proven or self._place_in_tree(known) in self._moved):
                 del self._gone[known]
                 return known
         known = self._leavers.get(identity, NO_ID)
@@ -221,6 +232,47 @@ class Reconciliation:
         before = self._tree.row(known)
         if before[:5] != row[:5]:
             self._plan.updates[known] = Update(row, False)
+
+    def is_short(self) -> bool:
+        """Whether something known is gone, and was not found elsewhere so far."""
+        return bool(self._gone) or self._plan.routine.ends > 0
+
+    def learn(self, leaving: Collection[Place], *, patient: bool) -> list[Place]:
+        """While we looked, something was moved away from these places; the hints of that are still to come.
+
+        What was gone from one of them has its proof now if its new place was seen. If not, it is as if nobody had
+        looked: the hints to come lead to both. What had been moved to one of them, and on from there, can't be found
+        either: if `patient`, the places from which it came are returned, to be looked at again with those hints.
+        """
+        arrived = {row.identity for row in self._arrivals.values()}
+        created = {row.identity for _, row in self._plan.creates.values()}
+        taken = {*(place for place, _ in self._plan.creates.values()), *self._plan.moves.values(), *self._new_dirs}
+        moved_on, spared = False, set[int]()
+        for place in leaving:
+            known = self._known_at(place)
+            if not self.has_seen(place) or place in taken:
+                continue
+            if known != NO_ID and known not in self._gone:
+                spared.add(known)
+                continue
+            moved_on |= place not in self._arrivals
+            if known == NO_ID or self._gone[known] in created:
+                continue
+            if self._gone[known] in arrived:
+                self._proven.add(known)
+            elif place not in self._arrivals or self._arrivals[place].identity not in self._gone_by:
+                del self._gone[known]
+                self._arrivals.pop(place, None)
+        self._plan.routine.spare(self._tree, spared)
+        return list(self._put_off(arrived | created, taken | self._arrivals.keys())) if moved_on and patient else []
+
+    def _put_off(self, found: Collection[Identity], taken: Collection[Place]) -> Iterator[Place]:
+        """Where something is gone from that the kernel says was moved, and that is nowhere: it stays for now."""
+        for known, identity in list(self._gone.items()):
+            place = self._place_in_tree(known)
+            if place in self._moved and identity not in found and place not in taken:
+                del self._gone[known]
+                yield place
 
     def place_of(self, eid: int) -> Place:
         """Where an entry is now, as far as it has been seen."""

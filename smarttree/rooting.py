@@ -16,7 +16,8 @@ from collections import deque
 from concurrent.futures import Future
 from typing import Final, NamedTuple, Protocol
 
-from smarttree.admission import explain, is_within
+from smarttree.admission import is_within
+from smarttree.advice import explain
 from smarttree.clock import Clock
 from smarttree.disk.base import Disk, Progress
 from smarttree.errors import LastRoot, NotReady, PathError, RootsOverlap, SmarttreeError, TooManyRoots

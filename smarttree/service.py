@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from smarttree import disk, watch
-from smarttree.admission import explain
+from smarttree.advice import explain
 from smarttree.clock import Clock
 from smarttree.commits import Commits
 from smarttree.config import ServiceConfig
@@ -35,6 +35,7 @@ from smarttree.stream.log import Log
 from smarttree.tree import Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
+from smarttree.witness import Witness, WitnessedLedger
 
 __all__ = ["Problem", "Progress", "Service", "View"]
 
@@ -73,19 +74,27 @@ class Service:
     `state` is `scanning`, `ready` or `failed`; then `failure` says why. `log` and `activity` can be used once ready.
     """
 
-    def __init__(self, config: ServiceConfig, *, watcher: Watcher | None = None, reader: Disk | None = None) -> None:
+    def __init__(
+        self,
+        config: ServiceConfig,
+        *,
+        watcher: Watcher | None = None,
+        reader: Disk | None = None,
+        witness: Witness | None = None,
+    ) -> None:
         self.config = config
         self.state = "scanning"
         self.failure: SmarttreeError | None = None
         self.log = Log(FIRST_SEQ, retention_bytes=config.retention_bytes, retention_s=config.retention_s)
         self.activity = Activity(config.roots)
         self._tree = Tree()
+        self._witness = witness
         self._watcher = watcher
         self._disk = reader or disk.choose()
         self._reader = Reader(self._disk)  # of a watcher that polls
         self._observer: Observer | None = None
         limits, epoch = Limits(config.batch_max_bytes, config.batch_max), secrets.randbits(64)
-        ledger = Ledger(self._tree)
+        ledger = Ledger(self._tree) if witness is None else WitnessedLedger(self._tree, witness)
         self._commits = Commits(self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns)
         self._lock = threading.Lock()  # guards the two below
         self._syncs: list[Future[Clock]] = []  # asked for
@@ -192,7 +201,10 @@ class Service:
         except InterruptedError:
             self._fail(NotReady("the server is stopping"))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
-            self._fail(self._explain(error))
+            failure = self._explain(error)
+            if failure is not error:
+                failure.__cause__ = error
+            self._fail(failure)
         finally:
             self._drop_syncs()
 
@@ -223,8 +235,11 @@ class Service:
             listener()
 
     def _scan_roots(self, watcher: Watcher) -> None:
-        observer = self._observer = Observer(self._tree, watcher, self._disk, threads=self.config.scan_threads)
-        watcher.start(self._wake.set, self._tree)
+        witnessed = self._witness is not None
+        observer = self._observer = Observer(
+            self._tree, watcher, self._disk, threads=self.config.scan_threads, one_by_one=witnessed
+        )
+        watcher.start(self._wake.set, self._tree, ends=witnessed)
         for path in self.config.roots:
             observer.add_root(path, self._scan)
             self._holds.find(path)
@@ -330,6 +345,8 @@ class Service:
             if attempt == ROUNDS_MAX:
                 logger.warning("what changes can't be followed: reading everything anew")
                 hints.overflow = True
+            if self._witness is not None:
+                self._witness.hear(hints)
             again, appended = self._reconcile(hints)
             committed |= appended
             if not again and not (barrier and self._observer.later):
@@ -337,6 +354,8 @@ class Service:
             if self._observer.later:  # what moves while it is looked for is given the time to come to rest
                 self._stopping.wait(min(attempt, 20) / 1000)
             hints = watcher.drain(barrier=False)
+        if self._witness is not None:
+            self._witness.settle(self._tree, self._observer.standing.is_any_gone(), self._observer.later)
         return committed
 
     def _reconcile(self, hints: Hints) -> tuple[bool, bool]:

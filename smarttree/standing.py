@@ -37,6 +37,9 @@ class Standing:
         number = self.missing.get(root)
         return READY if number is None else MISSING if number in GONE else UNREADABLE
 
+    def is_any_gone(self) -> bool:
+        return not GONE.isdisjoint(self.missing.values())
+
     def expect(self, path: bytes) -> None:
         """A root comes late. Raises OSError where it is reached through a link."""
         self._late.add(path)

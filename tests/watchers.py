@@ -48,13 +48,13 @@ def missing() -> str:
 
 
 REASON = missing()
-needs_fanotify = pytest.mark.skipif(
-    bool(REASON) and not ("CI" in os.environ and os.geteuid() == 0), reason=REASON or "there is fanotify"
-)
+HAS_FANOTIFY = not REASON or ("CI" in os.environ and os.geteuid() == 0)
+needs_fanotify = pytest.mark.skipif(not HAS_FANOTIFY, reason=REASON or "there is fanotify")
 
 INOTIFY = pytest.param(make_inotify, id="inotify")
 FANOTIFY = pytest.param(make_fanotify, id="fanotify", marks=needs_fanotify)
 POLLING = pytest.param(make_polling, id="polling")
+NAMES = ["inotify", "fanotify"] if HAS_FANOTIFY else ["inotify"]
 BY_NAME = [pytest.param("inotify"), pytest.param("fanotify", marks=needs_fanotify), pytest.param("polling")]
 
 

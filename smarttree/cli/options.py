@@ -286,8 +286,8 @@ _NOW: Final = (
         read=values.read_seconds(0.0, 86_400.0),
         metavar="SECONDS",
         targets=("service.hardlink_poll_s",),
-        help="look this often at files that have hard links outside of PATH, as nothing tells of what is written through "
-        "those; 0 sees it with the next change of the name below PATH only",
+        help="look this often at files that have hard links outside of PATH, as nothing tells of what is written "
+        "through those; 0 sees it with the next change of the name below PATH only",
     ),
     Option(
         name="config",

@@ -99,9 +99,7 @@ def run(
     return asyncio.run(_run(service, http, sockets, progress))
 
 
-async def _run(
-    service: Service, http: HttpConfig, sockets: list[socket.socket], progress: ScanReporter | None
-) -> int:
+async def _run(service: Service, http: HttpConfig, sockets: list[socket.socket], progress: ScanReporter | None) -> int:
     stopped = _on_signals()
     logger = logging.getLogger("smarttree.http.wire")
     logger.addFilter(OneLine())

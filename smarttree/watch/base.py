@@ -6,7 +6,7 @@ return from a `drain` that is a barrier before everything that had happened when
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -26,13 +26,16 @@ class Hints:
 
     `names` has, for each directory's id, the names to look at (none: only the directory itself). `moved` are places
     from which the kernel says something was moved away (evidence for a rename, with the inode); `written` those whose
-    content it says was written. `whole`: directories to read anew with everything below. `overflow`: hints were lost,
-    read everything anew.
+    content it says was written. `closed` are those that someone who could write has closed, and `arrived` those that a
+    rename brought there: nothing is decided by these two, they are for whoever tells such things. `whole`: directories
+    to read anew with everything below. `overflow`: hints were lost, read everything anew.
     """
 
     names: dict[int, set[bytes]] = field(default_factory=dict)
     moved: set[Place] = field(default_factory=set)
     written: set[Place] = field(default_factory=set)
+    closed: set[Place] = field(default_factory=set)
+    arrived: set[Place] = field(default_factory=set)
     whole: set[int] = field(default_factory=set)
     overflow: bool = False
 
@@ -47,7 +50,7 @@ class Hints:
         """What was heard of the directory `old` was of `new`: say it of both."""
         if old in self.names:
             self.names.setdefault(new, set()).update(self.names[old])
-            for places in (self.moved, self.written):
+            for places in (self.moved, self.written, self.closed, self.arrived):
                 places.update([(new, name) for name in self.names[old] if (old, name) in places])
 
     def merge(self, other: Hints) -> None:
@@ -56,6 +59,8 @@ class Hints:
             self.names.setdefault(directory, set()).update(names)
         self.moved |= other.moved
         self.written |= other.written
+        self.closed |= other.closed
+        self.arrived |= other.arrived
         self.whole |= other.whole
         self.overflow |= other.overflow
 
@@ -75,9 +80,9 @@ class Watcher(Protocol):
     def scan_handle(self) -> Placer | None:
         """What `scan(watch=…)` places its watches by; None where the scan places none."""
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
-        """Begin to listen; `wake` is called, from any thread, when hints wait. `tree` is for looking paths up, in
-        `drain` only.
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
+        """Begin to listen; `wake` is called, from any thread, when hints wait. `tree` is for looking paths up, by the
+        engine's thread only. With `ends`, hints also say what was closed and what has arrived.
         """
 
     def add_root(self, path: bytes) -> None:
@@ -104,6 +109,9 @@ class Watcher(Protocol):
 
     def drain(self, *, barrier: bool = True) -> Hints:
         """Everything that waits. With `barrier`, all that happened before the call is in it, or it says `overflow`."""
+
+    def leaving(self) -> Collection[Place]:
+        """Places from which something was moved away after the last `drain`; the next one says it, too. May be less."""
 
     def close(self) -> None:
         """Stop, and give back every resource."""

@@ -113,9 +113,9 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
         """How many places were told of so far that are in no directory of ours."""
         return self._queue.foreign
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._tree = tree
-        super().start(wake, tree)
+        super().start(wake, tree, ends=ends)
 
     def add_root(self, path: bytes) -> None:
         """Its scan marks what it comes to."""

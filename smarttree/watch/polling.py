@@ -13,7 +13,7 @@ import errno
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
@@ -21,7 +21,7 @@ from smarttree._compare import KIND_ITSELF, KIND_LEFT, KIND_REPLACED, KIND_WRITT
 from smarttree._listing import Listing
 from smarttree.printable import printable
 from smarttree.tree import NO_ID, Tree
-from smarttree.watch.base import Hints, WakeUp
+from smarttree.watch.base import Hints, Place, WakeUp
 from smarttree.watch.mounts import is_below
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class PollingWatcher:
         self._tree = Tree()
         self._thread: threading.Thread | None = None
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._tree = tree
         self._thread = threading.Thread(target=self._poll, args=(wake,), name=self.name, daemon=True)
         self._thread.start()
@@ -170,6 +170,10 @@ class PollingWatcher:
                 hints.add(eid, name)
                 return
             path = above
+
+    def leaving(self) -> Collection[Place]:
+        """What the next pass will find, nobody knows yet."""
+        return ()
 
     def close(self) -> None:
         self._reader.cancel()

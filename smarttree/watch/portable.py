@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -18,7 +18,7 @@ from watchdog.observers import Observer as Watchdog
 from watchdog.observers.api import ObservedWatch
 
 from smarttree.tree import NO_ID, Tree
-from smarttree.watch.base import Hints, WakeUp
+from smarttree.watch.base import Hints, Place, WakeUp
 
 logger = logging.getLogger(__name__)
 
@@ -36,17 +36,19 @@ class PortableWatcher(FileSystemEventHandler):
     def __init__(self, roots: Sequence[bytes]) -> None:
         self._roots = tuple(roots)
         self._watched: dict[bytes, ObservedWatch] = {}
-        self._lock = threading.Lock()  # guards the four below
+        self._lock = threading.Lock()  # guards the six below
         self._touched: set[bytes] = set()
         self._moved: set[bytes] = set()
         self._written: set[bytes] = set()
+        self._finished: set[bytes] = set()  # closed by who could write
+        self._arrived: set[bytes] = set()
         self._again: set[bytes] = set()  # new directories that were read once more when the timer had run
         self._timers: set[threading.Timer] = set()
         self._closed = False
         self._watchdog = Watchdog()
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
-        self._wake, self._tree = wake, tree
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
+        self._wake, self._tree, self._ends = wake, tree, ends
         for root in self._roots:
             self._watched[root] = self._watchdog.schedule(self, os.fsdecode(root), recursive=True)
         self._watchdog.start()
@@ -70,6 +72,10 @@ class PortableWatcher(FileSystemEventHandler):
             self._touched.update(paths)
             if event.event_type == "moved":
                 self._moved.add(paths[0])
+            if event.event_type == "moved" and self._ends:
+                self._arrived.add(paths[-1])
+            if event.event_type == "closed" and self._ends:
+                self._finished.add(paths[0])
             if event.event_type in ("modified", "closed") and not event.is_directory:
                 self._written.add(paths[0])
         if event.is_directory and event.event_type in ("created", "moved"):
@@ -105,22 +111,32 @@ class PortableWatcher(FileSystemEventHandler):
             touched, self._touched = self._touched, set()
             moved, self._moved = self._moved, set()
             written, self._written = self._written, set()
+            finished, self._finished = self._finished, set()
+            arrived, self._arrived = self._arrived, set()
             again, self._again = self._again, set()
         hints = Hints(overflow=barrier)
         for path in touched:
             place = self._place(path)
             if place is not None:
                 hints.add(*place)
-                if path in moved:
-                    hints.moved.add(place)
-                if path in written:
-                    hints.written.add(place)
+                for paths, places in (
+                    (moved, hints.moved),
+                    (written, hints.written),
+                    (finished, hints.closed),
+                    (arrived, hints.arrived),
+                ):
+                    if path in paths:
+                        places.add(place)
             elif (root := self._tree.resolve(path)) != NO_ID:
                 hints.names.setdefault(root, set())
         hints.whole.update(eid for path in again if self._tree.has_directory(eid := self._tree.resolve(path)))
         return hints
 
-    def _place(self, path: bytes) -> tuple[int, bytes] | None:
+    def leaving(self) -> Collection[Place]:
+        """watchdog says it some time after it happened: that may have been before the last `drain`."""
+        return ()
+
+    def _place(self, path: bytes) -> Place | None:
         """The place of `path`, or of the nearest directory above it that is in one we know; None for a root."""
         while path not in self._roots:
             above, name = os.path.split(path)

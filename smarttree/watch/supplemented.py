@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 from smarttree.printable import printable
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch import limits
-from smarttree.watch.base import Hints, WakeUp, Watcher
+from smarttree.watch.base import Hints, Place, WakeUp, Watcher
 from smarttree.watch.mounts import is_below
 from smarttree.watch.polling import Polled, PollingWatcher
 
@@ -52,10 +52,10 @@ class SupplementedWatcher:
     def scan_handle(self) -> Placer | None:
         return self._kernel.scan_handle
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._tree = tree
-        self._kernel.start(wake, tree)
-        self._poller.start(wake, tree)
+        self._kernel.start(wake, tree, ends=ends)
+        self._poller.start(wake, tree, ends=ends)
 
     def add_root(self, path: bytes) -> None:
         """What in it can't be watched shows when it is scanned, and is polled."""
@@ -105,6 +105,9 @@ class SupplementedWatcher:
         hints.merge(self._poller.drain(barrier=barrier))
         hints.merge(self._kernel.drain(barrier=barrier))
         return hints
+
+    def leaving(self) -> Collection[Place]:
+        return self._kernel.leaving()
 
     def _tops(self) -> list[int]:
         """Refused directories that are in none that is refused."""

@@ -15,9 +15,9 @@ from time import monotonic
 
 import pytest
 
+from smarttree.cli.serve import serve
 from smarttree.config import HttpConfig, ServiceConfig
 from smarttree.errors import SmarttreeError
-from smarttree.cli.serve import serve
 from tests.clients.plain import Stream, get_json
 
 DEADLINE_S = 20.0

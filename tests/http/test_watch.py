@@ -230,7 +230,9 @@ def chunked(server: Server, pieces: list[bytes]) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE_S)
     try:
         connection.request("POST", "/watch", iter(pieces), encode_chunked=True)
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
     finally:
         connection.close()
 

@@ -8,12 +8,12 @@ beyond that: a change may then be told late, never wrongly.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 
 from smarttree._walk import Placer
 from smarttree.tree import Tree
-from smarttree.watch.base import Hints, WakeUp
+from smarttree.watch.base import Hints, Place, WakeUp
 from smarttree.watch.linux import InotifyWatcher
 
 
@@ -44,9 +44,9 @@ class FakeWatcher:
     def scan_handle(self) -> Placer:
         return self._inner.scan_handle
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._wake = wake
-        self._inner.start(wake, tree)
+        self._inner.start(wake, tree, ends=ends)
 
     def add_root(self, path: bytes) -> None:
         self._inner.add_root(path)
@@ -97,6 +97,9 @@ class FakeWatcher:
         if self._queue and self._wake is not None:
             self._wake()
         return now
+
+    def leaving(self) -> Collection[Place]:
+        return self._inner.leaving()
 
     def _later(self, drains: int) -> Hints:
         while len(self._queue) < drains:

@@ -191,8 +191,8 @@ class Gate(InotifyWatcher):
         super().__init__()
         self.reached, self.open = threading.Event(), threading.Event()
 
-    def start(self, wake: WakeUp, tree: Tree) -> None:
-        super().start(wake, tree)
+    def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
+        super().start(wake, tree, ends=ends)
         self.reached.set()
         assert self.open.wait(DEADLINE_S)
 

@@ -1,0 +1,28 @@
+"""Advice: what an error of the system means to whoever serves a directory, and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from smarttree.errors import PathError, SmarttreeError, SystemLimit, Unreadable
+from smarttree.watch import limits
+
+
+def explain(error: OSError, roots: bytes) -> SmarttreeError:
+    """What an error of the system means to the person who serves `roots`, and what to do about it."""
+    where = os.fsdecode(roots)
+    if error.errno == errno.ENOSPC:
+        setting, value = limits.lowest(limits.WATCHES)
+        return SystemLimit(
+            f"the system's limit on inotify watches is reached while watching {where}; raise it (now: {value}), "
+            f"for example with: {limits.raise_now(setting, 1_048_576)}"
+        )
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return SystemLimit(
+            f"too many open files or inotify instances ({error.strerror}); raise them with `ulimit -n` or "
+            "sudo sysctl fs.inotify.max_user_instances=1024"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Unreadable(f"can't read {where}: {error.strerror}; run as a user who may, or serve another path")
+    return PathError(f"can't serve {where}: {error.strerror}")
