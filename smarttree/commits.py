@@ -14,7 +14,7 @@ from smarttree.clock import Clock
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.order import Step, order
-from smarttree.reconcile import Plan
+from smarttree.plan import Plan
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import RootState, Switch
 from smarttree.stream.log import Log
@@ -78,6 +78,12 @@ class Commits:
         """A batch of no changes, for what it says beside."""
         with self._lock:
             self._append(more=more, vcs=vcs, root=root)
+
+    def tell_roots(self, news: list[RootState], *, more: bool) -> None:
+        """Tell what has become of roots, and empty the list; the changes that it has led to were told with `more`."""
+        while news:
+            root = news.pop(0)
+            self.tell(more=more or bool(news), root=root)
 
     def _append(self, *, more: bool, vcs: Switch | None = None, root: RootState | None = None) -> None:
         clock = Clock(self._epoch, self._log.head + 1)

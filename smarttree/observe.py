@@ -14,8 +14,9 @@ from typing import NamedTuple
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.links import HardLinks
+from smarttree.plan import Plan
 from smarttree.problems import FORBIDDEN, Problems
-from smarttree.reconcile import Plan, Reconciliation
+from smarttree.reconcile import Reconciliation
 from smarttree.row import Row
 from smarttree.standing import Standing
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
@@ -387,6 +388,8 @@ class Observer:
 
     def _note_problems(self, found: Reconciliation) -> None:
         """Keep what could not be read. A directory that was too deep, and was moved up, is read now."""
+        for directory in self.problems.directories() & found.read:
+            self.problems.replace(directory, {})
         for directory, names in found.problems.items():
             self.problems.replace(directory, names)
         self.problems.settle()

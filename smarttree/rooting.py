@@ -23,8 +23,8 @@ from smarttree.disk.base import Disk, Progress
 from smarttree.errors import LastRoot, NotReady, PathError, RootsOverlap, SmarttreeError, TooManyRoots
 from smarttree.observe import Observer
 from smarttree.order import Act, Step, order
+from smarttree.plan import Plan
 from smarttree.printable import printable
-from smarttree.reconcile import Plan
 from smarttree.standing import READY
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import RootState

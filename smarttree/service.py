@@ -26,13 +26,13 @@ from smarttree.ledger import Ledger, Limits
 from smarttree.modes import View
 from smarttree.observe import Observer
 from smarttree.order import Step
+from smarttree.plan import Plan
 from smarttree.problems import Problem
-from smarttree.reconcile import Plan
 from smarttree.rooting import Rooting
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import RootState, Switch
 from smarttree.stream.log import Log
-from smarttree.tree import Tree
+from smarttree.tree import Memory, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
 from smarttree.witness import Witness, WitnessedLedger
@@ -121,6 +121,10 @@ class Service:
     def problems(self) -> list[Problem]:
         """What could not be read, the first thousand."""
         return list(self._observer.problems.shown) if self._observer else []
+
+    def memory(self) -> Memory:
+        with self._lock:
+            return self._tree.memory()
 
     @property
     def watching(self) -> Watching:
@@ -361,10 +365,10 @@ class Service:
     def _reconcile(self, hints: Hints) -> tuple[bool, bool]:
         """(new directories were found, so drain again; a batch was appended)."""
         assert self._observer is not None
+        assert self._watcher is not None
         before = self.log.head
         again = self._observer.observe(hints, self._carry_out)
-        self._tell_roots()
-        assert self._watcher is not None
+        self._commits.tell_roots(self._observer.standing.news, more=self._is_more())
         self._commits.bury(self._watcher)
         if self.log.head == before:
             return again, False
@@ -389,11 +393,3 @@ class Service:
             if self._stopping.is_set():
                 raise InterruptedError("the server is stopping")
         self._told_more |= self._holds.is_on()
-
-    def _tell_roots(self) -> None:
-        """Tell what has become of roots; the changes that it has led to were told before, with `more`."""
-        assert self._observer is not None
-        news = self._observer.standing.news
-        while news:
-            root = news.pop(0)
-            self._commits.tell(more=bool(news) or self._is_more(), root=root)

@@ -15,7 +15,7 @@ import pytest
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 
 from smarttree.observer import Observer
-from tests.watchers import BY_NAME
+from tests.watchers import QUEUES
 
 Told = tuple[str, str, str]
 """An event's class without "Event", and its paths below the top ("." is the top itself, "" no path)."""
@@ -119,7 +119,7 @@ def look(top: str, *, recursive: bool = True) -> dict[str, bytes]:
 Watch = Callable[..., Observer]
 
 
-@pytest.fixture(params=BY_NAME)
+@pytest.fixture(params=QUEUES)
 def observe(request: pytest.FixtureRequest) -> Iterator[Watch]:
     """Begins to watch a path, with a handler; on each of the watchers in turn."""
     begun: list[Observer] = []

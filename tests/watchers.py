@@ -55,7 +55,8 @@ INOTIFY = pytest.param(make_inotify, id="inotify")
 FANOTIFY = pytest.param(make_fanotify, id="fanotify", marks=needs_fanotify)
 POLLING = pytest.param(make_polling, id="polling")
 NAMES = ["inotify", "fanotify"] if HAS_FANOTIFY else ["inotify"]
-BY_NAME = [pytest.param("inotify"), pytest.param("fanotify", marks=needs_fanotify), pytest.param("polling")]
+QUEUES = [pytest.param("inotify"), pytest.param("fanotify", marks=needs_fanotify)]
+BY_NAME = [*QUEUES, pytest.param("polling")]
 
 
 class Site(NamedTuple):

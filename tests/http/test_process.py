@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -124,15 +123,16 @@ def test_a_port_in_use_is_told_before_anything_is_scanned(project: Path) -> None
     assert "Traceback" not in result.stderr
 
 
-def test_garbage_costs_one_line_and_not_a_traceback(project: Path) -> None:
+@pytest.mark.parametrize("garbage", [b"not http at all", b"\x16\x03\x01, as TLS begins"])
+def test_garbage_costs_a_line_at_most_and_not_a_traceback(garbage: bytes, project: Path) -> None:
     with serving(str(project), "--port", "0") as server:
         with socket.create_connection(("127.0.0.1", server.port)) as raw:
-            raw.sendall(b"\x16\x03\x01 not http at all\r\n\r\n")
+            raw.sendall(garbage + b"\r\n\r\n")
             assert raw.recv(1 << 16).startswith(b"HTTP/1.0 400")
         status, _, errors = server.end(signal.SIGTERM)
         assert status == 0
         assert "Traceback" not in errors
-        assert os.linesep not in errors.strip() or errors.count("malformed") == 1
+        assert len(errors.splitlines()) <= 3  # two tell of the start
 
 
 def test_a_second_signal_ends_it_at_once(project: Path) -> None:

@@ -19,7 +19,7 @@ from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.row import Row
 from smarttree.service import Service
 from tests.running import DEADLINE_S, Change, Run, config, top
-from tests.watchers import BY_NAME
+from tests.watchers import QUEUES
 
 __all__ = ["top"]
 
@@ -69,7 +69,7 @@ class BusyDirectory:
         self._inner.close()
 
 
-@pytest.fixture(params=BY_NAME)
+@pytest.fixture(params=QUEUES)
 def told(request: pytest.FixtureRequest, top: Path) -> Iterator[Callable[..., list[Change]]]:
     """What is told when `first` is done, and each of the deeds at the next look at `name`; without modifications."""
     busy = Busy()

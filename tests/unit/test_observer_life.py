@@ -58,7 +58,7 @@ class Deaf(InotifyWatcher):
 
 
 def test_lost_hints_lose_no_event(top: Path, observe: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "choose", lambda *_: Deaf())
+    monkeypatch.setattr(watch, "choose", lambda *_, **__: Deaf())
     follower, rng = Follower(top), Random(5)
     observer = observe(follower, top)
     for _ in range(15):
@@ -175,7 +175,7 @@ class Limited(InotifyWatcher):
 def test_start_raises_at_the_limit_of_watches(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watcher = Limited()
     watcher.full = True
-    monkeypatch.setattr(watch, "choose", lambda *_: watcher)
+    monkeypatch.setattr(watch, "choose", lambda *_, **__: watcher)
     observer = Observer()
     observer.schedule(Recorder(top), str(top), recursive=True)
     with pytest.raises(OSError, match="max_user_watches") as caught:
@@ -188,7 +188,7 @@ def test_a_failure_ends_the_observer_after_what_was_found(
     top: Path, observe: Watch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     watcher, recorder = Limited(), Recorder(top)
-    monkeypatch.setattr(watch, "choose", lambda *_: watcher)
+    monkeypatch.setattr(watch, "choose", lambda *_, **__: watcher)
     observer = observe(recorder, top)
     (top / "n").touch()
     observer.flush(DEADLINE_S)
