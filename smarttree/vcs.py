@@ -143,6 +143,10 @@ class Holds:
         if repository is not None:
             self._of[root] = repository, Hold(root, repository.look(), self._settle_s)
 
+    def drop(self, root: bytes) -> None:
+        """Leave out what a root is in; what it held back is told with the next batch."""
+        self._of.pop(root, None)
+
     def look(self, now: float) -> None:
         """See how each repository is doing; `now` in seconds of a clock that only goes forward."""
         for repository, hold in self._of.values():

@@ -112,7 +112,7 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     query = Query(request, KNOWN, LATER)
     config, hub = request.app[CONFIG], request.app[HUB]
     asked = stream_class(query, config.mode)
-    require_whole(request.app[SERVICE].config.roots, query.octets("path"))
+    require_whole(request.app[SERVICE].rooting.paths, query.octets("path"))
     since = resume_point(request, query)
     response = EventStream()
     await response.prepare(request)

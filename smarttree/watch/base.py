@@ -85,6 +85,15 @@ class Watcher(Protocol):
         engine's thread only. With `ends`, hints also say what was closed and what has arrived.
         """
 
+    def add_root(self, path: bytes) -> None:
+        """A root is about to be scanned that was not there at the start: hear of what happens in it, too.
+
+        Raises WatcherUnavailable where that can't be, and OSError; then, and where its scan fails, `drop_root` follows.
+        """
+
+    def drop_root(self, path: bytes) -> None:
+        """Nothing in this root is of interest any more: give back what is held for it. `forget` tells of its ids."""
+
     def placing(self) -> AbstractContextManager[None]:
         """Around a scan and the `bind` that follows: hints for watches that have no id yet are kept."""
 

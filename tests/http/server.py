@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -25,9 +26,12 @@ from tests.clients.plain import DEADLINE_S, get, get_json
 class Server:
     """Serves `roots` on the loopback, on a free port unless one is named. `scan=False` leaves the scan for later."""
 
-    def __init__(self, *roots: Path, scan: bool = True, retention_bytes: int = 256 << 20, **http: Any) -> None:
+    def __init__(
+        self, *roots: Path, scan: bool = True, retention_bytes: int = 256 << 20, bases: Sequence[Path] = (), **http: Any
+    ) -> None:
         real = tuple(os.fsencode(os.path.realpath(root)) for root in roots)
-        self.service = Service(ServiceConfig(roots=real, retention_bytes=retention_bytes))
+        below = tuple(os.fsencode(os.path.realpath(base)) for base in bases)
+        self.service = Service(ServiceConfig(roots=real, retention_bytes=retention_bytes, watch_bases=below))
         self._http = HttpConfig(**{"port": 0, **http})
         self._scan = scan
         self._up: Future[None] = Future()
