@@ -39,6 +39,7 @@ class Commits:
         self._epoch, self._limits, self._now_ns = epoch, limits, now_ns
         self._lock = threading.Lock()  # guards the tree and the clock as one
         self._view: View | None = None
+        self._view_wanted = False  # since `release_view`
         self._dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
 
     @property
@@ -49,10 +50,17 @@ class Commits:
     def view(self) -> View:
         """The trees at the last committed clock. Cached for each clock; else a copy: about 10 ms a million entries."""
         with self._lock:
-            clock = self.clock
+            clock, self._view_wanted = self.clock, True
             if self._view is None or self._view.clock != clock:
                 self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
             return self._view
+
+    def release_view(self) -> None:
+        """To be called now and then: a view that nobody asked for since the last time is not kept any longer."""
+        with self._lock:
+            if not self._view_wanted:
+                self._view = None
+            self._view_wanted = False
 
     def carry_out(self, plan: Plan, *, more: bool) -> None:
         """Bring the Tree to what was seen: a batch, or several, or none where nothing is told."""

@@ -270,6 +270,7 @@ class Service:
         hints = watcher.drain(barrier=bool(self._answering))
         if self._answering or time.monotonic() >= self._poll_at:
             self._poll_at = time.monotonic() + ROOT_POLL_S
+            self._commits.release_view()
             for root in self._observer.standing.strayed():
                 hints.names.setdefault(root, set())
         self._look_at_links(hints)
@@ -317,12 +318,12 @@ class Service:
             for root in self._tree.roots():
                 if b".git" in hints.names.get(root, ()):
                     self._holds.find(self._tree.path(root))
-            self._holds.look(time.monotonic())
-        hints.merge(self._kept)
-        self._kept = Hints()
+            if self._holds.look(time.monotonic()):  # what git wrote last may have come after the hints were drained
+                hints.merge(watcher.drain(barrier=False))
+        self._kept.merge(hints)
         if self._holds.is_on() and not self._answering and not self._holds.is_overdue():
-            self._kept = hints
             return False
+        hints, self._kept = self._kept, Hints()
         committed = self._commit(watcher, hints, barrier=bool(self._answering))
         self._told_more |= committed and self._holds.is_on()
         return self._close_holds() or committed
