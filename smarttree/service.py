@@ -285,7 +285,9 @@ class Service:
             self._urgent.wait(LOOK_AGAIN_S)
         elif committed and not self._stopping.is_set():
             self._urgent.wait(self.config.batch_ms / 1000)
-            self._close_holds()  # HEAD is written last, and where nothing is watched
+            self._holds.look(time.monotonic())  # HEAD is written last, and where nothing is watched
+            if self._told_more or self._holds.has_ended():
+                self._wake.set()
         self._urgent.clear()
         with self._lock:
             if self._syncs:
@@ -329,8 +331,7 @@ class Service:
         return self._close_holds() or committed
 
     def _close_holds(self) -> bool:
-        """Tell what version control has led to, and the end of what was told in pieces; whether there was any."""
-        self._holds.look(time.monotonic())
+        """Tell what version control led to, and the end of what was told in pieces; whether there was any."""
         if self._holds.is_on():
             return False
         ends: list[Switch | None] = [*self._holds.take_ends()] or ([None] if self._told_more else [])
