@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from smarttree import modes
+from smarttree._malloc import map_from
 from smarttree.config import HttpConfig, ServiceConfig
 from smarttree.http.listen import open_sockets
 from smarttree.service import Service
 
+MAPPED_BYTES: Final = 512 * 1024
 _LOG = logging.getLogger(__name__)
 
 
@@ -20,6 +23,7 @@ def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
     if http.insecure and http.host is not None:
         _LOG.warning("starting insecurely: everyone who can reach %s can read the whole tree", http.host)
     modes.check(http.mode)
+    map_from(MAPPED_BYTES)
     sockets = open_sockets(http.host, http.port)
     service = Service(config)
     service.start()
