@@ -29,6 +29,9 @@ class ServiceConfig:
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
     watch: bool = True
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
+    content_hash: bool = False  # whether contents are read and compared
+    content_max_bytes: int = 64 << 20  # those of larger files are not
+    content_settle_s: float = 2.0  # for so long after a change of a file was told, nothing is told to leave it the same
     poll_s: float = 2.0  # between two passes of the watcher that polls; longer where they take long
 
 

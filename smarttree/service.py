@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from smarttree import disk, watch
+from smarttree import contents, disk, watch
 from smarttree.advice import explain
 from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
@@ -101,6 +101,7 @@ class Service:
         self._ended = False  # no sync will be answered any more; guarded by _lock
         self._answering: list[Future[Clock]] = []  # the engine's own: asked for before the window that is under way
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
+        self.contents = contents.choose(config, self._tree, self._wake.set, self._stopping)
         self._listeners: list[Callable[[], None]] = []
         self._poll_at = 0.0  # when roots that can't be opened are tried again
         self._links_at = 0.0  # when files with links outside the roots are looked at again; 0: never
@@ -193,6 +194,7 @@ class Service:
                     self._serve_one_window(watcher)
             finally:
                 watcher.close()
+                self.contents.close()
         except InterruptedError:
             self._fail(NotReady("the server is stopping"))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
@@ -261,6 +263,7 @@ class Service:
             for root in self._observer.missing:
                 hints.names.setdefault(root, set())
         self._look_at_links(hints)
+        self.contents.turn()
         committed = self._commit_or_keep(watcher, hints)
         clock = self.clock
         while self._answering:
@@ -283,7 +286,7 @@ class Service:
             return LOOK_AGAIN_S
         if observer.later:
             return LATER_S
-        waits = [MISSING_ROOT_POLL_S] if observer.missing else []
+        waits = self.contents.waits() + ([MISSING_ROOT_POLL_S] if observer.missing else [])
         if self._links_at:
             waits.append(max(0.0, self._links_at - time.monotonic()))
         return min(waits, default=None)
@@ -311,6 +314,7 @@ class Service:
         self._kept = Hints()
         if self._holds.is_on() and not self._answering and not self._holds.is_overdue():
             self._kept = hints
+            self.contents.keep()
             return False
         committed = self._commit(watcher, hints, barrier=bool(self._answering))
         self._told_more |= committed and self._holds.is_on()
@@ -359,7 +363,7 @@ class Service:
         """(new directories were found, so drain again; a batch was appended)."""
         assert self._observer is not None
         before = self.log.head
-        again = self._observer.observe(hints, self._carry_out)
+        again = self.contents.observe(self._observer.observe, hints, self._carry_out)
         self._bury()
         if self.log.head == before:
             return again, False
