@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from spec.qtn1_mirror import Mirror
 from tests.clients.plain import DEADLINE_S, Follower, Turn
 from tests.http.server import Server
 
 WRITES = 400
-A, B = b"A" * 5000, b"B" * 5000
 
 
 @pytest.fixture
@@ -86,83 +84,86 @@ def test_only_has_one_value(comparing: Server) -> None:
 # ---------------------------------------------------------------- nobody is left with another content
 
 
-class Writer(threading.Thread):
-    """Writes A, B, A, … over a file, in place and by renames, as fast as it can, and ends with A."""
+class Reader:
+    """Reads one file when it is told of it.
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(name="writer")
-        self._path = path
+    A `careful` one does as spec/HTTP.md says: what it read in another state than the tree's it reads again with the
+    next batch.
+    """
 
-    def run(self) -> None:
-        aside = self._path.parent.parent / "aside"
-        for number, content in zip(range(WRITES), cycle((B, A)), strict=False):
-            if number % 3:
-                aside.write_bytes(content)
-                aside.rename(self._path)
-            else:
-                with open(self._path, "r+b", buffering=0) as file:
-                    file.write(content)
+    def __init__(self, server: Server, client: Follower, path: Path, *, careful: bool) -> None:
+        self._server, self._client, self._path, self._careful = server, client, path, careful
+        client.turn()
+        self.read()
 
+    def read(self) -> None:
+        while True:
+            with open(self._path, "rb") as file:
+                self._mtime_ns, self.content = os.fstat(file.fileno()).st_mtime_ns, file.read()
+                if self._mtime_ns == os.fstat(file.fileno()).st_mtime_ns:
+                    return
 
-def read(path: Path) -> tuple[bytes, int]:
-    """A content, and the mtime it had before and after."""
-    while True:
-        with open(path, "rb") as file:
-            before, content = os.fstat(file.fileno()), file.read()
-            if before.st_mtime_ns == os.fstat(file.fileno()).st_mtime_ns:
-                return content, before.st_mtime_ns
+    def follow(self) -> None:
+        """Take in all that has happened."""
+        seen = len(self._client.turns)
+        self._client.until_clock(self._server.sync())
+        if (self._path.name in dict(told(self._client.turns[seen:]))) or (self._careful and self._is_in_doubt()):
+            self.read()
 
-
-def held_mtime(mirror: Mirror, name: bytes) -> int:
-    (mtime,) = (entry.mtime_ns for entry in mirror.entries.values() if entry.name == name)
-    return mtime
-
-
-def test_a_reader_who_reads_at_once_ends_with_what_is_there(project: Path) -> None:
-    """It reads when it is told, and at no other time: for a while after that it is told of everything."""
-    path = project / "src" / "main.rs"
-    path.write_bytes(A)
-    with Server(project, content_hash=True, content_settle_s=600.0) as server:
-        learn(server)
-        with Follower(f"{server.url}/events?only=content&events=change") as client:
-            client.turn()
-            content = read(path)[0]
-            writer = Writer(path)
-            writer.start()
-            done = False
-            while not done:
-                done = not writer.is_alive()
-                clock = server.sync()
-                seen = len(client.turns)
-                client.until_clock(clock)
-                if any(name == path.name for name, _ in told(client.turns[seen:])):
-                    content = read(path)[0]
-            writer.join()
-            assert content == read(path)[0] == A
+    def _is_in_doubt(self) -> bool:
+        entries = self._client.mirror.entries.values()
+        return all(entry.mtime_ns != self._mtime_ns for entry in entries if entry.name == os.fsencode(self._path.name))
 
 
-def test_a_slow_reader_who_compares_the_times_ends_with_what_is_there(comparing: Server, project: Path) -> None:
-    """As spec/HTTP.md tells it: what is read in another state than the tree's is read again with the next batch. Here
-    nothing protects who reads late.
+def write(path: Path, content: bytes) -> None:
+    """Another content at once, in an inode and at a time of its own."""
+    aside = path.parent.parent.parent / "aside"
+    aside.write_bytes(content)
+    os.utime(aside, ns=(0, time.time_ns()))
+    aside.rename(path)
+
+
+@pytest.mark.parametrize(("settle_s", "careful"), [(3600.0, False), (0.0, True)], ids=["protected", "careful"])
+def test_what_was_there_for_a_moment(project: Path, settle_s: float, careful: bool) -> None:
+    """B is told. C is there for a moment, between two looks, and is read; then B again, as at the look before. (Without
+    either protection the reader may end with C, and does about every second time.)
     """
     path = project / "src" / "main.rs"
-    path.write_bytes(A)
-    comparing.sync()
-    learn(comparing)
-    with Follower(f"{comparing.url}/events?only=content") as client:
-        client.turn()
-        content, mtime_ns = read(path)
-        writer = Writer(path)
-        writer.start()
-        done = False
-        while not done:
-            done = not writer.is_alive()
-            clock = comparing.sync()
-            seen = len(client.turns)
-            client.until_clock(clock)
-            shown = any(name == path.name for name, _ in told(client.turns[seen:]))
-            in_doubt = mtime_ns != held_mtime(client.mirror, b"main.rs")
-            if shown or (in_doubt and len(client.turns) > seen):
-                content, mtime_ns = read(path)
-        writer.join()
-        assert content == read(path)[0] == A
+    write(path, b"A")
+    with Server(project, content_hash=True, content_settle_s=settle_s, batch_ms=60_000) as server:
+        learn(server)
+        with Follower(f"{server.url}/events?only=content") as client:
+            reader = Reader(server, client, path, careful=careful)
+            write(path, b"B")
+            reader.follow()
+            write(path, b"C")
+            reader.read()
+            write(path, b"B")
+            reader.follow()
+            assert reader.content == b"B"
+
+
+@pytest.mark.parametrize(("settle_s", "careful"), [(3600.0, False), (0.0, True)], ids=["protected", "careful"])
+def test_readers_of_a_file_that_is_written_all_the_time(project: Path, settle_s: float, careful: bool) -> None:
+    path = project / "src" / "main.rs"
+    write(path, b"A" * 5000)
+
+    def write_on() -> None:
+        for number, content in zip(range(WRITES), cycle((b"B" * 5000, b"A" * 5000)), strict=False):
+            if number % 3:
+                write(path, content)
+            else:
+                with open(path, "r+b", buffering=0) as file:
+                    file.write(content)
+
+    with Server(project, content_hash=True, content_settle_s=settle_s) as server:
+        learn(server)
+        with Follower(f"{server.url}/events?only=content") as client:
+            reader = Reader(server, client, path, careful=careful)
+            writer = threading.Thread(target=write_on)
+            writer.start()
+            while writer.is_alive():
+                reader.follow()
+            writer.join()
+            reader.follow()
+            assert reader.content == path.read_bytes() == b"A" * 5000

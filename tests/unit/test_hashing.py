@@ -1,4 +1,4 @@
-"""The law of a hash: it is the content's, of a regular file that was in the state asked for before it was read and after."""
+"""The law of a hash: it is that of a regular file's content, in the state asked for before it was read and after."""
 
 from __future__ import annotations
 
@@ -228,5 +228,3 @@ def test_a_time_in_the_future_is_due_at_once(tree: Tree) -> None:
 def test_a_hash_of_another_length_is_refused(tree: Tree) -> None:
     with pytest.raises(ValueError, match="8 bytes"):
         Hashes().put(2, tree.row(2), bytes(8), 0)
-
-
