@@ -95,6 +95,10 @@ fuzz-short: ## the same for 45 seconds, as continuous integration does
 bench-scan: $(BUILT) build/floor/scan ## the cost of a scan against the floor and rivals [BENCH="--rounds 21 --tree linux"]
 	@$(BIN)/python -m bench.scan build/floor/scan $(BENCH)
 
+.PHONY: bench-watch
+bench-watch: $(BUILT) build/floor/scan build/floor/watch $(VENV)/.bench ## watching: start, memory, latency, storms, against floors and rivals [BENCH="--tree small --only latency"]
+	@$(BIN)/python -m bench.watch build/floor/scan build/floor/watch $(BENCH)
+
 .PHONY: bench-size
 bench-size: $(BUILT) ## the size of a snapshot against JSON lines, compressed [BENCH="--tree usr"]
 	@$(BIN)/python -m bench.size $(BENCH)
@@ -158,6 +162,6 @@ tests/node/node_modules/.installed: tests/node/package.json tests/node/package-l
 	@cd tests/node && ../../$(PHASE) "node packages" npm ci --ignore-scripts
 	@touch $@
 
-build/floor/scan: bench/floor/scan.c
+build/floor/%: bench/floor/%.c
 	@mkdir -p $(@D)
 	@"$${CC:-cc}" -O2 -Wall -Wextra -std=gnu17 -pthread -o $@ $<

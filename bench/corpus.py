@@ -4,6 +4,9 @@ They lie below $SMARTTREE_CORPORA, or build/corpus. `linux` is Debian's linux-so
 `linux-tarball` the same with the tarball's times; `linux-scattered` with times by chance; `linux-checkouts` after git
 has gone from that release to 6.12 and back, five times; `node_modules` what npm has just installed of what bench/node
 pins; `usr` this machine's /usr, as it is; `synthetic` is made of 50,000 directories and 501,000 files, by a fixed seed.
+
+The tables of watching change what they are measured on, and have their own: `watch-small`, `watch-550k`, `watch-2m`,
+made as `synthetic` is; and `linux-repository`, the two releases as branches `one` and `two`, the first checked out.
 """
 
 from __future__ import annotations
@@ -68,31 +71,43 @@ def unpack(place: Path, *options: str, tarball: Path | None = None) -> None:
     subprocess.run(["tar", "--no-same-owner", *options, "-xJf", str(tarball), "-C", str(place)], check=True)
 
 
+def git(place: Path, git_dir: Path, *arguments: str) -> str:
+    """What git prints; run as on a machine where no one has set it up. Raises CalledProcessError."""
+    where = [f"--git-dir={git_dir}", f"--work-tree={place}"]
+    fast = ["-c", "gc.auto=0", "-c", "core.compression=0", "-c", "core.fsync=none"]
+    who = {f"GIT_{role}_{what}": "a@example.com" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    command = ["git", *where, *fast, *arguments]
+    environment = os.environ | who | alone
+    return subprocess.run(command, check=True, cwd=place, stdout=subprocess.PIPE, text=True, env=environment).stdout
+
+
+def commit_releases(place: Path, git_dir: Path) -> None:
+    """Commits two releases, as branches `one` and `two`; the second is checked out then. Raises MissingError."""
+    git(place, git_dir, "init", "-q")
+    for release, tarball in (("one", TARBALL), ("two", LATER_TARBALL)):
+        git(place, git_dir, "checkout", "-q", "--orphan", release)
+        git(place, git_dir, "rm", "-rqf", "--ignore-unmatch", ".")
+        unpack(place, "--touch", "--strip-components=1", tarball=tarball)
+        git(place, git_dir, "add", "--all", "--force")
+        git(place, git_dir, "commit", "-q", "-m", release)
+
+
 def check_out(place: Path) -> None:
     """Commits two releases to a repository beside the tree, and goes back and forth. Raises MissingError."""
     git_dir = place.with_name(f"{place.name}.git")
     shutil.rmtree(git_dir, ignore_errors=True)
-
-    where = [f"--git-dir={git_dir}", f"--work-tree={place}"]
-    fast = ["-c", "gc.auto=0", "-c", "core.compression=0", "-c", "core.fsync=none"]
-    who = {f"GIT_{role}_{what}": "a@example.com" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}  # not as this machine's user has set it up
-
-    def git(*arguments: str) -> None:
-        command = ["git", *where, *fast, *arguments]
-        subprocess.run(command, check=True, cwd=place, stdout=subprocess.DEVNULL, env=os.environ | who | alone)
-
-    git("init", "-q")
-    for release, tarball in (("one", TARBALL), ("two", LATER_TARBALL)):
-        git("checkout", "-q", "--orphan", release)
-        git("rm", "-rqf", "--ignore-unmatch", ".")
-        unpack(place, "--touch", "--strip-components=1", tarball=tarball)
-        git("add", "--all", "--force")
-        git("commit", "-q", "-m", release)
+    commit_releases(place, git_dir)
     for _ in range(CHECKOUTS):
-        git("checkout", "-q", "one")
-        git("checkout", "-q", "two")
+        git(place, git_dir, "checkout", "-q", "one")
+        git(place, git_dir, "checkout", "-q", "two")
     shutil.rmtree(git_dir)
+
+
+def keep_repository(place: Path) -> None:
+    """Commits two releases to a repository in the tree, where it usually is. Raises MissingError."""
+    commit_releases(place, place / ".git")
+    git(place, place / ".git", "checkout", "-q", "one")
 
 
 def install(place: Path) -> None:
@@ -117,17 +132,18 @@ def scatter(place: Path) -> None:
             os.utime(os.path.join(top, name), ns=(mtime_ns, mtime_ns), follow_symlinks=False)
 
 
-def grow(place: Path) -> None:
-    """Grows the synthetic tree: parents by chance among all directories, so it is bushy, and about 25 levels deep.
+def grow(place: Path, directories: int = 0, files: int = 0) -> None:
+    """Grows a synthetic tree, of that many entries or of as many as `synthetic` has. Parents are by chance among all
+    directories, so it is bushy, and about 25 levels deep.
 
     Files are holes of their size, so that it takes inodes, not space.
     """
     chance, words = random.Random(SEED), WORDS.split()
     dirs = [place]
-    for number in range(SYNTHETIC_DIRS):
+    for number in range(directories or SYNTHETIC_DIRS):
         dirs.append(chance.choice(dirs) / f"{chance.choice(words)}-{number}")
         dirs[-1].mkdir()
-    for number in range(SYNTHETIC_FILES):
+    for number in range(files or SYNTHETIC_FILES):
         name = f"{chance.choice(words)}_{chance.choice(words)}{number % 997}-{number}.{chance.choice(EXTENSIONS)}"
         fd = os.open(chance.choice(dirs) / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
@@ -146,5 +162,9 @@ MADE: dict[str, tuple[Callable[[Path], None], str]] = {
         "@angular/cli, babel, eslint, jest, next, storybook, typescript and webpack, just installed",
     ),
     "synthetic": (grow, "made from a fixed seed"),
+    "watch-small": (lambda place: grow(place, 300, 2_700), "made from a fixed seed"),
+    "watch-550k": (grow, "made from a fixed seed"),
+    "watch-2m": (lambda place: grow(place, 150_000, 1_850_000), "made from a fixed seed"),
+    "linux-repository": (keep_repository, "Linux 6.1 and 6.12 in one repository"),
 }
 NAMES = [*MADE, "usr"]

@@ -26,7 +26,7 @@ from smarttree import qtn
 from smarttree.clock import Clock
 from smarttree.ledger import Ledger
 from smarttree.order import Act, Step
-from smarttree.reconcile import Plan, Update
+from smarttree.plan import Plan, Update
 from smarttree.tree import SERVICE_ID, Tree
 
 OURS = "carry out, and cut the batch"

@@ -1,7 +1,7 @@
 """Results: one table as JSON and as text, in a dated folder; nothing is averaged away in the JSON.
 
 A ratio in the JSON is always *theirs by ours*: how many times what we take another contestant takes. So more is better,
-and `gate` need not know what is measured.
+and `gate` need not know what is measured. There is none where we took nothing.
 """
 
 from __future__ import annotations
@@ -52,10 +52,15 @@ class Table:
         """Theirs by ours, for every contestant that is not ours."""
         found, measure = self.samples[tree], self.measure
         others = [contestant.name for contestant in self.contestants if contestant.role != "ours"]
+        if 0 in found[ours][measure]:
+            return {}
         return {name: ratios(found[name][measure], found[ours][measure]) for name in others}
 
-    def times_baseline(self, tree: str, name: str, measure: str) -> Spread:
+    def times_baseline(self, tree: str, name: str, measure: str) -> Spread | None:
+        """None where the baseline took nothing at all."""
         found = self.samples[tree]
+        if 0 in found[self.baseline][measure]:
+            return None
         return ratios(found[name][measure], found[self.baseline][measure])
 
 
@@ -133,7 +138,9 @@ def _row(table: Table, tree: str, contestant: Contestant) -> list[str]:
     return [*cells, contestant.version]
 
 
-def _cell(found: Spread) -> str:
+def _cell(found: Spread | None) -> str:
+    if found is None:
+        return "–"
     digits = 0 if found.median >= 100 else 2
     if found.low == found.high:
         return f"{found.median:.{digits}f}"

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from watchdog.utils.dirsnapshot import DirectorySnapshot
 
+from smarttree._fanotify import Fanotify
 from smarttree._scan import scan
 from smarttree._watch import Inotify
 from smarttree.tree import Tree
@@ -34,6 +35,14 @@ def ours(path: bytes) -> Held:
 def ours_watched(path: bytes) -> Held:
     """The scan as the service makes it: every directory watched before it is read."""
     queue = Inotify()
+    listing = scan(path, threads=THREADS, watch=queue)
+    return (queue, listing), len(listing) - 1
+
+
+def ours_marked(path: bytes) -> Held:
+    """The same by fanotify: a mark on the file system, and every directory's handle."""
+    queue, top = Fanotify(), os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    queue.mark(top)
     listing = scan(path, threads=THREADS, watch=queue)
     return (queue, listing), len(listing) - 1
 
@@ -64,6 +73,7 @@ def snapshot(path: bytes) -> Held:
 SUBJECTS: dict[str, Callable[[bytes], Held]] = {
     "ours": ours,
     "ours-watched": ours_watched,
+    "ours-marked": ours_marked,
     "ours-tree": ours_tree,
     "walk": walk,
     "snapshot": snapshot,

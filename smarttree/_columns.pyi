@@ -1,2 +1,7 @@
 class Columns:
-    """Nothing for Python to call: the memory that `_tree.Tree` adds its methods to."""
+    """The memory that `_tree.Tree` adds its methods to."""
+
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def names_nbytes(self) -> int: ...

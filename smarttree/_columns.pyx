@@ -63,6 +63,20 @@ cdef class Columns:
 
     # --- memory -----------------------------------------------------------------------------------------------------
 
+    @property
+    def nbytes(self):
+        """The memory that the Tree has taken, names included, and the room for more that is not used yet. O(1)."""
+        cdef size_t column = 0
+        for i in range(COLUMNS):
+            column += WIDTHS[i]
+        return (self.room * column + self.dirs_room * sizeof(Dir) + self.kids_room * sizeof(uint32_t)
+                + self.heap_room)
+
+    @property
+    def names_nbytes(self):
+        """The names alone, each once. O(1)."""
+        return self.heap_n - self.heap_waste
+
     cdef int reserve(self, size_t ids) except -1:
         """Room for `ids` ids in every column. `room` moves last, so a failed allocation leaves the Tree as it was."""
         cdef size_t room = self.room

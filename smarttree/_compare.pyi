@@ -1,3 +1,5 @@
+from typing import Self
+
 from smarttree._listing import Listing
 from smarttree._tree import Tree
 
@@ -8,6 +10,7 @@ KIND_REPLACED: int
 KIND_WRITTEN: int
 KIND_CHANGED: int
 
-class Comparison: ...
-
-def compare(tree: Tree, top: int, listing: Listing) -> list[tuple[int, int, bytes, int, int]]: ...
+class Comparison:
+    def __new__(cls, tree: Tree, top: int, listing: Listing, index: int = 0) -> Self: ...
+    def findings(self) -> list[tuple[int, int, bytes, int, int]]: ...
+    def matched(self) -> list[tuple[int, int]]: ...

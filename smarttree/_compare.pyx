@@ -38,6 +38,11 @@ cdef struct Finding:
 
 
 cdef class Comparison:
+    """Of the directory `top` of the Tree, with everything below it, and a Listing from the directory `index` on.
+
+    Only entries at the same place are compared: below what came, left or was replaced nothing more is told. Raises
+    KeyError where `top` is no directory.
+    """
     cdef Columns tree
     cdef Listing listing
     cdef const uint8_t[::1] closed      # by index: whether it could not be read whole; empty where all could
@@ -45,14 +50,56 @@ cdef class Comparison:
     cdef size_t todo_n, todo_room
     cdef Finding *found
     cdef size_t found_n, found_room
+    cdef Pair *met                      # all that were ever in `todo`
+    cdef size_t met_n, met_room
+
+    def __cinit__(self, Columns tree not None, uint32_t top, Listing listing not None, uint32_t index=0):
+        cdef bint enough
+        if not tree.is_directory(top):
+            raise KeyError(f"no directory has the id {top}")
+        if index >= listing.n:
+            raise IndexError(index)
+        self.tree, self.listing, self.closed = tree, listing, b""
+        if any(name == b"" for _, name, _ in listing.problems):
+            marks = bytearray(listing.n)
+            for directory, name, _ in listing.problems:
+                marks[directory] |= name == b""
+            self.closed = bytes(marks)
+        with nogil:
+            enough = self.push(top, index) and self.run()
+        if not enough:
+            raise MemoryError
 
     def __dealloc__(self):
         free(self.todo)
         free(self.found)
+        free(self.met)
+
+    def findings(self):
+        """(kind, directory's id, name, entry's id, index in the listing) of each difference. What could not be read is
+        none.
+        """
+        cdef list told = []
+        cdef size_t i
+        cdef Finding *found
+        for i in range(self.found_n):
+            found = &self.found[i]
+            name = self.name_of(found)
+            if found.kind != LEFT or name not in self.listing.problems_of(found.index):
+                told.append((<int>found.kind, found.where.eid, name, found.eid, found.index))
+        return told
+
+    def matched(self):
+        """(id, index) of the directories that both have at the same place, the first one included."""
+        cdef size_t i
+        return [(self.met[i].eid, self.met[i].index) for i in range(self.met_n)]
 
     cdef bint push(self, uint32_t eid, uint32_t index) noexcept nogil:
-        if not widen(<void **>&self.todo, &self.todo_room, self.todo_n + 1, sizeof(Pair)):
+        if (not widen(<void **>&self.todo, &self.todo_room, self.todo_n + 1, sizeof(Pair))
+                or not widen(<void **>&self.met, &self.met_room, self.met_n + 1, sizeof(Pair))):
             return False
+        self.met[self.met_n].eid, self.met[self.met_n].index = eid, index
+        self.met_n += 1
         self.todo[self.todo_n].eid, self.todo[self.todo_n].index = eid, index
         self.todo_n += 1
         return True
@@ -130,46 +177,3 @@ cdef class Comparison:
                                              self.tree.name_len[found.eid])
         item = &self.listing.items[found.index]
         return PyBytes_FromStringAndSize(<char *>self.listing.heap + item.name_off, item.name_len)
-
-
-def compare(Columns tree, uint32_t top, Listing listing):
-    """(kind, directory's id, name, entry's id, index in the listing) of each difference between the directory `top` of
-    the Tree, with everything below it, and the Listing of it. What could not be read is no difference.
-
-    Only entries at the same place are compared: below what came, left or was replaced nothing more is told. Where `top`
-    itself is another directory by now, that is the one finding (KIND_REPLACED).
-    """
-    cdef Comparison comparison = Comparison.__new__(Comparison)
-    cdef Pair where
-    cdef bint enough
-    cdef size_t i
-    cdef Finding *found
-    if not tree.is_directory(top):
-        raise KeyError(f"no directory has the id {top}")
-    if not comparison_starts(comparison, tree, top, listing):
-        return [(KIND_REPLACED, top, b"", top, 0)]
-    where.eid, where.index = top, 0
-    with nogil:
-        enough = comparison.push(where.eid, where.index) and comparison.run()
-    if not enough:
-        raise MemoryError
-    told = []
-    for i in range(comparison.found_n):
-        found = &comparison.found[i]
-        name = comparison.name_of(found)
-        if found.kind != LEFT or name not in listing.problems_of(found.index):
-            told.append((<int>found.kind, found.where.eid, name, found.eid, found.index))
-    return told
-
-
-cdef bint comparison_starts(Comparison comparison, Columns tree, uint32_t top, Listing listing) except -1:
-    """Whether it is about one and the same directory."""
-    comparison.tree, comparison.listing = tree, listing
-    if any(name == b"" for _, name, _ in listing.problems):
-        marks = bytearray(listing.n)
-        for index, name, _ in listing.problems:
-            marks[index] |= name == b""
-        comparison.closed = bytes(marks)
-    else:
-        comparison.closed = b""
-    return comparison.is_same(top, &listing.items[0])

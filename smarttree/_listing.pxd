@@ -32,6 +32,7 @@ cdef class Listing:
     cdef uint8_t *heap
     cdef readonly uint32_t n
     cdef readonly list problems
+    cdef readonly dict asides      # index of a directory: the key of the watch on that of git's own rule file for it
     cdef dict problems_by          # the same by directory, made when first asked for
     cdef Item *at(self, index) except NULL
 

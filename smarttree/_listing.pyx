@@ -19,8 +19,12 @@ cdef object row_of(const Stat *seen):
 cdef class Listing:
     """What a scan found: item 0 is the directory itself, the others follow in directory order. Immutable.
 
-    `problems` lists (index of the directory, name in it or b"", errno) for what could not be read.
+    `problems` lists (index of the directory, name in it or b"", errno) for what could not be read. `asides`: where a
+    repository begins, the key of the watch on `.git/info`, by the index of the directory; only where rule files count.
     """
+
+    def __cinit__(self):
+        self.problems, self.asides = [], {}
 
     def __dealloc__(self):
         free(self.items)
@@ -93,7 +97,6 @@ cdef class ListingBuilder:
     def __cinit__(self, top):
         """`top`: the `Row` of the directory itself."""
         self.listing = Listing.__new__(Listing)
-        self.listing.problems = []
         self.append(0, b"", top)
 
     cdef int append(self, uint32_t parent, bytes name, row) except -1:

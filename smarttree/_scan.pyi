@@ -1,6 +1,7 @@
 from os import PathLike
 from typing import Self
 
+from smarttree._ignore import Rules
 from smarttree._listing import Listing
 from smarttree._walk import Placer, Progress, Worker
 
@@ -14,4 +15,5 @@ def scan(
     threads: int = 2,
     depth: int = 0,
     progress: Progress | None = None,
+    rules: Rules | None = None,
 ) -> Listing: ...

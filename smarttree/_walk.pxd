@@ -2,6 +2,8 @@
 """What the workers of a scan leave behind, each in memory of its own, for `_scan` to number."""
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from smarttree._exchange cimport Exchange, Job
+from smarttree._ignore cimport Level, Rules, Shelf
 from smarttree._listing cimport Stat
 
 
@@ -28,25 +30,26 @@ cdef struct Trouble:
     int error
 
 
+cdef struct Aside:           # the watch on a directory that is none of the tree's: of git's own rule file
+    uint64_t owner           # the directory for which those rules hold: as in Block
+    int32_t owner_worker
+    int64_t watch
+
+
 cdef struct Frame:           # a directory whose subdirectories are being read
     int fd
     int depth
     uint64_t block
     uint32_t next
-
-
-cdef struct Job:             # a subdirectory given away: the descriptor of its parent is the job's own
-    uint64_t owner
-    int owner_worker
-    int fd
-    int depth
-    char name[256]
+    const Level *level       # the rules that hold in it; NULL: nothing is left out
 
 
 cdef struct Key:             # a name in the directory being read
     uint8_t *name
     uint64_t off
     uint32_t size
+    uint8_t type             # as in struct dirent: 0 where the file system does not tell
+    int error                # of a rule file: why its rules don't hold
 
 
 cdef class Placer:           # places the watches of a scan, for several threads at once
@@ -66,7 +69,7 @@ cdef class Worker:
     cdef bint places
     cdef bint own_directory
     cdef object pool_owner
-    cdef void *pool
+    cdef Exchange *pool
     cdef Progress progress
     cdef Entry *entries
     cdef size_t entries_n, entries_room
@@ -78,13 +81,19 @@ cdef class Worker:
     cdef size_t keys_room
     cdef Trouble *troubles
     cdef size_t troubles_n, troubles_room
+    cdef Aside *asides
+    cdef size_t asides_n, asides_room
     cdef Frame *frames
     cdef int frames_n
     cdef uint8_t *dents
+    cdef Rules rules
+    cdef Shelf shelf
     cdef int report(self, const Job *at, int error, const Key *key) noexcept nogil
     cdef int fail(self, int error) noexcept nogil
     cdef int trouble(self, const Job *at, int error) noexcept nogil
     cdef long names(self, int fd) noexcept nogil
+    cdef int watch_aside(self, int fd, const Job *at) noexcept nogil
+    cdef const Level *rules_in(self, int fd, const Job *at, long count) noexcept nogil
     cdef int read(self, int fd, const Job *at, int64_t watch) noexcept nogil
     cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil
     cdef int step(self) noexcept nogil

@@ -9,17 +9,20 @@ from libc.errno cimport EINVAL, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, E
 from libc.errno cimport EOPNOTSUPP, EOVERFLOW, EXDEV, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort
-from libc.string cimport memcmp, memcpy, strlen
+from libc.string cimport memcmp, memcpy, strcmp, strlen
 from posix.unistd cimport close, dup, fchdir
 
+from smarttree._exchange cimport Exchange, Job, Pool, offer, take
+from smarttree._ignore cimport Level, Rules, clear, ignores
+from smarttree._ignore cimport enter as enter_level
 from smarttree._listing cimport Stat
 from smarttree._memory cimport widen
+from smarttree._rulefile cimport obey
 from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, c_openat, observe
 from smarttree._wire cimport DEPTH_MAX
 
 cdef extern from *:
     """
-    #include <pthread.h>
     #include <sched.h>
     #include <sys/syscall.h>
     #include <unistd.h>
@@ -28,45 +31,21 @@ cdef extern from *:
     };
     #define st_getdents(fd, buf, n) syscall(SYS_getdents64, fd, buf, n)
     #define st_add(counter, n) __atomic_fetch_add(&(counter), n, __ATOMIC_RELAXED)
-    #define st_load(counter) __atomic_load_n(&(counter), __ATOMIC_RELAXED)
     """
     ctypedef struct dirent_t "struct st_dirent64":
         unsigned short reclen
+        unsigned char type
         char name[1]
-    ctypedef struct pthread_mutex_t:
-        pass
-    ctypedef struct pthread_cond_t:
-        pass
     int CLONE_FS
     long st_getdents(int, void *, size_t) noexcept nogil
     void st_add(uint64_t, uint64_t) noexcept nogil
-    int st_load(int) noexcept nogil
-    int sched_yield() noexcept nogil
     int unshare(int) noexcept nogil
-    int pthread_mutex_init(pthread_mutex_t *, void *) noexcept nogil
-    int pthread_mutex_lock(pthread_mutex_t *) noexcept nogil
-    int pthread_mutex_unlock(pthread_mutex_t *) noexcept nogil
-    int pthread_mutex_destroy(pthread_mutex_t *) noexcept nogil
-    int pthread_cond_init(pthread_cond_t *, void *) noexcept nogil
-    int pthread_cond_wait(pthread_cond_t *, pthread_mutex_t *) noexcept nogil
-    int pthread_cond_broadcast(pthread_cond_t *) noexcept nogil
-    int pthread_cond_destroy(pthread_cond_t *) noexcept nogil
 
 cdef enum:
     DENTS_BYTES = 65536      # one call for all but huge directories
-    JOBS_MAX = 64
-    POLLS = 256              # an idle worker looks so often before it sleeps, 0.1 ms: waking it costs as much
     S_IFMT = 0xF000
     S_IFDIR = 0x4000
-
-
-cdef struct Exchange:        # the subdirectories given away, and how many workers wait for one; all of it under `lock`
-    pthread_mutex_t lock
-    pthread_cond_t moved
-    Job jobs[JOBS_MAX]
-    int count
-    int waiting
-    int workers
+    DT_DIR = 4
 
 
 cdef int by_name(const void *a, const void *b) noexcept nogil:
@@ -96,41 +75,8 @@ cdef bint is_refusal(int error) noexcept nogil:
     return error == ENOSPC or error == EOPNOTSUPP or error == ENODEV or error == EXDEV
 
 
-cdef bint offer(Exchange *pool, Job *job) noexcept nogil:
-    """Give a job to whoever waits; False where no one does."""
-    cdef bint taken = False
-    pthread_mutex_lock(&pool.lock)
-    if pool.waiting > pool.count and pool.count < JOBS_MAX:
-        pool.jobs[pool.count] = job[0]
-        pool.count += 1
-        taken = True
-        pthread_cond_broadcast(&pool.moved)
-    pthread_mutex_unlock(&pool.lock)
-    return taken
-
-
-cdef bint take(Exchange *pool, Job *job) noexcept nogil:
-    """Wait for a job; False when every worker waits, which is the end."""
-    cdef bint found = False
-    cdef int polls = POLLS
-    pthread_mutex_lock(&pool.lock)
-    pool.waiting += 1
-    pthread_mutex_unlock(&pool.lock)
-    while polls and st_load(pool.count) == 0 and st_load(pool.waiting) < pool.workers:
-        sched_yield()
-        polls -= 1
-    pthread_mutex_lock(&pool.lock)
-    while pool.count == 0 and pool.waiting < pool.workers:
-        pthread_cond_wait(&pool.moved, &pool.lock)
-    if pool.count:
-        pool.count -= 1
-        pool.waiting -= 1
-        job[0] = pool.jobs[pool.count]
-        found = True
-    else:
-        pthread_cond_broadcast(&pool.moved)
-    pthread_mutex_unlock(&pool.lock)
-    return found
+cdef inline bint leaves_out(const Level *level, const Key *key, bint is_dir) noexcept nogil:
+    return level != NULL and ignores(level, key.name, key.size, is_dir)
 
 
 cdef class Progress:
@@ -146,26 +92,6 @@ cdef class Progress:
 
     def cancel(self):
         self.cancelled = True
-
-
-cdef class Pool:
-    """Owns the exchange that `workers` workers share."""
-    cdef Exchange *exchange
-
-    def __cinit__(self, int workers):
-        self.exchange = <Exchange *>malloc(sizeof(Exchange))
-        if self.exchange == NULL:
-            raise MemoryError
-        self.exchange.count = self.exchange.waiting = 0
-        self.exchange.workers = workers
-        pthread_mutex_init(&self.exchange.lock, NULL)
-        pthread_cond_init(&self.exchange.moved, NULL)
-
-    def __dealloc__(self):
-        if self.exchange != NULL:
-            pthread_cond_destroy(&self.exchange.moved)
-            pthread_mutex_destroy(&self.exchange.lock)
-            free(self.exchange)
 
 
 cdef class Worker:
@@ -186,8 +112,14 @@ cdef class Worker:
         free(self.heap)
         free(self.keys)
         free(self.troubles)
+        free(self.asides)
         free(self.frames)
         free(self.dents)
+        clear(&self.shelf)
+
+    def leave_out(self, Rules rules):
+        """Before `start`, of every worker: what the rules that hold in the top ignore is not told, nor read."""
+        self.rules = rules
 
     def start(self, int top_fd, bint own_thread, int depth):
         """Walk until nothing is left anywhere. `top_fd` (kept open): the top for one worker, -1 for the others."""
@@ -198,6 +130,9 @@ cdef class Worker:
             if top_fd >= 0:
                 job.owner, job.owner_worker, job.depth, job.fd = 0, -1, depth, top_fd
                 job.name[0], job.name[1] = c'.', 0
+                job.level = NULL
+                if self.rules is not None:
+                    job.level = self.rules.level
                 self.enter(top_fd, job.name, &job)
             self.drive()
 
@@ -243,6 +178,7 @@ cdef class Worker:
                     return -ENOMEM
                 memcpy(self.heap + self.heap_n, entry.name, size + 1)
                 self.keys[count].off, self.keys[count].size = self.heap_n, <uint32_t>size
+                self.keys[count].type, self.keys[count].error = entry.type, 0
                 self.heap_n += size + 1
                 count += 1
         if got < 0:  # half a list would tell the rest as deleted
@@ -252,18 +188,68 @@ cdef class Worker:
         qsort(self.keys, count, sizeof(Key), by_name)
         return <long>count
 
+    cdef const Level *rules_in(self, int fd, const Job *at, long count) noexcept nogil:
+        """The rules that hold in a directory of which `names` told; NULL where that ends the walk."""
+        cdef const Level *level = at.level
+        cdef const char *name
+        cdef long i
+        for i in range(count if level.reads_files else 0):
+            name = <const char *>self.keys[i].name
+            if name[0] != c'.':
+                continue
+            if self.places and strcmp(name, b".git") == 0 and self.watch_aside(fd, at) < 0:
+                return NULL
+            level = obey(&self.shelf, level, fd, name, &self.keys[i].error)
+            if level == NULL:
+                self.fail(ENOMEM)
+                return NULL
+        return level
+
+    cdef int watch_aside(self, int fd, const Job *at) noexcept nogil:
+        """Watch `.git` and the directory of git's own rule file in it, before that is read; -1 ends the walk.
+
+        `.git` is watched again when the walk comes to it: without this, `info` could be made in between unseen. Where
+        one of them is not there, the watch above it tells when that changes; where it can't be watched, nothing does
+        until everything is read anew.
+        """
+        cdef int git = c_openat(fd, b".git", ST_OPEN), info
+        cdef int64_t watch
+        if git < 0:
+            return 0
+        watch = self.placer.place(git, False)
+        info = c_openat(git, b"info", ST_OPEN)
+        close(git)
+        if info < 0:
+            return 0
+        watch = self.placer.place(info, False)
+        close(info)
+        if watch < 0:
+            return 0
+        if not widen(<void **>&self.asides, &self.asides_room, self.asides_n + 1, sizeof(Aside)):
+            return self.fail(ENOMEM)
+        self.asides[self.asides_n] = Aside(at.owner, at.owner_worker, watch)
+        self.asides_n += 1
+        return 0
+
     cdef int read(self, int fd, const Job *at, int64_t watch) noexcept nogil:
         """Read one open directory into a new block and put it on the stack; -1 ends the walk."""
+        cdef const Level *level = NULL
+        cdef Key *key
+        cdef bint is_dir
         cdef long count, i
         cdef Block *block
         cdef Entry *entry
         cdef Stat itself
         if observe(fd, b"", ST_STATX | AT_EMPTY_PATH, &itself) < 0:
             return self.fail(errno)
-        count = self.names(fd)
+        count = 0 if at.level != NULL and at.level.closed else self.names(fd)
         if count < 0:
             self.report(at, <int>-count, NULL)
             count = 0
+        if at.level != NULL:
+            level = self.rules_in(fd, at, count)
+            if level == NULL:
+                return -1
         if (not widen(<void **>&self.blocks, &self.blocks_room, self.blocks_n + 1, sizeof(Block))
                 or not widen(<void **>&self.entries, &self.entries_room, self.entries_n + count, sizeof(Entry))):
             return self.fail(ENOMEM)
@@ -271,15 +257,23 @@ cdef class Worker:
         block.owner, block.owner_worker, block.watch = at.owner, at.owner_worker, watch
         block.first, block.count, block.stat = self.entries_n, 0, itself
         for i in range(count):
-            entry = &self.entries[self.entries_n]
-            if observe(fd, <const char *>self.keys[i].name, ST_STATX, &entry.stat) < 0:
-                if errno != ENOENT:  # deleted since it was listed: there is nothing to tell
-                    self.report(at, errno, &self.keys[i])
+            key, entry = &self.keys[i], &self.entries[self.entries_n]
+            # Mostly the type is known beforehand, and what is left out is not even looked at.
+            if key.type and leaves_out(level, key, key.type == DT_DIR):
                 continue
-            entry.name_off, entry.name_len = self.keys[i].off, self.keys[i].size
+            if observe(fd, <const char *>key.name, ST_STATX, &entry.stat) < 0:
+                if errno != ENOENT:  # deleted since it was listed: there is nothing to tell
+                    self.report(at, errno, key)
+                continue
+            is_dir = entry.stat.mode & S_IFMT == S_IFDIR
+            if (key.type == 0 or is_dir != (key.type == DT_DIR)) and leaves_out(level, key, is_dir):
+                continue
+            if key.error:
+                self.report(at, key.error, key)
+            entry.name_off, entry.name_len = key.off, key.size
             self.entries_n += 1
             block.count += 1
-        self.frames[self.frames_n] = Frame(fd, at.depth, self.blocks_n, 0)
+        self.frames[self.frames_n] = Frame(fd, at.depth, self.blocks_n, 0, level)
         self.frames_n += 1
         self.blocks_n += 1
         st_add(self.progress.entry_count, block.count)
@@ -321,7 +315,7 @@ cdef class Worker:
         """Go on with the directory on top of the stack: into its next subdirectory, or out of it."""
         cdef Frame *frame = &self.frames[self.frames_n - 1]
         cdef Block *block = &self.blocks[frame.block]
-        cdef Exchange *pool = <Exchange *>self.pool
+        cdef Exchange *pool = self.pool
         cdef const char *name
         cdef Entry *entry
         cdef Job job
@@ -332,6 +326,11 @@ cdef class Worker:
             if entry.stat.mode & S_IFMT != S_IFDIR:
                 continue
             name = <const char *>(self.heap + entry.name_off)
+            job.level = frame.level
+            if job.level != NULL:
+                job.level = enter_level(&self.shelf, job.level, <const uint8_t *>name, entry.name_len)
+                if job.level == NULL:
+                    return self.fail(ENOMEM)
             if pool.waiting > pool.count and entry.name_len < sizeof(job.name):
                 memcpy(job.name, name, entry.name_len + 1)
                 job.fd = dup(frame.fd)
@@ -345,7 +344,7 @@ cdef class Worker:
         return 0
 
     cdef void drive(self) noexcept nogil:
-        cdef Exchange *pool = <Exchange *>self.pool
+        cdef Exchange *pool = self.pool
         cdef Job job
         while True:
             while self.frames_n and not self.progress.cancelled:

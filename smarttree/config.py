@@ -33,6 +33,9 @@ class ServiceConfig:
     content_max_bytes: int = 64 << 20  # those of larger files are not
     content_settle_s: float = 2.0  # for so long after a change of a file was told, nothing is told to leave it the same
     poll_s: float = 2.0  # between two passes of the watcher that polls; longer where they take long
+    exclude: tuple[bytes, ...] = ()  # globs as in a .gitignore, relative to each root
+    include: tuple[bytes, ...] = ()
+    gitignore: bool = False  # rule files in the tree count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +80,6 @@ class ShowConfig:
     mode: str = "classic"
     depth: int | None = None
     scan_threads: int = 2
+    exclude: tuple[bytes, ...] = ()  # as in ServiceConfig
+    include: tuple[bytes, ...] = ()
+    gitignore: bool = False

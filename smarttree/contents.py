@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 from smarttree._hashes import Hashes
 from smarttree.config import ServiceConfig
 from smarttree.hashing import UNDONE, Background, File, Hashed, hash_file, outlast
-from smarttree.reconcile import Plan, Update
+from smarttree.plan import Plan, Update
 from smarttree.row import kind_of
 from smarttree.tree import NO_ID, Tree
 from smarttree.watch.base import Hints, Place

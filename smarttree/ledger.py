@@ -14,7 +14,7 @@ from smarttree._page import Page
 from smarttree.clock import Clock
 from smarttree.codec import encode_batch
 from smarttree.order import Act, Step
-from smarttree.reconcile import Plan
+from smarttree.plan import Plan
 from smarttree.stream.batch import Batch, Switch
 from smarttree.tree import SERVICE_ID, Tree
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from smarttree.reconcile import Plan
+from smarttree.plan import Plan
 from smarttree.tree import Tree
 from smarttree.watch.base import Place
 

@@ -13,10 +13,13 @@ from typing import NamedTuple
 
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
+from smarttree.ignore import GIT, Rules
 from smarttree.links import HardLinks
+from smarttree.plan import Plan
 from smarttree.problems import FORBIDDEN, Problems
-from smarttree.reconcile import Plan, Reconciliation
+from smarttree.reconcile import Reconciliation
 from smarttree.row import Row
+from smarttree.rulebook import RuleBook, ruled_anew, sort_out
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Place, Watcher
 from smarttree.wire import DEPTH_MAX
@@ -28,11 +31,13 @@ _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 class _Window(NamedTuple):
     """What one call of `observe` works on.
 
-    `waiting`: names to look at, by directory; it shrinks as they are seen. `whole`: directories to read anew.
-    `ended`: names in `waiting` whose directory seems to have ended, and that were asked for other links.
+    `book`: which rules hold where. `waiting`: names to look at, by directory; it shrinks as they are seen. `whole`:
+    directories to read anew. `ended`: names in `waiting` whose directory seems to have ended, and that were asked for
+    other links.
     """
 
     found: Reconciliation
+    book: RuleBook
     waiting: dict[int, set[bytes]]
     whole: set[int]
     ended: dict[int, set[bytes]]
@@ -41,9 +46,13 @@ class _Window(NamedTuple):
 class Observer:
     """Looks at the disk for one Tree. Used by the engine's thread only."""
 
-    def __init__(self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int, one_by_one: bool = False) -> None:
-        """`one_by_one`: someone wants to hear of each step by itself."""
-        self._tree, self._watcher, self._disk, self._threads = tree, watcher, disk, threads
+    def __init__(
+        self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int, rules: Rules, one_by_one: bool = False
+    ) -> None:
+        """`rules`: those that hold in each root, but for rule files in it. `one_by_one`: someone wants to hear of each
+        step by itself.
+        """
+        self._tree, self._watcher, self._disk, self._threads, self._rules = tree, watcher, disk, threads, rules
         self._links = HardLinks(tree)
         self._linked: set[int] = set()  # inodes with several links that were seen: look at their other names too
         self.progress = disk.progress()  # of all scans but the first; cancelled, it ends the one under way
@@ -59,11 +68,14 @@ class Observer:
         with self._watcher.placing():
             opened = self._disk.open(path, follow=True)
             try:
-                listing = self._scan(opened, depth=0, progress=progress)
+                listing = self._scan(opened, self._rules, depth=0, progress=progress)
             finally:
                 opened.close()
             root = self._tree.graft(listing, path)
-            self._watcher.bind((root + index, key) for index, key in listing.watches())
+            self._watcher.bind(
+                ((root + index, key) for index, key in listing.watches()),
+                ((root + index, key) for index, key in listing.asides.items()),
+            )
         for index, inode, count in listing.hard_linked():
             self._links.add(inode, root + index, count)
         for index, name, number in listing.problems:
@@ -71,10 +83,12 @@ class Observer:
         self.problems.settle()
         return root
 
-    def _scan(self, opened: Directory, *, depth: int, progress: Progress) -> Listing:
+    def _scan(self, opened: Directory, rules: Rules, *, depth: int, progress: Progress) -> Listing:
         # A directory with two links has no subdirectories where the file system counts them: one thread will do.
         threads = 1 if opened.row().nlink == 2 else self._threads
-        return opened.scan(watch=self._watcher.scan_handle, threads=threads, depth=depth, progress=progress)
+        return opened.scan(
+            watch=self._watcher.scan_handle, threads=threads, depth=depth, progress=progress, rules=rules
+        )
 
     # --- hints ------------------------------------------------------------------------------------------------------
 
@@ -82,7 +96,8 @@ class Observer:
         """Look where the hints point and have the differences carried out on the Tree.
 
         True where directories were found that are new: hints of what happened between their watch and their id may
-        wait. Raises OSError where the system is short of something.
+        wait; or that moved to where other rules may hold: they are in `later`. Raises OSError where the system is short
+        of something.
         """
         found = Reconciliation(
             self._tree,
@@ -93,7 +108,10 @@ class Observer:
         )
         whole = set(self._tree.roots()) if hints.overflow else set(filter(self._tree.has_directory, hints.whole))
         waiting = {eid: set(names) for eid, names in hints.names.items() if self._tree.has_directory(eid)}
-        window = _Window(found, waiting | {eid: waiting.get(eid, set()) for eid in whole}, whole, {})
+        if self._rules.reads_files:
+            whole.update(ruled_anew(self._tree, waiting))
+        book = RuleBook(self._rules, self._tree, self._disk, found)
+        window = _Window(found, book, waiting | {eid: waiting.get(eid, set()) for eid in whole}, whole, {})
         self.later = Hints()
         with self._watcher.placing():
             self._settle(window)
@@ -102,10 +120,20 @@ class Observer:
             self._postpone(window, hints)
             plan = found.plan()
             self._links.learn(plan)
+            elsewhere = self._ruled_elsewhere(found)
             carry_out(plan)
             self._bind(found)
             self._note_problems(found)
-        return bool(found.watches)
+        self.later.whole |= elsewhere
+        return bool(found.watches or elsewhere)
+
+    def _ruled_elsewhere(self, found: Reconciliation) -> set[int]:
+        """Directories that have moved to where other rules may hold for what is in them. They are read anew later, as
+        some of it may have been seen in this window where it was.
+        """
+        if self._rules.depends_on_place:
+            return set(found.moved_dirs)
+        return {eid for eid in found.moved_dirs if GIT in (self._tree.name(eid), found.place_of(eid)[1])}
 
     def _hear_on(self, found: Reconciliation) -> None:
         """What is gone may have been moved away while we looked, without the kernel's word of it in the hints."""
@@ -128,7 +156,8 @@ class Observer:
         while it moved: hints may have gone to the wrong one of them, so both are read anew.
         """
         alive = [(eid, key) for eid, key in found.watches if self._tree.has_directory(eid)]
-        for old, new in self._watcher.bind(alive):
+        asides = [(eid, key) for eid, key in found.asides if self._tree.has_directory(eid)]
+        for old, new in self._watcher.bind(alive, asides):
             if old in self._tree:
                 for eid in (old, new):
                     self.later.whole.add(eid)
@@ -156,7 +185,7 @@ class Observer:
                 continue
             unlisted = list(found.unlisted())
             for place in unlisted:
-                self._list_new(found, place)
+                self._list_new(window, place)
             found.admit()
             self._note_ended(window)
             if not (unlisted and waiting) and not self._linked:
@@ -239,12 +268,12 @@ class Observer:
 
     def _see_all(self, window: _Window, opened: Directory, directory: int, itself: Row) -> bool:
         """See a directory and the names in it that wait; everything in it, if that is wanted. False: it has ended."""
-        if directory in window.whole or self._may_be_open(directory, itself):
-            try:
-                self._read_whole(window.found, directory, opened)
-            except FileNotFoundError:
-                return False
-        self._see_names(window, opened, directory)
+        try:
+            if directory in window.whole or self._may_be_open(directory, itself):
+                self._read_whole(window, directory, opened)
+            self._see_names(window, opened, directory)
+        except FileNotFoundError:
+            return False
         window.found.see_itself(directory, itself)
         return True
 
@@ -253,15 +282,18 @@ class Observer:
         return self.problems.is_closed(directory) and itself.ctime_ns != self._tree.row(directory).ctime_ns
 
     def _see_names(self, window: _Window, opened: Directory, directory: int) -> None:
-        names = list(window.waiting.pop(directory))
+        rules, waiting = window.book.within(directory), window.waiting.pop(directory)
+        for name in self.problems.names(directory) & waiting:
+            self.problems.clear(directory, name)
+        names, silent, doubtful = sort_out(rules, waiting)
         looks = opened.look(names)
-        closed = self.problems.names(directory)
-        others = window.found.see_routine(directory, names, looks, self._links.inodes)
-        if closed:
-            for name in closed.intersection(names):
-                self.problems.clear(directory, name)
-        for index in others:
+        for index in window.found.see_routine(directory, names, looks, self._links.inodes):
             self._see_name(window, directory, names[index], looks[index])
+        for name in silent:
+            self._see_name(window, directory, name, None)
+        for name, row in zip(doubtful, opened.look(doubtful) if doubtful else (), strict=True):
+            left_out = isinstance(row, Row) and rules.ignores(name, row.is_dir)
+            self._see_name(window, directory, name, None if left_out else row)
 
     def _see_name(self, window: _Window, directory: int, name: bytes, row: Row | int | None) -> None:
         found = window.found
@@ -303,12 +335,14 @@ class Observer:
         for child in self._tree.children(root):
             window.found.see(root, self._tree.name(child), None)
 
-    def _read_whole(self, found: Reconciliation, directory: int, opened: Directory) -> None:
+    def _read_whole(self, window: _Window, directory: int, opened: Directory) -> None:
         """Read an open directory anew with everything below it, each directory watched before it is read. Raises
         OSError, but where it is only that it may not be read.
         """
+        found = window.found
+        rules = window.book.at(found.place_of(directory))
         try:
-            listing = self._scan(opened, depth=found.depth_of(directory), progress=self.progress)
+            listing = self._scan(opened, rules, depth=found.depth_of(directory), progress=self.progress)
         except OSError as error:
             if error.errno not in FORBIDDEN:
                 raise
@@ -317,8 +351,9 @@ class Observer:
         self._linked.update(inode for _, inode, _ in listing.hard_linked())
         found.see_listing(directory, listing, 0)
 
-    def _list_new(self, found: Reconciliation, place: Place) -> None:
+    def _list_new(self, window: _Window, place: Place) -> None:
         """Read a directory that is new, each directory below it watched before it is read."""
+        found = window.found
         parent = found.path_of(place[0])
         if parent is None:
             self._defer(found, place)
@@ -332,7 +367,8 @@ class Observer:
             if itself.identity != found.row_at(place).identity:
                 self._defer(found, place)
                 return
-            listing = self._scan(opened, depth=found.depth_of(place[0]) + 1, progress=self.progress)
+            rules, depth = window.book.at(place), found.depth_of(place[0]) + 1
+            listing = self._scan(opened, rules, depth=depth, progress=self.progress)
         except FileNotFoundError:
             self._defer(found, place)
             return
@@ -353,6 +389,8 @@ class Observer:
 
     def _note_problems(self, found: Reconciliation) -> None:
         """Keep what could not be read. A directory that was too deep, and was moved up, is read now."""
+        for directory in self.problems.directories() & found.read:
+            self.problems.replace(directory, {})
         for directory, names in found.problems.items():
             self.problems.replace(directory, names)
         self.problems.settle()

@@ -113,7 +113,12 @@ class Emitter(EventEmitter):
         os.close(os.open(root, os.O_RDONLY | os.O_DIRECTORY))  # says most plainly what is wrong with a path
         self._service = service = Service(
             ServiceConfig(
-                roots=(root,), batch_ms=BATCH_MS, retention_bytes=0, vcs_settle_ms=0, watcher=self._choose_watcher()
+                roots=(root,),
+                batch_ms=BATCH_MS,
+                retention_bytes=0,
+                vcs_settle_ms=0,
+                watcher=self._choose_watcher(),
+                include=(b".git",),  # watchdog leaves nothing out
             ),
             reader=None if self.watch.is_recursive else ShallowDisk(disk.choose()),
             witness=Translator(root, self.watch.path, self._told.put),

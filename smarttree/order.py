@@ -12,7 +12,7 @@ from collections.abc import Generator
 from enum import Enum
 from typing import NamedTuple
 
-from smarttree.reconcile import Plan
+from smarttree.plan import Plan
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 
 

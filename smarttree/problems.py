@@ -56,6 +56,10 @@ class Problems:
         """The names in the directory that could not be looked at."""
         return set(self._of.get(directory, NONE))
 
+    def directories(self) -> set[int]:
+        """Those of which something is known."""
+        return set(self._of)
+
     def is_closed(self, directory: int) -> bool:
         """Whether it was not allowed to read the directory, or something in it."""
         return not FORBIDDEN.isdisjoint(self._of.get(directory, NONE).values())

@@ -12,53 +12,22 @@ alone proves nothing); after lost hints the identity must do.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from smarttree._compare import KIND_ITSELF, KIND_LEFT, Comparison
 from smarttree._listing import NO_WATCH_KEY, Listing
 from smarttree._looks import Looks
-from smarttree._routine import Routine
+from smarttree.plan import Identity, Plan, Update
 from smarttree.row import Row
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Place
 from smarttree.wire import DEPTH_MAX
-
-Identity = tuple[int, int, int]
-
-
-class Update(NamedTuple):
-    """New values of an entry that stays. `told`: its content was written, even if no value shows it."""
-
-    row: Row
-    told: bool
-
-
-@dataclass(slots=True)
-class Plan:
-    """The difference between the Tree and what was seen, by id. Places may name ids that the plan itself creates."""
-
-    creates: dict[int, tuple[Place, Row]] = field(default_factory=dict)  # parents before their children
-    moves: dict[int, Place] = field(default_factory=dict)
-    updates: dict[int, Update] = field(default_factory=dict)
-    deletes: set[int] = field(default_factory=set)
-    routine: Routine = field(default_factory=Routine)  # last of all, and in any order
-    same: dict[int, bool] | None = None  # of what gets new values: whether that is its old content; None: none compares
-
-    def __bool__(self) -> bool:
-        return bool(self.creates or self.moves or self.updates or self.deletes or self.routine)
 
 
 class Reconciliation:
     """One window's observations. Feed it, `match` now and then, and take the `plan` when nothing is `unlisted`."""
 
     def __init__(
-        self,
-        tree: Tree,
-        *,
-        moved: Collection[Place],
-        written: Collection[Place],
-        lost: bool,
-        one_by_one: bool = False,
+        self, tree: Tree, *, moved: Collection[Place], written: Collection[Place], lost: bool, one_by_one: bool = False
     ) -> None:
         """`one_by_one`: nothing is routine, each step stands in the plan by itself."""
         self._tree = tree
@@ -79,7 +48,10 @@ class Reconciliation:
         self._fresh: dict[int, Place] = {}  # ids issued for directories that are new
         self._plan = Plan()
         self.watches: list[tuple[int, int]] = []  # (id, watch key or -errno) of every directory that was listed
-        self.problems: dict[int, dict[bytes, int]] = {}  # of every such directory: what could not be read
+        self.read: set[int] = set()  # the ids of these directories, but for those in new ones
+        self.problems: dict[int, dict[bytes, int]] = {}  # what could not be read, by directory
+        self.asides: list[tuple[int, int]] = []  # (id, watch key) where that is on a directory with rules for it
+        self.moved_dirs: list[int] = []  # known directories that were found elsewhere
 
     # --- observations -----------------------------------------------------------------------------------------------
 
@@ -105,7 +77,7 @@ class Reconciliation:
 
         `linked`: inodes that have several names.
         """
-        if self._one_by_one:
+        if self._one_by_one or directory in self.read:
             return range(len(names))
         return self._plan.routine.sort_out(
             self._tree,
@@ -124,7 +96,9 @@ class Reconciliation:
         self._seen.setdefault(directory, set()).add(name)
 
     def has_seen(self, place: Place) -> bool:
-        return place[1] in self._seen.get(place[0], ())
+        directory, name = place
+        # In a directory that was read, what is as it was known was seen, too.
+        return name in self._seen.get(directory, ()) or (directory in self.read and self._known_at(place) != NO_ID)
 
     def see_itself(self, directory: int, row: Row) -> None:
         """An open directory has these values."""
@@ -132,30 +106,42 @@ class Reconciliation:
             self._compare(directory, self._tree.row(directory), row, written=False)
 
     def see_listing(self, directory: int, listing: Listing, top: int) -> None:
-        """A known directory was read whole, with everything below it; `top` is its index in the listing."""
-        todo = [(directory, top)]
-        while todo:
-            parent, index = todo.pop()
-            if listing.watch(index) != NO_WATCH_KEY:
-                self.watches.append((parent, listing.watch(index)))
-            self.see_itself(parent, listing.row(index))
-            self.problems[parent] = problems = listing.problems_of(index)
-            names = set(problems)
-            for child in listing.children(index):
-                name, row = listing.name(child), listing.row(child)
-                names.add(name)
-                self.see(parent, name, row)
-                known = NO_ID if parent in self._fresh else self._tree.child(parent, name)
-                if not row.is_dir:
-                    continue
-                if (parent, name) in self._new_dirs:
-                    self._listed[(parent, name)] = (listing, child)
-                elif known != NO_ID and known not in self._gone and self._tree.row(known).identity == row.identity:
-                    todo.append((known, child))
-            if parent not in self._fresh and b"" not in problems:
-                for known in self._tree.children(parent):
-                    if self._tree.name(known) not in names:
-                        self.see(parent, self._tree.name(known), None)
+        """A directory was read whole, with everything below it; `top` is its index in the listing."""
+        if directory in self._fresh:
+            self._see_new(directory, listing, top)
+            return
+        comparison = Comparison(self._tree, directory, listing, top)
+        for kind, parent, name, _, index in comparison.findings():
+            if kind == KIND_ITSELF:
+                self.see_itself(parent, listing.row(index))
+            elif kind == KIND_LEFT:
+                self.see(parent, name, None)
+            else:
+                self._see_item(parent, listing, index)
+        known = comparison.matched()
+        self.read.update(eid for eid, _ in known)
+        self._take_watches(known, listing)
+
+    def _see_new(self, directory: int, listing: Listing, top: int) -> None:
+        """The same of a directory that is new. What is in its directories is taken in when they are."""
+        for index in listing.children(top):
+            self._see_item(directory, listing, index)
+        self.read.add(directory)
+        self._take_watches([(directory, top)], listing)
+
+    def _see_item(self, directory: int, listing: Listing, index: int) -> None:
+        name, row = listing.name(index), listing.row(index)
+        self.see(directory, name, row)
+        if row.is_dir and (directory, name) in self._new_dirs:
+            self._listed[directory, name] = (listing, index)
+
+    def _take_watches(self, directories: Collection[tuple[int, int]], listing: Listing) -> None:
+        watches = ((eid, listing.watch(index)) for eid, index in directories)
+        self.watches += ((eid, key) for eid, key in watches if key != NO_WATCH_KEY)
+        if listing.asides:
+            self.asides += ((eid, listing.asides[index]) for eid, index in directories if index in listing.asides)
+        if listing.problems:
+            self.problems |= {eid: names for eid, index in directories if (names := listing.problems_of(index))}
 
     def _compare(self, known: int, before: Row, row: Row, *, written: bool) -> None:
         """Values of an entry that is where it was. ctime alone is told only where content may have been written."""
@@ -171,6 +157,7 @@ class Reconciliation:
         for place, row in list(self._new_dirs.items()):
             known = self._claim(row.identity) if self._fits(row.identity, place) else None
             if known is not None:
+                self.moved_dirs.append(known)
                 self._move(known, place, row)
                 self._take_in(known, self._listed.pop(place, None))
 
@@ -192,6 +179,7 @@ class Reconciliation:
             return False
         ids.insert(0, directory)
         self.watches += ((ids[index], key) for index, key in listing.watches())
+        self.asides += ((ids[index], key) for index, key in listing.asides.items())
         for index, name, number in listing.problems:
             of = self.problems.setdefault(ids[index], {})
             of[name] = number

@@ -22,16 +22,17 @@ from smarttree.clock import Clock
 from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk, Reader
 from smarttree.errors import NotReady, SmarttreeError
+from smarttree.ignore import command_rules
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.observe import Observer
 from smarttree.order import order
+from smarttree.plan import Plan
 from smarttree.problems import Problem
-from smarttree.reconcile import Plan
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import Switch
 from smarttree.stream.log import Log
-from smarttree.tree import SERVICE_ID, Tree
+from smarttree.tree import SERVICE_ID, Memory, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher
 from smarttree.witness import Witness, WitnessedLedger
@@ -92,7 +93,8 @@ class Service:
         self._witness = witness
         self._watcher = watcher
         self._disk = reader or disk.choose()
-        self._reader = Reader(self._disk)  # of a watcher that polls
+        self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
+        self._reader = Reader(self._disk, rules=self._rules, roots=config.roots)  # of a watcher that polls
         self._observer: Observer | None = None
         self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
         self._view: View | None = None
@@ -121,6 +123,10 @@ class Service:
     def problems(self) -> list[Problem]:
         """What could not be read, the first thousand."""
         return list(self._observer.problems.shown) if self._observer else []
+
+    def memory(self) -> Memory:
+        with self._lock:
+            return self._tree.memory()
 
     @property
     def watching(self) -> Watching:
@@ -233,7 +239,7 @@ class Service:
     def _scan_roots(self, watcher: Watcher) -> None:
         witnessed = self._witness is not None
         observer = self._observer = Observer(
-            self._tree, watcher, self._disk, threads=self.config.scan_threads, one_by_one=witnessed
+            self._tree, watcher, self._disk, threads=self.config.scan_threads, rules=self._rules, one_by_one=witnessed
         )
         watcher.start(self._wake.set, self._tree, ends=witnessed)
         for path in self.config.roots:

@@ -24,7 +24,7 @@ from watchdog.events import (
     FileSystemEvent,
 )
 
-from smarttree.reconcile import Identity, Update
+from smarttree.plan import Identity, Update
 from smarttree.row import Row, kind_of
 from smarttree.tree import NO_ID, Tree
 from smarttree.watch.base import Hints, Place

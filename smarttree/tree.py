@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from smarttree import _tree
 from smarttree.row import Row, Totals, kind_of
 
-__all__ = ["NO_ID", "SERVICE_ID", "Row", "Totals", "Tree", "kind_of"]
+__all__ = ["NO_ID", "SERVICE_ID", "Memory", "Row", "Totals", "Tree", "kind_of"]
 
 SERVICE_ID: Final = 0
 NO_ID: Final = 0xFFFFFFFF
+
+
+class Memory(NamedTuple):
+    """What a Tree has taken; `tree_bytes` counts the names as well."""
+
+    entries: int
+    tree_bytes: int
+    names_bytes: int
 
 
 class Tree(_tree.Tree):
@@ -28,6 +36,10 @@ class Tree(_tree.Tree):
     def has_directory(self, eid: int) -> bool:
         """Whether an id is alive and a directory's: false for one that ended, or that a file has by now."""
         return eid in self and self.is_dir(eid)
+
+    def memory(self) -> Memory:
+        """O(1)."""
+        return Memory(len(self) - 1, self.nbytes, self.names_nbytes)
 
     def root_of(self, eid: int) -> int:
         """The root that an entry is below, or is."""

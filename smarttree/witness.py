@@ -9,7 +9,7 @@ from typing import Protocol
 
 from smarttree.ledger import Ledger
 from smarttree.order import Act, Step
-from smarttree.reconcile import Plan, Update
+from smarttree.plan import Plan, Update
 from smarttree.tree import NO_ID, SERVICE_ID, Row, Tree
 from smarttree.watch.base import Hints, Place
 

@@ -18,6 +18,7 @@ import pytest
 from smarttree import codec
 from smarttree._scan import scan
 from smarttree.config import ServiceConfig
+from smarttree.ignore import command_rules
 from smarttree.service import Service
 from smarttree.stream.batch import Batch
 from smarttree.tree import SERVICE_ID, Tree
@@ -71,11 +72,15 @@ class Run:
 
     def check(self) -> None:
         view = self.service.view()
-        fresh = Tree()
-        for root in self.service.config.roots:
-            fresh.graft(scan(root), root)
-            wrong = difference(listing(root), as_held(view.tree, view.tree.resolve(root)))
+        fresh, config = Tree(), self.service.config
+        rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
+        for root in config.roots:
+            scanned = fresh.graft(scan(root, rules=rules), root)
+            wrong = difference(as_held(fresh, scanned), as_held(view.tree, view.tree.resolve(root)))
             assert wrong == "", wrong
+            if not (config.exclude or config.include or config.gitignore):
+                wrong = difference(listing(root), as_held(view.tree, view.tree.resolve(root)))
+                assert wrong == "", wrong
         assert view.digest == fresh.digest(SERVICE_ID)
         if view.clock.seq == self.seq:
             assert view.digest == self.tree.digest(SERVICE_ID)

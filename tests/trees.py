@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from smarttree._looks import Looks
 from smarttree.clock import Clock
-from smarttree.reconcile import Plan, Update
+from smarttree.plan import Plan, Update
 from smarttree.tree import SERVICE_ID, Row, Tree
 from spec.qtn1 import Entry
 from tests.plain_encoder import digest_of, directory_order, service_digest

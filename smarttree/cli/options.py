@@ -39,8 +39,9 @@ class Option:
 
     `read` turns text into a value and raises ValueError; None marks a switch, which takes no value.
     `targets` names the fields of the configuration it sets (`service.x`, `http.x`, `show.x`); the first is where
-    its default comes from. `many` settings may be repeated, or hold commas. `in_environment` and `in_file` are
-    False where that makes no sense. `later` is set where the thing itself is not built yet, and says what will come.
+    its default comes from. `many` settings may be repeated, or hold several values by `separator`.
+    `in_environment` and `in_file` are False where that makes no sense. `later` is set where the thing itself is not
+    built yet, and says what will come.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Option:
     metavar: str | None = None
     short: str | None = None
     many: bool = False
+    separator: str = ","
     in_environment: bool = True
     in_file: bool = True
     targets: tuple[str, ...] = ()
@@ -102,6 +104,35 @@ _NOW: Final = (
         metavar="N",
         targets=("show.depth", "decode.depth"),
         help="print N levels below PATH, not everything; for classic and json",
+    ),
+    Option(
+        name="exclude",
+        group=Group.WHAT,
+        read=values.read_glob,
+        metavar="GLOB",
+        many=True,
+        separator="\n",
+        targets=("service.exclude", "show.exclude"),
+        help="leave out what matches: neither read nor watched nor told. A glob is a line of a .gitignore, relative to "
+        "PATH: '*.o' anywhere, '/build/' that directory at the top, 'docs/**/*.pdf'; repeat it, or one a line",
+    ),
+    Option(
+        name="include",
+        group=Group.WHAT,
+        read=values.read_glob,
+        metavar="GLOB",
+        many=True,
+        separator="\n",
+        targets=("service.include", "show.include"),
+        help="bring back what --exclude or --gitignore leaves out, unless a directory above it is left out; "
+        "'.git' brings back what is in directories of that name, which are told without content otherwise",
+    ),
+    Option(
+        name="gitignore",
+        group=Group.WHAT,
+        targets=("service.gitignore", "show.gitignore"),
+        help="leave out what .gitignore, .ignore and .git/info/exclude say, wherever they are below PATH, as git does, "
+        "also when they change; files above PATH, core.excludesFile and other settings of git do not count",
     ),
     Option(
         name="json",
@@ -309,7 +340,6 @@ _NOW: Final = (
 
 _SECURITY: Final = "who may read is not settled by the server yet, so it serves this machine only (see --host)"
 _TLS: Final = "it speaks plain HTTP only; put a reverse proxy that has a certificate in front"
-_RULES: Final = "every entry below PATH is told"
 _STATE: Final = "history is kept in memory and ends with the process"
 
 
@@ -334,9 +364,6 @@ _LATER: Final = (
     _later("state", _STATE),
     _later("no-state", _STATE, switch=True),
     _later("from", "a server reads its own disk only"),
-    _later("exclude", _RULES, many=True),
-    _later("include", _RULES, many=True),
-    _later("gitignore", _RULES, switch=True),
     _later("watch-base", "what is served is settled at the start", many=True),
 )
 

@@ -133,7 +133,7 @@ def _read_texts(texts: Mapping[str, list[str] | None]) -> Values:
         if given is None:
             values[key] = True
         elif given:
-            values[key] = _read(option, option.flag, ",".join(given) if option.many else given[-1])
+            values[key] = _read(option, option.flag, option.separator.join(given) if option.many else given[-1])
     return values
 
 
@@ -145,7 +145,7 @@ def _read(option: Option, where: str, text: str) -> object:
             return read_switch(text)
         if option.many:
             read = option.read
-            return tuple(dict.fromkeys(read(part) for part in text.split(",") if part.strip()))
+            return tuple(dict.fromkeys(read(part) for part in text.split(option.separator) if part.strip()))
         return option.read(text)
     except ValueError as error:
         raise BadParameter(f"{where}: {error}") from error
@@ -158,7 +158,7 @@ def _read_item(option: Option, key: str, item: object) -> object:
             return item
         raise BadParameter(f"{key} is true or false, without quotes")
     if option.many and isinstance(item, list) and all(isinstance(part, str) for part in item):
-        return _read(option, key, ",".join(item))
+        return _read(option, key, option.separator.join(item))
     if isinstance(item, bool) or not isinstance(item, (str, int, float)):
         raise BadParameter(f"{key} is one value{' or a list of texts' if option.many else ''}, not {item!r}")
     return _read(option, key, str(item))

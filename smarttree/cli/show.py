@@ -35,6 +35,7 @@ def show(config: ShowConfig) -> int:
 def _scan(config: ShowConfig) -> tuple[View, int, list[tuple[bytes, int]]]:
     """The tree, the id of its top, and what could not be read: (path, errno)."""
     from smarttree import disk
+    from smarttree.ignore import command_rules
     from smarttree.tree import SERVICE_ID, Tree
 
     reader = disk.choose()
@@ -43,7 +44,10 @@ def _scan(config: ShowConfig) -> tuple[View, int, list[tuple[bytes, int]]]:
     with ThreadPoolExecutor(1, thread_name_prefix="scan") as scanner:
         try:
             opened = reader.open(config.path, follow=True)
-            scanning = scanner.submit(opened.scan, watch=None, threads=config.scan_threads, depth=0, progress=progress)
+            rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
+            scanning = scanner.submit(
+                opened.scan, watch=None, threads=config.scan_threads, depth=0, progress=progress, rules=rules
+            )
             listing = scanning.result()
             opened.close()
         except KeyboardInterrupt:

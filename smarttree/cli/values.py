@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from smarttree.ignore import GLOB_BYTES_MAX
+
 _BYTES: Final = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _SHIFT: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#,@]+", re.ASCII | re.IGNORECASE)
@@ -107,6 +109,16 @@ def read_origin(text: str) -> str:
     if not _ORIGIN.fullmatch(origin):
         raise ValueError(f"{text!r} is no origin: use one like https://app.example.com (no path), or * for any")
     return origin.lower()
+
+
+def read_glob(text: str) -> bytes:
+    """A line of a rule file, without its end."""
+    glob = text.removesuffix("\r").encode(errors="surrogateescape")
+    if glob.startswith(b"!"):
+        raise ValueError(f"{text!r} begins with !: use --include for what is to come back; a name that does is \\!x")
+    if len(glob) > GLOB_BYTES_MAX:
+        raise ValueError(f"a glob has at most {GLOB_BYTES_MAX} bytes")
+    return glob
 
 
 def is_loopback(host: str) -> bool:

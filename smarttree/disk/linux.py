@@ -10,6 +10,8 @@ from smarttree._scan import scan
 from smarttree._stat import look, look_at
 from smarttree._walk import Placer, Progress
 from smarttree.disk import base
+from smarttree.disk.rulefile import read_rule_file
+from smarttree.ignore import Rules
 from smarttree.row import Row
 
 _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -29,11 +31,16 @@ class LinuxDirectory:
     def look(self, names: list[bytes]) -> Looks:
         return look(self._fd, names)
 
-    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: base.Progress) -> Listing:
+    def read(self, path: bytes) -> bytes | int | None:
+        return read_rule_file(path, self._fd)
+
+    def scan(
+        self, *, watch: Placer | None, threads: int, depth: int, progress: base.Progress, rules: Rules | None = None
+    ) -> Listing:
         assert isinstance(progress, Progress)
         fd = os.open(b".", _READ, dir_fd=self._fd)
         try:
-            return scan(fd, watch=watch, threads=threads, depth=depth, progress=progress)
+            return scan(fd, watch=watch, threads=threads, depth=depth, progress=progress, rules=rules)
         finally:
             os.close(fd)
 

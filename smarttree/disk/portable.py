@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from smarttree._listing import Listing, ListingBuilder
 from smarttree._looks import Looks
 from smarttree.disk import base
+from smarttree.disk.rulefile import read_rule_file
+from smarttree.ignore import RULE_FILES, Rules, obey
 from smarttree.row import Row
 from smarttree.wire import DEPTH_MAX
 
@@ -68,10 +70,15 @@ class PortableDirectory:
         except OSError as error:
             return None if error.errno in _GONE else error.errno or errno.EIO
 
-    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: base.Progress) -> Listing:
+    def read(self, path: bytes) -> bytes | int | None:
+        return read_rule_file(os.path.join(self._path, path))
+
+    def scan(
+        self, *, watch: Placer | None, threads: int, depth: int, progress: base.Progress, rules: Rules | None = None
+    ) -> Listing:
         assert watch is None, "these scans place no watches"
         assert isinstance(progress, PortableProgress)
-        return _Scan(self._path, depth, progress).run()
+        return _Scan(self._path, depth, progress, rules).run()
 
     def close(self) -> None:
         pass
@@ -95,25 +102,47 @@ class PortableDisk:
 class _Scan:
     """One scan, directory by directory, depth first: so its blocks come in directory order."""
 
-    def __init__(self, top: bytes, depth: int, progress: PortableProgress) -> None:
-        self._top, self._depth, self._progress = top, depth, progress
+    def __init__(self, top: bytes, depth: int, progress: PortableProgress, rules: Rules | None) -> None:
+        self._top, self._depth, self._progress, self._rules = top, depth, progress, rules
         self._builder = ListingBuilder(row_of(os.stat(top)))
 
     def run(self) -> Listing:
-        todo = [(0, self._top, self._depth)]
+        todo = [(0, self._top, self._depth, self._rules)]
         while todo:
             self._progress.check()
-            index, path, depth = todo.pop()
+            index, path, depth, rules = todo.pop()
             if depth >= DEPTH_MAX:
                 self._builder.report(index, b"", errno.EOVERFLOW)
                 continue
-            entries = self._read(index, path)
+            entries = [] if rules and rules.closed else self._read(index, path)
+            if rules:
+                rules, entries = self._heed(index, rules, path, entries)
             first = self._builder.add(index, entries)
             self._progress.entries += len(entries)
             self._progress.dirs += 1
             inner = [(first + at, name) for at, (name, row) in enumerate(entries) if row.is_dir]
-            todo += [(at, os.path.join(path, name), depth + 1) for at, name in reversed(inner)]
+            for at, name in reversed(inner):
+                todo.append((at, os.path.join(path, name), depth + 1, rules.enter(name) if rules else None))
         return self._builder.finish()
+
+    def _heed(
+        self, index: int, rules: Rules, path: bytes, entries: list[tuple[bytes, Row]]
+    ) -> tuple[Rules, list[tuple[bytes, Row]]]:
+        """What holds in a directory with its rule files, and the entries that are not left out."""
+        closed: dict[bytes, int] = {}
+
+        def read(file: bytes) -> bytes | int | None:
+            content = read_rule_file(os.path.join(path, file))
+            if isinstance(content, int):
+                closed[file.partition(b"/")[0]] = content
+            return content
+
+        rules = obey(rules, {name for name, _ in entries if name in RULE_FILES}, read)
+        entries = [(name, row) for name, row in entries if not rules.ignores(name, row.is_dir)]
+        for name, _ in entries if closed else ():
+            if name in closed:
+                self._builder.report(index, name, closed[name])
+        return rules, entries
 
     def _read(self, index: int, path: bytes) -> list[tuple[bytes, Row]]:
         found = []

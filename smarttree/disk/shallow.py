@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from smarttree._listing import Listing, ListingBuilder
 from smarttree._looks import Looks
 from smarttree.disk.base import Directory, Disk, Progress
+from smarttree.ignore import Rules
 from smarttree.row import Row
 from smarttree.wire import DEPTH_MAX
 
@@ -30,11 +31,16 @@ class ShallowDirectory:
     def look(self, names: list[bytes]) -> Looks:
         return self._inner.look(names)
 
-    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: Progress) -> Listing:
+    def read(self, path: bytes) -> bytes | int | None:
+        return self._inner.read(path)
+
+    def scan(
+        self, *, watch: Placer | None, threads: int, depth: int, progress: Progress, rules: Rules | None = None
+    ) -> Listing:
         """At the last level but one every directory in it is too deep: that is what was asked for, and no problem."""
         if depth > 0:
             return ListingBuilder(self.row()).finish()
-        listing = self._inner.scan(watch=watch, threads=1, depth=DEPTH_MAX - 1, progress=progress)
+        listing = self._inner.scan(watch=watch, threads=1, depth=DEPTH_MAX - 1, progress=progress, rules=rules)
         listing.problems[:] = [problem for problem in listing.problems if problem[2] != errno.EOVERFLOW]
         return listing
 

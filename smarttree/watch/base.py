@@ -88,11 +88,12 @@ class Watcher(Protocol):
     def placing(self) -> AbstractContextManager[None]:
         """Around a scan and the `bind` that follows: hints for watches that have no id yet are kept."""
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         """Tell which directory's id each watch key stands for; (old id, new id) where it stood for another.
 
         A key below zero is the errno, negative, for which the directory could not be watched: one that has no other way
-        to hear of it raises OSError.
+        to hear of it raises OSError. `asides` are on directories that are not in the tree, each with the id of that for
+        which git's rule file in it holds: a change of the file is a hint at `.git` there.
         """
 
     def forget(self, directories: Iterable[int]) -> None:

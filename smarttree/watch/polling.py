@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
-from smarttree._compare import KIND_ITSELF, KIND_LEFT, KIND_REPLACED, KIND_WRITTEN, compare
+from smarttree._compare import KIND_ITSELF, KIND_LEFT, KIND_REPLACED, KIND_WRITTEN, Comparison
 from smarttree._listing import Listing
 from smarttree.printable import printable
 from smarttree.tree import NO_ID, Tree
@@ -122,7 +122,7 @@ class PollingWatcher:
     def placing(self) -> Iterator[None]:
         yield
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         self._bound.set()
         return []
 
@@ -188,11 +188,13 @@ def point_out(tree: Tree, top: int, listing: Listing, hints: Hints) -> None:
     That a known inode is at its place no more is evidence that it was moved, where there is a birth time: an inode
     alone may be another file's by now (law 5). That the ctime has moved is evidence that it was written.
     """
+    if tree.row(top).identity != listing.row(0).identity:  # another directory is there
+        hints.whole.add(top)
+        hints.names.setdefault(top, set())
+        return
     left: list[int] = []
-    for kind, directory, name, eid, _ in compare(tree, top, listing):
-        if not name:
-            if kind != KIND_ITSELF:
-                hints.whole.add(directory)  # another directory is at the top
+    for kind, directory, name, eid, _ in Comparison(tree, top, listing).findings():
+        if kind == KIND_ITSELF:
             hints.names.setdefault(directory, set())
             continue
         hints.add(directory, name)

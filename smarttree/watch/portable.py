@@ -88,7 +88,7 @@ class PortableWatcher(FileSystemEventHandler):
     def placing(self) -> Iterator[None]:
         yield
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         return []
 
     def forget(self, directories: Iterable[int]) -> None:

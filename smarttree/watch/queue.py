@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from smarttree._watched import Watched
+from smarttree.ignore import EXCLUDE, GIT
 from smarttree.tree import Tree
 from smarttree.watch.base import Hints, Place, WakeUp
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOSE_WRITE, MOVED_TO = 0x8, 0x80
-Q_OVERFLOW = 0x4000
+Q_OVERFLOW, IGNORED = 0x4000, 0x8000
 
 # After a wake the reader naps, so that a storm is read in blocks: measured, 0.46 instead of 2.6 µs an event. inotify
 # queues 16,384 events by default, many times what arrives in a nap. The first event after a quiet time is not delayed.
@@ -33,6 +34,16 @@ NAP_S = 0.002
 ORPHANS_MAX = 1_000_000
 NAMES_MAX = 1_000_000
 """That wait to be looked at where the engine can't keep up. Beyond, everything is read anew, as after lost hints."""
+
+
+class _Either:
+    """What is in one of two."""
+
+    def __init__(self, one: Container[int], other: Container[int]) -> None:
+        self._one, self._other = one, other
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._one or key in self._other
 
 
 class Queue(Protocol):
@@ -70,6 +81,7 @@ class QueueWatcher(Generic[AnyQueue]):
         self._hints, self._names_n = Hints(), 0
         self._ends = 0  # the events of which it is kept that they end something, if anyone wants to know
         self._watched = Watched()
+        self._asides = Watched()  # keys of directories with git's rule file, and the id of that for which it holds
         self._placing = False
         self._orphans: list[Event] = []  # events of watches that have no id yet
         self._stop_r, self._stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -120,19 +132,19 @@ class QueueWatcher(Generic[AnyQueue]):
             with self._lock:
                 self._placing = False
                 self._orphans.clear()
-                self._queue.settle(self._watched)
+                self._queue.settle(_Either(self._watched, self._asides) if len(self._asides) else self._watched)
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         with self._lock:
             placed = list(watches)
             for _, key in placed:
                 if key < 0:
                     raise OSError(-key, os.strerror(-key))
+            _, unused = self._asides.bind(asides)
             replaced, left = self._watched.bind(placed)
             for old, new in replaced:
                 self._hints.pass_on(old, new)
-            for key in left:
-                self._queue.forget(key)
+            self._drop(left + unused)
             orphans, self._orphans = self._orphans, []
             self._hear(orphans)
         return replaced
@@ -141,8 +153,14 @@ class QueueWatcher(Generic[AnyQueue]):
         """A directory that was scanned anew, under another id, keeps its key: that one is not dropped."""
         with self._lock:
             for directory in directories:
-                if (key := self._watched.forget(directory)) is not None:
-                    self._queue.forget(key)
+                keys = (self._watched.forget(directory), self._asides.forget(directory))
+                self._drop(key for key in keys if key is not None)
+
+    def _drop(self, keys: Iterable[int]) -> None:
+        """These stand for nothing any more in one of the tables, but perhaps in the other."""
+        for key in keys:
+            if key not in self._watched and key not in self._asides:
+                self._queue.forget(key)
 
     def drain(self, *, barrier: bool = True) -> Hints:
         """Emptying the kernel's queue is a barrier by itself, so each drain is one."""
@@ -186,11 +204,21 @@ class QueueWatcher(Generic[AnyQueue]):
         if mask & Q_OVERFLOW:
             logger.warning("the kernel's queue of events overflowed: reading everything anew")
             self._hints.overflow = True
-        elif (directory := self._watched.directory(key)) is None:
+            return
+        if (directory := self._asides.directory(key)) is not None:
+            self._hear_aside(directory, name)
+        elif key not in self._watched:
             self._keep(key, mask, name)
-        else:
+        if (directory := self._watched.directory(key)) is not None:
             self._hints.names.setdefault(directory, set())
+        if mask & IGNORED:
+            self._asides.end(key)
             self._watched.end(key)
+
+    def _hear_aside(self, directory: int, name: bytes) -> None:
+        """From the directory with git's own rule file for another, of which only that counts, and its end."""
+        if not name or name == EXCLUDE:
+            self._hints.add(directory, GIT)
 
     def _keep(self, key: int, mask: int, name: bytes) -> None:
         """An event of a watch without an id: from a scan under way, or from a directory that left the tree."""

@@ -56,7 +56,7 @@ class SupplementedWatcher:
     def placing(self) -> AbstractContextManager[None]:
         return self._kernel.placing()
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         placed = []
         for directory, key in watches:
             if key < 0:
@@ -64,7 +64,7 @@ class SupplementedWatcher:
             else:
                 self._refused.pop(directory, None)
                 placed.append((directory, key))
-        replaced = self._kernel.bind(placed)
+        replaced = self._kernel.bind(placed, asides)
         if self._refused and not self.degraded:
             self._plan()  # later ones when a pass has ended: it takes as long as there are many
         self._poller.bind(())

@@ -12,7 +12,8 @@ from importlib.machinery import ModuleSpec
 
 import watchdog.observers  # noqa: F401 - it and all of the below must choose by the real platform
 
-LINUX_ONLY = {f"smarttree.{kernel}" for kernel in ("_scan", "_stat", "_walk", "_watch")}
+KERNELS = ("_exchange", "_fanotify", "_rulefile", "_scan", "_stat", "_walk", "_watch")
+LINUX_ONLY = {f"smarttree.{kernel}" for kernel in KERNELS}
 
 
 class Missing(MetaPathFinder):

@@ -1,6 +1,6 @@
 """The mirror law in a real burst: git goes from one release of Linux to another and back, while a client follows.
 
-Form (b). Nothing is left out: the mirror has `.git` too. BURST=all takes the releases whole (`make soak`).
+Form (b). `.git` is closed, on both sides. BURST=all takes the releases whole (`make soak`).
 """
 
 from __future__ import annotations

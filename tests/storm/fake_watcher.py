@@ -51,9 +51,9 @@ class FakeWatcher:
     def placing(self) -> AbstractContextManager[None]:
         return self._inner.placing()
 
-    def bind(self, watches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         """What waits of a directory that has another id now is said of both, as by the real one."""
-        replaced = self._inner.bind(watches)
+        replaced = self._inner.bind(watches, asides)
         for hints in self._queue:
             for old, new in replaced:
                 hints.pass_on(old, new)

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from smarttree.cli import main
-from smarttree.reconcile import Plan, Reconciliation
+from smarttree.plan import Plan
+from smarttree.reconcile import Reconciliation
 from smarttree.row import Row
 from smarttree.watch.base import Hints
 from smarttree.watch.queue import QueueWatcher

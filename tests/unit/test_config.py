@@ -82,6 +82,22 @@ def test_a_watcher_is_one_of_those_there_are(tmp_path: Path) -> None:
         read_settings(["--serve", str(tmp_path), "--watcher", "magic"], {})
 
 
+def test_globs_are_repeated_and_hold_commas(tmp_path: Path) -> None:
+    file = write(tmp_path, 'exclude = ["a,b", "# c"]\ngitignore = true\n')
+    argv = [str(tmp_path), "--config", file, "--include", "x,y", "--include", "\udcff/"]
+    show = read_settings(argv, {}).show
+    assert show is not None
+    assert (show.exclude, show.include, show.gitignore) == ((b"a,b", b"# c"), (b"x,y", b"\xff/"), True)
+    service, _ = served(read_settings(["--serve", str(tmp_path)], {"SMARTTREE_EXCLUDE": "*.o\n\n/d,e\r\n"}))
+    assert (service.exclude, service.include, service.gitignore) == ((b"*.o", b"/d,e"), (), False)
+
+
+@pytest.mark.parametrize(("glob", "hint"), [("!a", "use --include"), ("a" * 4096, "at most 4095 bytes")])
+def test_a_glob_that_could_never_match_is_refused(glob: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(BadParameter, match=hint):
+        read_settings([str(tmp_path), "--exclude", glob], {})
+
+
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
     assert served(read_settings(["--serve", str(tmp_path)], {"SMARTTREE_PORT": ""}))[1].port == HttpConfig().port
 

@@ -12,7 +12,7 @@ from smarttree import codec
 from smarttree.clock import Clock
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.order import order
-from smarttree.reconcile import Plan, Update
+from smarttree.plan import Plan, Update
 from smarttree.stream.batch import Batch, Change
 from smarttree.tree import NO_ID, SERVICE_ID, Tree, kind_of
 from spec import qtn1

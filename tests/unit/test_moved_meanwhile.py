@@ -16,6 +16,7 @@ from smarttree._listing import Listing
 from smarttree._looks import Looks
 from smarttree._walk import Placer
 from smarttree.disk.base import Directory, Disk, Progress
+from smarttree.ignore import Rules
 from smarttree.row import Row
 from smarttree.service import Service
 from tests.running import DEADLINE_S, Change, Run, config, top
@@ -62,8 +63,13 @@ class BusyDirectory:
         self._strike(names)
         return self._inner.look(names)
 
-    def scan(self, *, watch: Placer | None, threads: int, depth: int, progress: Progress) -> Listing:
-        return self._inner.scan(watch=watch, threads=threads, depth=depth, progress=progress)
+    def read(self, path: bytes) -> bytes | int | None:
+        return self._inner.read(path)
+
+    def scan(
+        self, *, watch: Placer | None, threads: int, depth: int, progress: Progress, rules: Rules | None = None
+    ) -> Listing:
+        return self._inner.scan(watch=watch, threads=threads, depth=depth, progress=progress, rules=rules)
 
     def close(self) -> None:
         self._inner.close()

@@ -166,10 +166,10 @@ class Limited(InotifyWatcher):
 
     full = False
 
-    def bind(self, watches: object) -> list[tuple[int, int]]:
+    def bind(self, watches: object, asides: object = ()) -> list[tuple[int, int]]:
         if self.full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return super().bind(watches)  # type: ignore[arg-type]
+        return super().bind(watches, asides)  # type: ignore[arg-type]
 
 
 def test_start_raises_at_the_limit_of_watches(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smarttree import wire
 from smarttree.ledger import Ledger
 from smarttree.order import Act, Step, order
-from smarttree.reconcile import Plan
+from smarttree.plan import Plan
 from smarttree.tree import SERVICE_ID, Tree
 from tests.plain_trees import DIRECTORY, FILE
 from tests.trees import ROOT, ROOT_PATH, Forest, Node, evolved, pair, plan_between, random_forest, row

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from smarttree import watch
-from smarttree._compare import KIND_CAME, KIND_ITSELF, KIND_LEFT, KIND_REPLACED, KIND_WRITTEN, compare
+from smarttree._compare import KIND_CAME, KIND_ITSELF, KIND_LEFT, KIND_REPLACED, KIND_WRITTEN, Comparison
 from smarttree._listing import Listing, ListingBuilder
 from smarttree._scan import scan
 from smarttree.disk.base import Disk, Reader
@@ -50,7 +50,7 @@ def grown(*entries: tuple[bytes, Row]) -> tuple[Tree, int]:
 
 
 def told(tree: Tree, root: int, listing: Listing) -> list[tuple[int, bytes]]:
-    return [(kind, name) for kind, _, name, _, _ in compare(tree, root, listing)]
+    return [(kind, name) for kind, _, name, _, _ in Comparison(tree, root, listing).findings()]
 
 
 A, B = Row(FILE, 5, 1, 1, 1, 1), Row(FILE, 5, 1, 1, 2, 2)
@@ -100,7 +100,7 @@ def test_what_is_no_directory_can_not_be_compared() -> None:
     tree, root = grown((b"a", A))
     for eid in (tree.child(root, b"a"), 77):
         with pytest.raises(KeyError):
-            compare(tree, eid, listed())
+            Comparison(tree, eid, listed()).findings()
 
 
 def test_a_move_needs_a_birth_time() -> None:
@@ -137,11 +137,15 @@ def test_equal_is_silent_and_different_is_not(seed: int, tmp_path: Path) -> None
     churn(tmp_path, dice, 60)
     tree = Tree()
     root = tree.graft(scan(top), top)
-    assert compare(tree, root, scan(top)) == []
+    assert Comparison(tree, root, scan(top)).findings() == []
     churn(tmp_path, dice, 20)
     fresh = Tree()
     fresh.graft(scan(top), top)
-    said = {tree.path(directory) + b"/" + name for _, directory, name, _, _ in compare(tree, root, scan(top)) if name}
+    said = {
+        tree.path(directory) + b"/" + name
+        for _, directory, name, _, _ in Comparison(tree, root, scan(top)).findings()
+        if name
+    }
     paths = [{t.path(eid): t.row(eid) for eid in t.below(t.roots()[0]).tolist()} for t in (tree, fresh)]
     before, after = paths
     files = {path for path in before.keys() & after.keys() if not (before[path].is_dir and after[path].is_dir)}

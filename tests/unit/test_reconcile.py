@@ -11,7 +11,8 @@ from smarttree._looks import Looks
 from smarttree.clock import Clock
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.order import order
-from smarttree.reconcile import Plan, Reconciliation
+from smarttree.plan import Plan
+from smarttree.reconcile import Reconciliation
 from smarttree.tree import SERVICE_ID, Row, Tree
 from smarttree.watch.base import Place
 from tests.plain_trees import DIRECTORY, FILE
