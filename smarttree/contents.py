@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 
 from smarttree._hashes import Hashes
 from smarttree.config import ServiceConfig
-from smarttree.hashing import UNDONE, Background, File, Hashed, hash_file, outlast
+from smarttree.hashing import UNDONE, Background, File, Hashed, hash_file, outlast, stamp_ns
 from smarttree.plan import Plan, Update
 from smarttree.row import kind_of
 from smarttree.tree import NO_ID, Tree
@@ -220,7 +220,7 @@ class HashedContents(Contents):
             self._cursor,
             limit=PIECE_FILES,
             max_bytes=self._max_bytes,
-            now_ns=time.time_ns(),
+            now_ns=stamp_ns(),
             quiet_ns=self._quiet_ns,
         )
         self._due |= young

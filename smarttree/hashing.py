@@ -95,7 +95,7 @@ def stamp_ns() -> int:
     """What a file that is changed now is stamped with, or less."""
     if _ON_LINUX:
         return time.clock_gettime_ns(_CLOCK_REALTIME_COARSE)
-    return time.time_ns() - 10_000_000
+    return time.clock_gettime_ns(time.CLOCK_REALTIME) - 10_000_000
 
 
 def outlast(ctime_ns: int) -> int:

@@ -15,7 +15,7 @@ import pytest
 from smarttree.contents import Contents, Extent
 from smarttree.service import Service
 from tests.running import DEADLINE_S, Run, config, top
-from tests.watchers import BY_NAME, POLL_S
+from tests.watchers import BY_NAME, POLL_S, QUEUES
 
 __all__ = ["top"]
 
@@ -158,7 +158,7 @@ def test_a_renamed_file_keeps_what_is_known_or_is_read_again(top: Path, follow: 
     assert run.contents() == [("modified", "A", "same")]
 
 
-@pytest.mark.parametrize("name", [name for name in BY_NAME if name in ("inotify", "fanotify")])
+@pytest.mark.parametrize("name", QUEUES)
 def test_what_no_value_shows_is_told_by_its_content(name: str, top: Path) -> None:
     """On tmpfs stores to a mapping leave all times alone; elsewhere they may."""
     run = Followed(Service(config(top, watcher=name, content_hash=True, content_settle_s=0.0)))
