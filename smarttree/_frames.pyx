@@ -9,7 +9,9 @@ from libc.stdio cimport snprintf
 from libc.string cimport memset, strlen
 
 from smarttree._buffer cimport Buffer, make_room, put_byte, put_bytes, release
-from smarttree._changes cimport RENAMED, SAME, UNKNOWN, Changes, Told, change_of, delta_of, old_path_of, path_of, told_bytes
+from smarttree._changes cimport (
+    RENAMED, SAME, UNKNOWN, Changes, Told, change_of, delta_of, old_path_of, path_of, told_bytes,
+)
 
 from smarttree import wire
 

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """Hashes: what is known of the contents of files, by id: 28 bytes each.
 
-A hash is of one *state* of a file: inode, size, mtime and ctime, as a key of 64 bits. It counts only while the Tree's row
-has that key, so nobody needs to be told when a file changes, ends, or gives its id to another.
+A hash is of one *state* of a file: inode, size, mtime and ctime, as a key of 64 bits. It counts only while the Tree's
+row has that key, so nobody needs to be told when a file changes, ends, or gives its id to another.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -58,8 +58,8 @@ cdef class Hashes:
     def stale(self, Columns tree not None, size_t start, *, size_t limit, uint64_t max_bytes, int64_t now_ns,
               int64_t quiet_ns):
         """(ids of files to hash, where to go on, whether some are too young): from the id `start` on, at most `limit`
-        of them, none larger than `max_bytes`, none that changed within `quiet_ns` before `now_ns`. Go on at None: all ids
-        were seen.
+        of them, none larger than `max_bytes`, none that changed within `quiet_ns` before `now_ns`. Go on at None: all
+        ids were seen.
         """
         cdef list found = []
         cdef bint young = False
