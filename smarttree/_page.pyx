@@ -80,7 +80,7 @@ cdef class Page:
         """`eid`, from `Tree.issue`, comes to life at a place. The errors are `Tree.insert`'s, as below."""
         self.tree.insert(eid, parent, name, row)
         self.note(eid, MASK_ALL, len(name))
-        if self.attached(eid):
+        if parent != 0 and self.attached(eid):    # a root is told by its record alone
             self.tell(CREATED, eid, MASK_ALL, self.tree.size_[<uint32_t>eid], NULL, 0)
             self.check()
 
@@ -263,7 +263,7 @@ cdef class Page:
 
     cdef int tell_deleted(self, uint32_t eid) except -1:
         cdef int64_t files, dirs, size
-        if self.attached(eid):
+        if self.tree.parent_[eid] != 0 and self.attached(eid):
             self.tree.weigh(eid, &files, &dirs, &size)
             self.tell(DELETED, eid, MASK_DELETED, -size, NULL, 0)
             self.check()

@@ -28,6 +28,7 @@ class ServiceConfig:
     hardlink_poll_s: float = 60.0  # how often files with links outside the roots are looked at; 0: not at all
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
     watch: bool = True
+    watch_bases: tuple[bytes, ...] = ()  # real paths: below these, roots may come and go while it runs
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
     content_hash: bool = False  # whether contents are read and compared
     content_max_bytes: int = 64 << 20  # those of larger files are not

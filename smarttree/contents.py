@@ -68,9 +68,9 @@ class Contents:
     def turn(self) -> None:
         """The engine's turn: take in what the background has read, and give it more."""
 
-    def waits(self) -> list[float]:
-        """After how many seconds a turn is wanted, even if nothing happens; [] for never."""
-        return []
+    def patience_s(self) -> float:
+        """After how long a turn is wanted, even if nothing happens."""
+        return math.inf
 
     def close(self) -> None:
         """End all threads."""
@@ -103,6 +103,7 @@ class HashedContents(Contents):
         self._kept_at, self._keeping = math.inf, False  # since when something waits; until it has been carried out
         self._cursor: int | None = 0  # where the pass under way is
         self._due, self._pass_at = False, 0.0  # whether, and when, there is to be another one
+        self._entries = 0
         self._extent = Extent(0, 0)
         self._read: set[int] = set()  # in this window
 
@@ -207,6 +208,8 @@ class HashedContents(Contents):
             self._kept_at = math.inf
         self._take_in()
         now = time.monotonic()
+        self._due |= len(self._tree) != self._entries  # a root was added, perhaps
+        self._entries = len(self._tree)
         if self._background.is_busy() or self._stopping.is_set():
             return
         if self._cursor is None and self._due and now >= self._pass_at:
@@ -228,12 +231,12 @@ class HashedContents(Contents):
             self._background.begin([File(eid, self._tree.path(eid), self._tree.row(eid)) for eid in ids])
         self._pass_at = now + PASS_S
 
-    def waits(self) -> list[float]:
+    def patience_s(self) -> float:
         if self._background.is_busy():
-            return []
+            return math.inf
         if self._cursor is not None:
-            return [0.0]
-        return [max(0.0, self._pass_at - time.monotonic())] if self._due else []
+            return 0.0
+        return self._pass_at - time.monotonic() if self._due else math.inf
 
     def _take_in(self) -> None:
         now, count, known = time.monotonic(), 0, 0

@@ -10,6 +10,9 @@
     │   ├── NotADirectory
     │   ├── Unreadable
     │   ├── RootsOverlap
+    │   ├── RootRefused
+    │   ├── TooManyRoots
+    │   ├── LastRoot
     │   └── AmbiguousPath
     ├── ConfigError           a configuration file
     ├── PortInUse
@@ -116,7 +119,28 @@ class RootsOverlap(PathError):
     """One root contains another, or is the same: every entry has exactly one path."""
 
     code = "roots-overlap"
-    http_status = 400
+    http_status = 409
+
+
+class RootRefused(PathError):
+    """A directory that may not become a root, or a root that may not be removed, at run time."""
+
+    code = "root-refused"
+    http_status = 403
+
+
+class TooManyRoots(PathError):
+    """There are as many roots, or requests to change them, as there may be."""
+
+    code = "too-many-roots"
+    http_status = 409
+
+
+class LastRoot(PathError):
+    """The only root can't be removed: a stream of nothing could not tell a client that it starts anew."""
+
+    code = "last-root"
+    http_status = 409
 
 
 class AmbiguousPath(PathError):

@@ -15,7 +15,7 @@ from smarttree.clock import Clock
 from smarttree.codec import encode_batch
 from smarttree.order import Act, Step
 from smarttree.plan import Plan
-from smarttree.stream.batch import Batch, Switch
+from smarttree.stream.batch import Batch, RootState, Switch
 from smarttree.tree import SERVICE_ID, Tree
 
 
@@ -74,7 +74,9 @@ class Ledger:
             yield
             done = self._page.carry_out(plan.routine, done, **limits._asdict())
 
-    def cut(self, clock: Clock, time_ns: int, *, more: bool, vcs: Switch | None = None) -> Batch:
+    def cut(
+        self, clock: Clock, time_ns: int, *, more: bool, vcs: Switch | None = None, root: RootState | None = None
+    ) -> Batch:
         """The batch that leads to `clock`, and a clean page. Without any change, it leads to the same tree."""
         records, changes = self._page.cut()
         digest = self._tree.digest(SERVICE_ID)
@@ -88,6 +90,7 @@ class Ledger:
             totals=self._tree.totals(SERVICE_ID),
             more=more,
             vcs=vcs,
+            root=root,
         )
 
 

@@ -11,7 +11,6 @@ import os
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
@@ -19,22 +18,24 @@ from typing import NamedTuple
 from smarttree import contents, disk, watch
 from smarttree.advice import explain
 from smarttree.clock import Clock
+from smarttree.commits import Commits
 from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk, Reader
 from smarttree.errors import NotReady, SmarttreeError
 from smarttree.ignore import command_rules
-from smarttree.ledger import Ledger, Limits, cut_batches
+from smarttree.ledger import Ledger, Limits
 from smarttree.modes import View
 from smarttree.observe import Observer
-from smarttree.order import order
+from smarttree.order import Step
 from smarttree.plan import Plan
 from smarttree.problems import Problem
+from smarttree.rooting import Rooting
 from smarttree.stream.activity import Activity
-from smarttree.stream.batch import Switch
+from smarttree.stream.batch import RootState, Switch
 from smarttree.stream.log import Log
-from smarttree.tree import SERVICE_ID, Memory, Tree
+from smarttree.tree import Memory, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
-from smarttree.watch.base import Hints, Watcher
+from smarttree.watch.base import Hints, Watcher, Watching
 from smarttree.witness import Witness, WitnessedLedger
 
 __all__ = ["Problem", "Progress", "Service", "View"]
@@ -43,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_SEQ = 1
 ROUNDS_MAX = 100  # a barrier looks again this often for what could not be reached, then reads everything anew
-MISSING_ROOT_POLL_S = 1.0
+ROOT_POLL_S = 1.0  # how often each root is glanced at: a hundred of them take a millisecond
 LATER_S = 0.02  # what could not be reached moves; its own hint mostly comes sooner
 
 
@@ -53,13 +54,6 @@ class Progress(NamedTuple):
     entries: int
     dirs: int
     seconds: float
-
-
-class Watching(NamedTuple):
-    """The watcher's name, and what it can't watch as it should: why, and what to do; "" where all is well."""
-
-    by: str
-    degraded: str
 
 
 class EngineFailure(SmarttreeError):
@@ -87,27 +81,27 @@ class Service:
         self.failure: SmarttreeError | None = None
         self.log = Log(FIRST_SEQ, retention_bytes=config.retention_bytes, retention_s=config.retention_s)
         self.activity = Activity(config.roots)
-        self._epoch = secrets.randbits(64)
         self._tree = Tree()
-        self._ledger = Ledger(self._tree) if witness is None else WitnessedLedger(self._tree, witness)
         self._witness = witness
         self._watcher = watcher
         self._disk = reader or disk.choose()
         self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
-        self._reader = Reader(self._disk, rules=self._rules, roots=config.roots)  # of a watcher that polls
+        self._reader = Reader(self._disk, rules=self._rules, roots=lambda: self.rooting.paths)  # for polling
         self._observer: Observer | None = None
-        self._lock = threading.Lock()  # guards the tree and the clock as one, for `view`
-        self._view: View | None = None
-        self._dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
-        self._syncs: list[Future[Clock]] = []  # asked for; guarded by _lock
-        self._ended = False  # no sync will be answered any more; guarded by _lock
+        limits, epoch = Limits(config.batch_max_bytes, config.batch_max), secrets.randbits(64)
+        ledger = Ledger(self._tree) if witness is None else WitnessedLedger(self._tree, witness)
+        self._commits = Commits(self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns)
+        self._lock = threading.Lock()  # guards the two below
+        self._syncs: list[Future[Clock]] = []  # asked for
+        self._ended = False  # no sync will be answered any more
         self._answering: list[Future[Clock]] = []  # the engine's own: asked for before the window that is under way
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self.contents = contents.choose(config, self._tree, self._wake.set, self._stopping)
         self._listeners: list[Callable[[], None]] = []
-        self._poll_at = 0.0  # when roots that can't be opened are tried again
+        self._poll_at = 0.0  # when roots are looked for again
         self._links_at = 0.0  # when files with links outside the roots are looked at again; 0: never
         self._holds = Holds(config.vcs_settle_ms / 1000)
+        self.rooting = Rooting(self, self._tree, self._disk, self.activity, self._holds, config.roots)
         self._kept = Hints()  # what waits while version control is at work
         self._told_more = False  # of the work under way something was told: its end must be
         self._scan, self._began, self._scanned_s = self._disk.progress(), time.monotonic(), 0.0
@@ -136,16 +130,16 @@ class Service:
     @property
     def clock(self) -> Clock:
         """The last committed clock."""
-        return Clock(self._epoch, self.log.head)
+        return self._commits.clock
+
+    def state_of_root(self, root: int) -> str:
+        """`ready`, `missing` or `unreadable`, by the root's id."""
+        return self._observer.standing.state_of(root) if self._observer else "scanning"
 
     def view(self) -> View:
         """The trees at the last committed clock. Cached for each clock; else a copy: about 10 ms a million entries."""
         self._require_ready()
-        with self._lock:
-            clock = self.clock
-            if self._view is None or self._view.clock != clock:
-                self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
-            return self._view
+        return self._commits.view()
 
     def sync(self) -> Future[Clock]:
         """A clock that has all that happened on disk before this call: the barrier. Well under 1 ms when idle."""
@@ -155,9 +149,13 @@ class Service:
             if self._ended:
                 raise self.failure or NotReady("the server is stopping")
             self._syncs.append(future)
+        self.hurry()
+        return future
+
+    def hurry(self) -> None:
+        """End the window: someone waits."""
         self._urgent.set()
         self._wake.set()
-        return future
 
     def add_listener(self, listener: Callable[[], None]) -> None:
         """Call `listener` from the engine's thread after each append and each change of `state`. It must not block."""
@@ -172,11 +170,11 @@ class Service:
         """End the engine and give back everything it holds. Ends a running scan too; may be called twice."""
         self._stopping.set()
         self._scan.cancel()
+        self.rooting.cancel()
         self._reader.cancel()
         if self._observer is not None:
             self._observer.progress.cancel()
-        self._urgent.set()
-        self._wake.set()
+        self.hurry()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -215,7 +213,7 @@ class Service:
         if isinstance(error, SmarttreeError):
             return error
         if isinstance(error, OSError) and error.errno is not None:
-            return explain(error, b" ".join(self.config.roots))
+            return explain(error, b" ".join(self.rooting.paths))
         logger.error("the engine failed; this is a defect in smarttree", exc_info=error)
         return EngineFailure(f"a defect ended the engine ({error!r}); please report it with the log")
 
@@ -231,6 +229,7 @@ class Service:
         for future in self._answering:
             if future.set_running_or_notify_cancel():
                 future.set_exception(self.failure or NotReady("the server is stopping"))
+        self.rooting.close(self.failure or NotReady("the server is stopping"))
 
     def _tell_listeners(self) -> None:
         for listener in self._listeners:
@@ -265,8 +264,9 @@ class Service:
             self._answering, self._syncs = self._syncs, []
         hints = watcher.drain(barrier=bool(self._answering))
         if self._answering or time.monotonic() >= self._poll_at:
-            self._poll_at = time.monotonic() + MISSING_ROOT_POLL_S
-            for root in self._observer.missing:
+            self._poll_at = time.monotonic() + ROOT_POLL_S
+            self._commits.release_view()
+            for root in self._observer.standing.strayed():
                 hints.names.setdefault(root, set())
         self._look_at_links(hints)
         self.contents.turn()
@@ -276,26 +276,27 @@ class Service:
             future = self._answering.pop()
             if future.set_running_or_notify_cancel():
                 future.set_result(clock)
+        self.rooting.perform(self._observer, watcher)
         if self._holds.is_on():
             self._urgent.wait(LOOK_AGAIN_S)
         elif committed and not self._stopping.is_set():
             self._urgent.wait(self.config.batch_ms / 1000)
-            self._close_holds()  # HEAD is written last, and where nothing is watched
+            self._holds.look(time.monotonic())  # HEAD is written last, and where nothing is watched
+            if self._told_more or self._holds.has_ended():
+                self._wake.set()
         self._urgent.clear()
         with self._lock:
             if self._syncs:
                 self._wake.set()
 
-    def _patience_s(self, observer: Observer) -> float | None:
-        """After how long there is something to do even if no hint comes; None for never."""
+    def _patience_s(self, observer: Observer) -> float:
+        """After how long there is something to do even if no hint comes."""
         if self._holds.is_on():
             return LOOK_AGAIN_S
         if observer.later:
             return LATER_S
-        waits = self.contents.waits() + ([MISSING_ROOT_POLL_S] if observer.missing else [])
-        if self._links_at:
-            waits.append(max(0.0, self._links_at - time.monotonic()))
-        return min(waits, default=None)
+        due = min(self._poll_at, self._links_at) if self._links_at else self._poll_at
+        return max(0.0, min(due - time.monotonic(), self.contents.patience_s()))
 
     def _look_at_links(self, hints: Hints) -> None:
         """Point out the files with links outside the roots, if it is time to."""
@@ -315,28 +316,25 @@ class Service:
             for root in self._tree.roots():
                 if b".git" in hints.names.get(root, ()):
                     self._holds.find(self._tree.path(root))
-            self._holds.look(time.monotonic())
-        hints.merge(self._kept)
-        self._kept = Hints()
+            if self._holds.look(time.monotonic()):  # what git wrote last may have come after the hints were drained
+                hints.merge(watcher.drain(barrier=False))
+        self._kept.merge(hints)
         if self._holds.is_on() and not self._answering and not self._holds.is_overdue():
-            self._kept = hints
             self.contents.keep()
             return False
+        hints, self._kept = self._kept, Hints()
         committed = self._commit(watcher, hints, barrier=bool(self._answering))
         self._told_more |= committed and self._holds.is_on()
         return self._close_holds() or committed
 
     def _close_holds(self) -> bool:
-        """Tell what version control has led to, and the end of what was told in pieces; whether there was any."""
-        self._holds.look(time.monotonic())
+        """Tell what version control led to, and the end of what was told in pieces; whether there was any."""
         if self._holds.is_on():
             return False
         ends: list[Switch | None] = [*self._holds.take_ends()] or ([None] if self._told_more else [])
         self._told_more = False
         for end in ends:
-            with self._lock:
-                clock = Clock(self._epoch, self.log.head + 1)
-                self.log.append(self._ledger.cut(clock, time.time_ns(), more=False, vcs=end))
+            self._commits.tell(more=False, vcs=end)
         if ends:
             self._tell_listeners()
         return bool(ends)
@@ -362,44 +360,37 @@ class Service:
                 self._stopping.wait(min(attempt, 20) / 1000)
             hints = watcher.drain(barrier=False)
         if self._witness is not None:
-            self._witness.settle(self._tree, bool(self._observer.missing), self._observer.later)
+            self._witness.settle(self._tree, self._observer.standing.is_any_gone(), self._observer.later)
         return committed
 
     def _reconcile(self, hints: Hints) -> tuple[bool, bool]:
         """(new directories were found, so drain again; a batch was appended)."""
         assert self._observer is not None
+        assert self._watcher is not None
         before = self.log.head
         again = self.contents.observe(self._observer.observe, hints, self._carry_out)
-        self._bury()
+        self._commits.tell_roots(self._observer.standing.news, more=self._is_more())
+        self._commits.bury(self._watcher)
         if self.log.head == before:
             return again, False
         self._tell_listeners()
         return again, True
 
     def _carry_out(self, plan: Plan) -> None:
-        """Bring the Tree to what was seen, and log it, as one step for whoever takes a view."""
-        if not plan:
-            return
-        groups = order(self._tree, plan)
-        with self._lock:
-            for batch in cut_batches(
-                self._ledger,
-                plan,
-                groups,
-                self.clock,
-                time.time_ns(),
-                Limits(self.config.batch_max_bytes, self.config.batch_max),
-                more=self._told_more or self._holds.is_on() or self._holds.has_ended(),
-            ):
-                self.log.append(batch)
-                self.activity.add(batch)
+        assert self._observer is not None
+        if plan:
+            self._commits.carry_out(plan, more=self._is_more() or bool(self._observer.standing.news))
 
-    def _bury(self) -> None:
-        """Let ids that ended be used again when no retained batch speaks of their old bearers."""
+    def _is_more(self) -> bool:
+        """Whether what is told now belongs to the work of version control, whose end is told later."""
+        return self._told_more or self._holds.is_on() or self._holds.has_ended()
+
+    def carry_out_in_pieces(self, plan: Plan, groups: list[list[Step]], news: RootState) -> None:
+        """Bring the Tree to what was seen, and log it; the last batch, which may be empty, tells the news."""
         assert self._watcher is not None
-        dead = self._ledger.take_dead()
-        if dead:
-            self._watcher.forget(dead)
-            self._dead.append((self.log.head, dead))
-        while self._dead and self._dead[0][0] <= self.log.oldest:
-            self._tree.recycle(self._dead.popleft()[1])
+        for _ in self._commits.carry_out_in_pieces(plan, groups, news, more=self._is_more()):
+            self._commits.bury(self._watcher)
+            self._tell_listeners()
+            if self._stopping.is_set():
+                raise InterruptedError("the server is stopping")
+        self._told_more |= self._holds.is_on()

@@ -51,12 +51,14 @@ class Repository:
             directory = above
 
     def look(self) -> State:
-        """Its state now."""
-        locked = os.path.lexists(os.path.join(self._git, b"index.lock"))
+        """Its state now; while it is locked, that is all that is looked for."""
+        if os.path.lexists(os.path.join(self._git, b"index.lock")):
+            return State(locked=True, midway=False, head=None)
         midway = any(os.path.isdir(os.path.join(self._git, name)) for name in _MIDWAY)
-        return State(locked, midway, self._head())
+        return State(False, midway, self.head())
 
-    def _head(self) -> str | None:
+    def head(self) -> str | None:
+        """The commit it is at."""
         value = _text(os.path.join(self._git, b"HEAD"))
         for _ in range(REF_DEPTH_MAX):
             if not value.startswith("ref: "):
@@ -87,9 +89,9 @@ class Hold:
     of something larger. `take_end` gives each change of HEAD once, when it is over.
     """
 
-    def __init__(self, root: bytes, state: State, settle_s: float) -> None:
+    def __init__(self, root: bytes, head: str | None, settle_s: float) -> None:
         self._root, self._settle_s = root, settle_s
-        self._head = state.head
+        self._head = head
         self._began: float | None = None
         self._quiet_since: float | None = None
         self._now = 0.0
@@ -141,12 +143,20 @@ class Holds:
         """Take in the repository that a root is in, if there is one and it is not known; without a bound, none."""
         repository = Repository.of(root) if self._settle_s and root not in self._of else None
         if repository is not None:
-            self._of[root] = repository, Hold(root, repository.look(), self._settle_s)
+            self._of[root] = repository, Hold(root, repository.head(), self._settle_s)
 
-    def look(self, now: float) -> None:
-        """See how each repository is doing; `now` in seconds of a clock that only goes forward."""
+    def drop(self, root: bytes) -> None:
+        """Leave out what a root is in; what it held back is told with the next batch."""
+        self._of.pop(root, None)
+
+    def look(self, now: float) -> bool:
+        """See how each repository is doing; `now` in seconds of a clock that only goes forward. Whether git was at work
+        before, and is no more.
+        """
+        was_on = self.is_on()
         for repository, hold in self._of.values():
             hold.see(now, repository.look())
+        return was_on and not self.is_on()
 
     def is_on(self) -> bool:
         """Whether git is at work somewhere."""

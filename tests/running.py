@@ -56,6 +56,12 @@ class Run:
 
     def sync(self) -> list[Batch]:
         """Follow up to a new barrier, and see that the law holds there; the batches since the last."""
+        batches = self.follow()
+        self.check()
+        return batches
+
+    def follow(self) -> list[Batch]:
+        """The same where there may be nothing on the disk to compare with."""
         clock = self.service.sync().result(DEADLINE_S)
         batches = self.service.log.after(self.seq)
         assert batches is not None
@@ -67,19 +73,21 @@ class Run:
             assert self.tree.totals(SERVICE_ID) == batch.totals
             self.seq += 1
         assert self.seq >= clock.seq
-        self.check()
         return batches
 
     def check(self) -> None:
         view = self.service.view()
         fresh, config = Tree(), self.service.config
         rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
-        for root in config.roots:
+        for root in self.service.rooting.paths:
+            held = as_held(view.tree, view.tree.resolve(root))
             scanned = fresh.graft(scan(root, rules=rules), root)
-            wrong = difference(as_held(fresh, scanned), as_held(view.tree, view.tree.resolve(root)))
+            wrong = difference(as_held(fresh, scanned), held)
             assert wrong == "", wrong
             if not (config.exclude or config.include or config.gitignore):
-                wrong = difference(listing(root), as_held(view.tree, view.tree.resolve(root)))
+                real = os.path.realpath(root)
+                there = {root + path[len(real) :]: seen for path, seen in listing(real).items()}
+                wrong = difference(there, held)
                 assert wrong == "", wrong
         assert view.digest == fresh.digest(SERVICE_ID)
         if view.clock.seq == self.seq:

@@ -197,6 +197,17 @@ _NOW: Final = (
         help="streams open at the same time; one more is told to come back later",
     ),
     Option(
+        name="watch-base",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_text,
+        metavar="DIR",
+        many=True,
+        targets=("service.watch_bases",),
+        help="let clients add directories below DIR, and remove them and PATHs again, by POST and DELETE /watch; "
+        "repeat it or separate by commas; without it, what is served stays as it was started",
+    ),
+    Option(
         name="batch-ms",
         group=Group.CHANGES,
         scope=Scope.SERVE,
@@ -364,7 +375,6 @@ _LATER: Final = (
     _later("state", _STATE),
     _later("no-state", _STATE, switch=True),
     _later("from", "a server reads its own disk only"),
-    _later("watch-base", "what is served is settled at the start", many=True),
 )
 
 OPTIONS: Final[tuple[Option, ...]] = _NOW + _LATER

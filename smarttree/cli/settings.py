@@ -212,7 +212,9 @@ def _serve(values: Values, paths: Sequence[str]) -> tuple[ServiceConfig, HttpCon
             "files below the served directories. To do that on purpose, add --insecure. To serve this machine only, "
             "leave --host out"
         )
-    return ServiceConfig(roots=open_roots(paths), **_fields(values, "service")), http
+    fields = _fields(values, "service")
+    fields["watch_bases"] = tuple(open_root(base) for base in fields.get("watch_bases", ()))
+    return ServiceConfig(roots=open_roots(paths), **fields), http
 
 
 def _decode(values: Values, paths: Sequence[str]) -> DecodeConfig:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from smarttree._listing import Listing
@@ -72,10 +72,10 @@ class Disk(Protocol):
 class Reader:
     """Reads directories whole, unwatched, each in the thread that asks. `cancel` ends all of it.
 
-    `rules`: those that hold in each of `roots`, but for rule files in it. None: nothing is left out.
+    `rules`: those that hold in each of `roots()`, but for rule files in it. None: nothing is left out.
     """
 
-    def __init__(self, disk: Disk, *, rules: Rules | None = None, roots: Sequence[bytes] = ()) -> None:
+    def __init__(self, disk: Disk, *, rules: Rules | None = None, roots: Callable[[], Iterable[bytes]] = tuple) -> None:
         self._disk, self._progress, self._rules, self._roots = disk, disk.progress(), rules, roots
 
     def read(self, path: bytes, depth: int) -> Listing:
@@ -89,7 +89,7 @@ class Reader:
 
     def _rules_at(self, rules: Rules, path: bytes) -> Rules:
         """What holds in a directory, but for rule files in it. Raises OSError."""
-        above = next((root for root in self._roots if path.startswith(root.rstrip(b"/") + b"/")), path)
+        above = next((root for root in self._roots() if path.startswith(root.rstrip(b"/") + b"/")), path)
         for name in filter(None, path.removeprefix(above).split(b"/")):
             if rules.reads_files:
                 opened = self._disk.open(above, follow=True)

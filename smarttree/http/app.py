@@ -26,6 +26,7 @@ from smarttree.http.later import LATER, answer_later
 from smarttree.http.listen import BACKLOG, address_of
 from smarttree.http.stats import get_stats
 from smarttree.http.tree import get_tree
+from smarttree.http.watch import delete_watch, get_watch, post_watch
 from smarttree.printable import printable
 from smarttree.service import Service
 from smarttree.stream.hub import Hub
@@ -68,6 +69,9 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.router.add_get("/tree", get_tree)
     app.router.add_get("/stats", get_stats)
     app.router.add_get("/clock", get_clock)
+    app.router.add_get("/watch", get_watch)
+    app.router.add_post("/watch", post_watch)
+    app.router.add_delete("/watch", delete_watch)
     app.router.add_get("/healthz", get_healthz)
     app.router.add_get("/readyz", get_readyz)
     for method, path in LATER:

@@ -20,6 +20,7 @@ _LOG = logging.getLogger("smarttree.http")
 
 # Content and roots at run time will answer across origins only for origins named one by one, and with a token.
 CONTENT_PATHS: Final = frozenset({"/search", "/compress", "/watch"})
+CHANGING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})  # a page may send them without a preflight
 LOGGED_ORIGINS_MAX: Final = 100  # a page can invent origins
 ALLOWED_HEADERS: Final = "Accept, Cache-Control, Last-Event-ID"
 EXPOSED_HEADERS: Final = "X-Smarttree-Clock, Retry-After"
@@ -47,9 +48,11 @@ class Cors:
             return "*"
         return origin if normal_origin(origin) in self._origins else None
 
+    def _is_foreign(self, request: web.BaseRequest, origin: str) -> bool:
+        return normal_origin(origin) != f"{request.scheme}://{request.host}".lower()
+
     def _refused(self, request: web.BaseRequest, origin: str) -> None:
-        same_origin = normal_origin(origin) == f"{request.scheme}://{request.host}".lower()
-        if same_origin or origin in self._logged or len(self._logged) >= LOGGED_ORIGINS_MAX:
+        if not self._is_foreign(request, origin) or origin in self._logged or len(self._logged) >= LOGGED_ORIGINS_MAX:
             return
         self._logged.add(origin)
         origin = printable(origin[:200])
@@ -76,6 +79,8 @@ class Cors:
         @web.middleware
         async def preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
             origin = request.headers.get("Origin")
+            if origin is not None and request.method in CHANGING and self._is_foreign(request, origin):
+                return problem(403, "origin-refused", "pages of other origins may change nothing here")
             if request.method != "OPTIONS" or origin is None or "Access-Control-Request-Method" not in request.headers:
                 return await handler(request)
             if self.allows(origin, request.path) is None:

@@ -120,9 +120,9 @@ def resume_point(request: web.Request, query: Query) -> str | None:
 
 async def get_events(request: web.Request) -> web.StreamResponse:
     query = Query(request, KNOWN, LATER)
-    config, hub, served = request.app[CONFIG], request.app[HUB], request.app[SERVICE].config
-    asked = stream_class(query, config.mode, contents=served.content_hash)
-    require_whole(served.roots, query.octets("path"))
+    config, hub, service = request.app[CONFIG], request.app[HUB], request.app[SERVICE]
+    asked = stream_class(query, config.mode, contents=service.config.content_hash)
+    require_whole(service.rooting.paths, query.octets("path"))
     since = resume_point(request, query)
     response = EventStream()
     await response.prepare(request)

@@ -16,9 +16,6 @@ LATER: Final = (
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("GET", "/search"),
-    ("GET", "/watch"),
-    ("POST", "/watch"),
-    ("DELETE", "/watch"),
 )
 
 

@@ -40,9 +40,9 @@ def _single(roots: Sequence[bytes], path: bytes) -> bytes:
     raise AmbiguousPath(f"{wanted}; give a path below one of {', '.join(map(printable, roots))}")
 
 
-def find_directory(tree: Tree, roots: Sequence[bytes], path: bytes | None) -> int:
+def find_directory(tree: Tree, path: bytes | None) -> int:
     """The id of the directory that a request means. Raises as `locate`, and PathError or NotADirectory."""
-    absolute = locate(roots, path)
+    absolute = locate([tree.name(root) for root in tree.roots()], path)
     entry = tree.resolve(absolute)
     if entry == NO_ID:
         raise PathError(f"there is no {printable(absolute)} in the tree; links are not followed")

@@ -95,11 +95,11 @@ async def get_stats(request: web.Request) -> web.StreamResponse:
     service = request.app[SERVICE]
     require_ready(service)
     path = query.octets("path")
-    roots = service.config.roots
 
     def answer() -> tuple[View, dict[str, object]]:
         view = service.view()
-        top = SERVICE_ID if path is None and len(roots) > 1 else find_directory(view.tree, roots, path)
+        whole = path is None and len(view.tree.roots()) > 1
+        top = SERVICE_ID if whole else find_directory(view.tree, path)
         return view, describe(service, view, top, time.time_ns())
 
     view, data = await asyncio.to_thread(answer)

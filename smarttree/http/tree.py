@@ -82,7 +82,7 @@ async def get_tree(request: web.Request) -> web.StreamResponse:
 
     def begin() -> tuple[View, Iterator[bytes], bytes]:
         view = service.view()
-        top = find_directory(view.tree, service.config.roots, path)
+        top = find_directory(view.tree, path)
         pieces = mode.render(view, top, depth=depth) if bare else envelope(view, mode, top, depth)
         return view, pieces, take(pieces, WHOLE_BYTES)
 

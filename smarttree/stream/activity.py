@@ -90,6 +90,16 @@ class Activity:
         self._lock = threading.Lock()
         self._windows = {root: _RootWindow(root) for root in roots}
 
+    def add_root(self, root: bytes) -> None:
+        """Begin a window."""
+        with self._lock:
+            self._windows.setdefault(root, _RootWindow(root))
+
+    def drop_root(self, root: bytes) -> None:
+        """Forget a window; no window is no error."""
+        with self._lock:
+            self._windows.pop(root, None)
+
     def add(self, batch: Batch) -> None:
         """Counts a batch, at the second of its commit. O(changes)."""
         second = batch.time_ns // 1_000_000_000
@@ -98,8 +108,10 @@ class Activity:
                 window.add(second, batch.changes)  # no root lies inside another: a path belongs to one window at most
 
     def summary(self, now_ns: int, root: bytes) -> Window:
-        """The five minutes before `now_ns` below `root`. O(paths in the window). Raises KeyError for no root."""
+        """The five minutes before `now_ns` below `root`; nothing for no root. O(paths in the window)."""
         with self._lock:
-            window = self._windows[root]
+            window = self._windows.get(root)
+            if window is None:  # removed a moment ago
+                return Window(0, 0, [])
             window.forget(now_ns // 1_000_000_000)
             return window.window()

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from smarttree._changes import Change, Changes
 from smarttree.tree import Totals
 
-__all__ = ["Batch", "Change", "Changes", "Switch"]
+__all__ = ["Batch", "Change", "Changes", "RootState", "Switch"]
 
 BATCH_OVERHEAD_BYTES: Final = 400  # of what is no bytes: about what CPython 3.11 spends
 
@@ -24,13 +24,22 @@ class Switch(NamedTuple):
     new: str | None
 
 
+class RootState(NamedTuple):
+    """What has become of a root: `ready` (added, there again, or another directory in its place), `missing`,
+    `unreadable` or `removed`.
+    """
+
+    path: bytes
+    state: str
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Everything that changed between the clocks `from_seq` and `to_seq` (= `from_seq` + 1) of one epoch.
 
     `data` is the binary BATCH; `digest` and `totals` are the whole service's after it; `more` says that it is one of
     several pieces of something larger, a cut batch or the work of version control, and not the last. `vcs` is what such
-    work has led to; a batch that only ends it has no changes.
+    work has led to; a batch that only ends it has no changes. `root`: what has become of a root with this batch.
     """
 
     from_seq: int
@@ -42,6 +51,7 @@ class Batch:
     totals: Totals
     more: bool
     vcs: Switch | None = None
+    root: RootState | None = None
 
     @property
     def nbytes(self) -> int:

@@ -21,7 +21,7 @@ from smarttree.codec import to_text
 from smarttree.printable import name_fields
 from smarttree.stream import sse
 from smarttree.stream.activity import WINDOW_NAME, Window
-from smarttree.stream.batch import Batch, Change, Switch
+from smarttree.stream.batch import Batch, Change, RootState, Switch
 from smarttree.stream.classes import CHANGE, MESSAGE, ONLY_CONTENT, QUANTUM, STATS, TREE, LaneKey
 from smarttree.tree import Totals
 from smarttree.wire import PREFIX_BATCH, PREFIX_DELTA, PROTOCOL_VERSION
@@ -146,7 +146,9 @@ def _change_frame(change: Change, timestamp: str, id: str | None) -> bytes:
     return sse.frame(to_json(data), event=CHANGE, id=id)
 
 
-def _message_frame(moment: Moment, changes: int, *, more: bool, vcs: Switch | None = None) -> bytes:
+def _message_frame(
+    moment: Moment, changes: int, *, more: bool, vcs: Switch | None = None, root: RootState | None = None
+) -> bytes:
     data: dict[str, object] = {
         "clock": str(moment.clock),
         "changes": changes,
@@ -156,6 +158,8 @@ def _message_frame(moment: Moment, changes: int, *, more: bool, vcs: Switch | No
     }
     if vcs is not None:
         data["vcs"] = {**name_fields("root", vcs.root), "from": vcs.old, "to": vcs.new}
+    if root is not None:
+        data["root"] = {**name_fields("path", root.path), "state": root.state}
     return sse.frame(to_json(data), id=str(moment.clock))
 
 
@@ -175,7 +179,7 @@ def render(batch: Batch, epoch: int, lane: LaneKey) -> bytes:
     if MESSAGE in lane:
         moment = Moment(clock, batch.totals, None if only_content else batch.digest)
         count = len(batch.changes) - (batch.changes.same if only_content else 0)
-        frames.append(_message_frame(moment, count, more=batch.more, vcs=batch.vcs))
+        frames.append(_message_frame(moment, count, more=batch.more, vcs=batch.vcs, root=batch.root))
     return b"".join(frames) or sse.heartbeat(str(clock))
 
 

@@ -264,7 +264,7 @@ class Hub:
 
     async def _root_windows(self, paths: Sequence[bytes]) -> dict[bytes, Window]:
         made, windows = self._windows
-        if self._loop.time() - made > WINDOWS_FRESH_S:
+        if self._loop.time() - made > WINDOWS_FRESH_S or not windows.keys() >= set(paths):
             windows = await asyncio.to_thread(self._summaries, paths)
             self._windows = (self._loop.time(), windows)
         return windows

@@ -13,7 +13,6 @@ from smarttree.printable import printable
 
 if TYPE_CHECKING:  # the command's table of options asks for the names only, and loads no numpy for that
     from smarttree.watch.base import Watcher
-    from smarttree.watch.filesystem import ToPoll
     from smarttree.watch.polling import Polled, Reader
 
 __all__ = ["AUTO", "NAMES", "choose"]
@@ -41,25 +40,26 @@ def choose(roots: Sequence[bytes], name: str = AUTO, *, reader: Reader, poll_s: 
     from smarttree.watch.supplemented import SupplementedWatcher
 
     places = _places_to_poll(roots) if name == AUTO else []
-    poller = PollingWatcher([Polled(*place[:2]) for place in places], reader, poll_s=poll_s)
+    poller = PollingWatcher(places, reader, poll_s=poll_s)
     if name != AUTO:
         return SupplementedWatcher(_make(name, roots), poller)
     if {place.path for place in places} >= {*roots}:
         return poller
     try:
-        return SupplementedWatcher(_kernel_watcher(roots, poller.places), poller)
+        return SupplementedWatcher(_kernel_watcher(roots, places), poller, lambda root: _places_to_poll([root]))
     except OSError as error:
         degraded = _nothing_but_polling(error)
         return PollingWatcher([Polled(root) for root in roots], reader, poll_s=poll_s, degraded=degraded)
 
 
-def _places_to_poll(roots: Sequence[bytes]) -> Sequence[ToPoll]:
+def _places_to_poll(roots: Sequence[bytes]) -> Sequence[Polled]:
     from smarttree.watch.filesystem import mounts_here, to_poll
+    from smarttree.watch.polling import Polled
 
     places = to_poll(roots, mounts_here())
     for place in places:
         logger.info("polling %s: %s", printable(place.path), place.why)
-    return places
+    return [Polled(*place[:2]) for place in places]
 
 
 def _kernel_watcher(roots: Sequence[bytes], polled: Sequence[Polled]) -> Watcher:

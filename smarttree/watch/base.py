@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from smarttree.tree import Tree
 
@@ -65,6 +65,13 @@ class Hints:
         self.overflow |= other.overflow
 
 
+class Watching(NamedTuple):
+    """The watcher's name, and what it can't watch as it should: why, and what to do; "" where all is well."""
+
+    by: str
+    degraded: str
+
+
 class Watcher(Protocol):
     """What the service needs of a watcher. All methods may be called from the engine's thread only."""
 
@@ -84,6 +91,15 @@ class Watcher(Protocol):
         """Begin to listen; `wake` is called, from any thread, when hints wait. `tree` is for looking paths up, by the
         engine's thread only. With `ends`, hints also say what was closed and what has arrived.
         """
+
+    def add_root(self, path: bytes) -> None:
+        """A root is about to be scanned that was not there at the start: hear of what happens in it, too.
+
+        Raises WatcherUnavailable where that can't be, and OSError; then, and where its scan fails, `drop_root` follows.
+        """
+
+    def drop_root(self, path: bytes) -> None:
+        """Nothing in this root is of interest any more: give back what is held for it. `forget` tells of its ids."""
 
     def placing(self) -> AbstractContextManager[None]:
         """Around a scan and the `bind` that follows: hints for watches that have no id yet are kept."""

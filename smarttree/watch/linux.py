@@ -44,6 +44,17 @@ class InotifyWatcher(QueueWatcher[Inotify]):
     def __init__(self) -> None:
         super().__init__(Inotify())
 
+    def drop_root(self, path: bytes) -> None:
+        """A scan that failed has left watches that no id will ever have: the kernel lists all there are."""
+        with self._lock:
+            for key in self._placed():
+                if key not in self._watched and key not in self._asides:
+                    self._queue.forget(key)
+
+    def _placed(self) -> set[int]:
+        with open(f"/proc/self/fdinfo/{self._queue.fd}", encoding="ascii") as told:
+            return {int(line.split()[1].removeprefix("wd:"), 16) for line in told if line.startswith("inotify wd:")}
+
 
 class FanotifyWatcher(QueueWatcher[Fanotify]):
     """The watcher for local file systems on Linux that may hear of all that happens on them.
@@ -62,7 +73,7 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
         for what is mounted on, or below, what is `polled`.
         """
         super().__init__(group or _open_group())
-        self._roots = roots
+        self._roots = tuple(roots)
         self._tree: Tree | None = None
         self._suspects: set[bytes] = set()  # mount points and roots to be read anew; guarded by the lock
         try:
@@ -105,6 +116,18 @@ class FanotifyWatcher(QueueWatcher[Fanotify]):
     def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._tree = tree
         super().start(wake, tree, ends=ends)
+
+    def add_root(self, path: bytes) -> None:
+        """Its scan marks what it comes to."""
+        with self._lock:
+            self._roots = (*self._roots, path)
+            self._mounts.follow(self._roots)
+
+    def drop_root(self, path: bytes) -> None:
+        """Marks stay: other roots may need them, and what is in none of our directories is dropped at once."""
+        with self._lock:
+            self._roots = tuple(root for root in self._roots if root != path)
+            self._mounts.follow(self._roots)
 
     def _sources(self) -> dict[int, int]:
         return {**super()._sources(), self._mounts.fd: select.POLLPRI}

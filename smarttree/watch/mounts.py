@@ -58,6 +58,13 @@ class Mounts:
         """Where something is mounted on a root, or below one."""
         return {mount.point for mount in self._mounts if any(is_below(mount.point, root) for root in self._roots)}
 
+    def follow(self, roots: Sequence[bytes]) -> None:
+        """These are the roots from now on. What has changed below others, and was not asked for, is kept."""
+        before, self._roots = self._roots, roots
+        known = {mount for mount in self._mounts if self._concerns_any(mount, roots)}
+        new = {mount for mount in self._read() if not self._concerns_any(mount, before)}
+        self._mounts = frozenset(known | new)
+
     def has_changed(self) -> bool:
         """Whether the table has changed since this was asked last."""
         return bool(self._poll.poll(0))
@@ -70,10 +77,10 @@ class Mounts:
     def _read(self) -> frozenset[Mount]:
         with open(TABLE, "rb") as table:
             found = parse(table.read())
-            return frozenset(mount for mount in found if any(self._concerns(mount, root) for root in self._roots))
+            return frozenset(mount for mount in found if self._concerns_any(mount, self._roots))
 
-    def _concerns(self, mount: Mount, root: bytes) -> bool:
-        return is_below(mount.point, root) or is_below(root, mount.point)
+    def _concerns_any(self, mount: Mount, roots: Sequence[bytes]) -> bool:
+        return any(is_below(mount.point, root) or is_below(root, mount.point) for root in roots)
 
     def close(self) -> None:
         os.close(self._asked)

@@ -22,6 +22,7 @@ from smarttree._listing import Listing
 from smarttree.printable import printable
 from smarttree.tree import NO_ID, Tree
 from smarttree.watch.base import Hints, Place, WakeUp
+from smarttree.watch.mounts import is_below
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,12 @@ class PollingWatcher:
             self._wanted.set()
         elif not self._stop.is_set():
             self._wanted.clear()
+
+    def add_root(self, path: bytes) -> None:
+        self.replace([*self.places, Polled(path)])
+
+    def drop_root(self, path: bytes) -> None:
+        self.replace([place for place in self.places if not is_below(place.path, path)])
 
     @property
     def has_passed(self) -> bool:

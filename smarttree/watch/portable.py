@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer as Watchdog
+from watchdog.observers.api import ObservedWatch
 
 from smarttree.tree import NO_ID, Tree
 from smarttree.watch.base import Hints, Place, WakeUp
@@ -33,7 +34,8 @@ class PortableWatcher(FileSystemEventHandler):
     degraded = ""
 
     def __init__(self, roots: Sequence[bytes]) -> None:
-        self._roots = roots
+        self._roots = tuple(roots)
+        self._watched: dict[bytes, ObservedWatch] = {}
         self._lock = threading.Lock()  # guards the six below
         self._touched: set[bytes] = set()
         self._moved: set[bytes] = set()
@@ -48,8 +50,18 @@ class PortableWatcher(FileSystemEventHandler):
     def start(self, wake: WakeUp, tree: Tree, *, ends: bool = False) -> None:
         self._wake, self._tree, self._ends = wake, tree, ends
         for root in self._roots:
-            self._watchdog.schedule(self, os.fsdecode(root), recursive=True)
+            self._watched[root] = self._watchdog.schedule(self, os.fsdecode(root), recursive=True)
         self._watchdog.start()
+
+    def add_root(self, path: bytes) -> None:
+        self._watched[path] = self._watchdog.schedule(self, os.fsdecode(path), recursive=True)
+        self._roots = (*self._roots, path)
+
+    def drop_root(self, path: bytes) -> None:
+        self._roots = tuple(root for root in self._roots if root != path)
+        watch = self._watched.pop(path, None)
+        if watch is not None:
+            self._watchdog.unschedule(watch)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Runs in watchdog's thread."""

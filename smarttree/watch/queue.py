@@ -122,6 +122,12 @@ class QueueWatcher(Generic[AnyQueue]):
             if stop.poll(NAP_S * 1000):
                 return
 
+    def add_root(self, path: bytes) -> None:
+        """A scan places what is needed."""
+
+    def drop_root(self, path: bytes) -> None:
+        """What had an id is given back by `forget`."""
+
     @contextmanager
     def placing(self) -> Iterator[None]:
         with self._lock:

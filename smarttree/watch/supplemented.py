@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
@@ -30,10 +30,14 @@ _SETTINGS: Final = {"fanotify": limits.MARKS}
 
 
 class SupplementedWatcher:
-    """`kernel` knows the watches; `poller` has none, and polls the places it was made with at all times."""
+    """`kernel` knows the watches; `poller` has none, and polls the places it was made with at all times, and those that
+    `to_poll` names in a root that comes later.
+    """
 
-    def __init__(self, kernel: Watcher, poller: PollingWatcher) -> None:
-        self._kernel, self._poller = kernel, poller
+    def __init__(
+        self, kernel: Watcher, poller: PollingWatcher, to_poll: Callable[[bytes], Sequence[Polled]] = lambda root: ()
+    ) -> None:
+        self._kernel, self._poller, self._to_poll = kernel, poller, to_poll
         self._settled = poller.places
         self._tree = Tree()
         self._refused: dict[int, int] = {}  # directories that are not watched, and the errno that says why
@@ -52,6 +56,18 @@ class SupplementedWatcher:
         self._tree = tree
         self._kernel.start(wake, tree, ends=ends)
         self._poller.start(wake, tree, ends=ends)
+
+    def add_root(self, path: bytes) -> None:
+        """What in it can't be watched shows when it is scanned, and is polled."""
+        places = self._to_poll(path)
+        self._settled = (*self._settled, *places)
+        self._poller.replace([*self._poller.places, *places])
+        self._kernel.add_root(path)
+
+    def drop_root(self, path: bytes) -> None:
+        self._settled = tuple(place for place in self._settled if not is_below(place.path, path))
+        self._kernel.drop_root(path)
+        self._plan()
 
     def placing(self) -> AbstractContextManager[None]:
         return self._kernel.placing()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import fields
 from pathlib import Path
@@ -29,10 +30,11 @@ class Server:
     `settings` are fields of `ServiceConfig` or `HttpConfig`.
     """
 
-    def __init__(self, *roots: Path, scan: bool = True, **settings: Any) -> None:
+    def __init__(self, *roots: Path, scan: bool = True, bases: Sequence[Path] = (), **settings: Any) -> None:
         real = tuple(os.fsencode(os.path.realpath(root)) for root in roots)
+        below = tuple(os.fsencode(os.path.realpath(base)) for base in bases)
         served = {field.name: settings.pop(field.name) for field in fields(ServiceConfig) if field.name in settings}
-        self.service = Service(ServiceConfig(roots=real, **served))
+        self.service = Service(ServiceConfig(roots=real, watch_bases=below, **served))
         self._http = HttpConfig(**{"port": 0, **settings})
         self._scan = scan
         self._up: Future[None] = Future()

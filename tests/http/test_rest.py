@@ -161,7 +161,7 @@ def test_health(server: Server) -> None:
 def test_until_the_first_scan_is_done_rest_says_how_far_it_is(project: Path) -> None:
     with Server(project, scan=False) as server:
         assert server.json("/healthz")["state"] == "scanning"
-        for target in ("/readyz", "/tree", "/stats", "/clock", "/clock?sync=1"):
+        for target in ("/readyz", "/tree", "/stats", "/clock", "/clock?sync=1", "/watch"):
             answer = server.get(target)
             status, code, data = problem(answer)
             assert (status, code) == (503, "not-ready")
@@ -172,7 +172,7 @@ def test_until_the_first_scan_is_done_rest_says_how_far_it_is(project: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "target", ["/", "/search?q=TODO", "/compress", "/watch", "/changes", "/chunk/00", "/metrics", "/openapi.json"]
+    "target", ["/", "/search?q=TODO", "/compress", "/changes", "/chunk/00", "/metrics", "/openapi.json"]
 )
 def test_what_comes_later_says_so(server: Server, target: str) -> None:
     assert problem(server.get(target))[:2] == (501, "not-available-yet")

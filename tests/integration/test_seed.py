@@ -112,8 +112,6 @@ def test_the_seeds_requests(server: Process, here: Path) -> None:
     [
         ("GET", "/search?q=TODO&path=/src", None),
         ("GET", "/compress?path=/src/file.md&format=marqant", None),
-        ("POST", "/watch", '{ "path": "/new/path" }'),
-        ("DELETE", "/watch", '{ "path": "/old/path" }'),
     ],
 )
 def test_the_seeds_requests_that_come_later(server: Process, method: str, target: str, body: str | None) -> None:

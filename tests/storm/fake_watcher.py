@@ -48,6 +48,12 @@ class FakeWatcher:
         self._wake = wake
         self._inner.start(wake, tree, ends=ends)
 
+    def add_root(self, path: bytes) -> None:
+        self._inner.add_root(path)
+
+    def drop_root(self, path: bytes) -> None:
+        self._inner.drop_root(path)
+
     def placing(self) -> AbstractContextManager[None]:
         return self._inner.placing()
 

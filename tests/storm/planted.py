@@ -13,10 +13,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from smarttree._looks import Looks
 from smarttree.cli import main
+from smarttree.disk.linux import LinuxDirectory
 from smarttree.plan import Plan
 from smarttree.reconcile import Reconciliation
-from smarttree.row import Row
+from smarttree.row import Row, kind_of
 from smarttree.watch.base import Hints
 from smarttree.watch.queue import QueueWatcher
 
@@ -72,16 +74,18 @@ def skip_rename(trap: Trap) -> None:
 
 def falsify_size(trap: Trap) -> None:
     """One file is said to be a byte larger than it is."""
+    look = LinuxDirectory.look
 
-    def written(plan: Plan) -> list[int]:
-        return [eid for eid, update in plan.updates.items() if not update.row.is_dir]
+    def lying(self: LinuxDirectory, names: list[bytes]) -> Looks:
+        rows = list(look(self, names))
+        files = [index for index, row in enumerate(rows) if isinstance(row, Row) and kind_of(row.mode) == "file"]
+        if trap.spring(files):
+            row = rows[files[0]]
+            assert isinstance(row, Row)
+            rows[files[0]] = row._replace(size=row.size + 1)
+        return Looks(rows)
 
-    def spoil(plan: Plan) -> None:
-        eid = written(plan)[0]
-        row: Row = plan.updates[eid].row
-        plan.updates[eid] = plan.updates[eid]._replace(row=row._replace(size=row.size + 1))
-
-    over_plan(spoil, written, trap)
+    LinuxDirectory.look = lying  # type: ignore[method-assign]
 
 
 DEFECTS: dict[str, Callable[[Trap], None]] = {

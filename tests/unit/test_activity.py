@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from smarttree.stream.activity import HOT_FILES, PATHS_PER_BUCKET, WINDOW_S, Activity, Window
 from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.tree import Totals
@@ -39,8 +37,22 @@ def test_roots_are_apart_even_when_one_name_begins_the_other() -> None:
     activity.add(batch(1, change(b"/ab/x"), change(b"/ab/y"), change(b"/a/z")))
     assert activity.summary(SECOND_NS, b"/a") == Window(1, 1, ["z"])
     assert activity.summary(SECOND_NS, b"/ab") == Window(2, 2, ["x", "y"])
-    with pytest.raises(KeyError):
-        activity.summary(0, b"/abc")
+    assert activity.summary(SECOND_NS, b"/abc") == Window(0, 0, [])
+
+
+def test_a_root_begins_with_nothing_and_is_forgotten() -> None:
+    activity = Activity([b"/a"])
+    activity.add(batch(1, change(b"/b/x")))
+    activity.add_root(b"/b")
+    activity.add(batch(1, change(b"/b/y")))
+    assert activity.summary(SECOND_NS, b"/b") == Window(1, 1, ["y"])
+    activity.add_root(b"/b")
+    assert activity.summary(SECOND_NS, b"/b").changes == 1
+    activity.drop_root(b"/b")
+    activity.drop_root(b"/b")
+    activity.add(batch(1, change(b"/b/z")))
+    activity.add_root(b"/b")
+    assert activity.summary(SECOND_NS, b"/b").changes == 0
 
 
 def test_the_root_of_the_file_system_is_a_root() -> None:

@@ -11,7 +11,7 @@ from smarttree.cli.options import BY_KEY, OPTIONS, Option
 from smarttree.cli.settings import Settings, read_environment, read_file, read_settings
 from smarttree.cli.values import is_loopback, read_bytes, read_host, read_origin, read_seconds, read_switch, read_whole
 from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig
-from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet, UnknownMode
+from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet, PathError, UnknownMode
 
 CONCERNS = {
     "service": ServiceConfig,
@@ -97,6 +97,18 @@ def test_globs_are_repeated_and_hold_commas(tmp_path: Path) -> None:
 def test_a_glob_that_could_never_match_is_refused(glob: str, hint: str, tmp_path: Path) -> None:
     with pytest.raises(BadParameter, match=hint):
         read_settings([str(tmp_path), "--exclude", glob], {})
+
+
+def test_a_base_for_roots_is_a_directory_by_its_real_path(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "link").symlink_to("base")
+    argv = ["--serve", str(tmp_path), "--watch-base", str(tmp_path / "link"), "--watch-base", "/"]
+    assert served(read_settings(argv, {}))[0].watch_bases == (bytes(tmp_path / "base"), b"/")
+    assert served(read_settings(argv[:2], {}))[0].watch_bases == ()
+    with pytest.raises(PathError, match="nothing"):
+        read_settings([*argv[:2], "--watch-base", str(tmp_path / "nothing")], {})
+    with pytest.raises(BadParameter):
+        read_settings([str(tmp_path), *argv[2:4]], {})
 
 
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ out can be left with another content.
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import time
@@ -37,7 +38,7 @@ class Followed(Run):
         while True:
             self.service.sync().result(DEADLINE_S)
             extent = contents.extent
-            if extent is not None and extent.hashed and not extent.waiting and not contents.waits():
+            if extent is not None and extent.hashed and not extent.waiting and contents.patience_s() == math.inf:
                 return extent
             assert time.monotonic() < deadline, f"contents are not read: {extent}"
 
@@ -187,7 +188,7 @@ def test_switched_off_nothing_is_read(top: Path) -> None:
     run = Run(Service(config(top)))
     assert type(run.service.contents) is Contents
     assert run.service.contents.extent is None
-    assert run.service.contents.waits() == []
+    assert run.service.contents.patience_s() == math.inf
     (top / "a").write_bytes(b"another size")
     run.sync()
     assert {c.content for b in run.service.log.after(1) or () for c in b.changes} == {None}
@@ -197,4 +198,4 @@ def test_switched_off_nothing_is_read(top: Path) -> None:
 def test_when_all_is_read_nothing_is_left_to_do(top: Path, follow: Follow) -> None:
     run = follow(top)
     assert run.service.contents.extent == Extent(4, 0)
-    assert run.service.contents.waits() == []
+    assert run.service.contents.patience_s() == math.inf

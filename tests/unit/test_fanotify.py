@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,9 @@ from smarttree.tree import NO_ID
 from smarttree.watch import filesystem, queue
 from smarttree.watch.base import Watcher
 from smarttree.watch.linux import FanotifyWatcher
-from smarttree.watch.mounts import Mount, is_below, parse
-from tests.running import Run, config
+from smarttree.watch.mounts import Mount, Mounts, is_below, parse
+from tests.mounting import mounted
+from tests.running import DEADLINE_S, Run, config
 from tests.storm.team import PROJECT
 from tests.watchers import POLL_S, Site, make_fanotify, needs_fanotify, open_site, touch
 
@@ -166,17 +166,6 @@ def test_neighbours_that_say_the_same_are_said_once(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- mounts
 
 
-@contextmanager
-def mounted(point: Path, kind: str = "tmpfs") -> Iterator[None]:
-    """A file system in memory there, while it lasts; a test is skipped where nothing may be mounted."""
-    if subprocess.run(["mount", "-t", kind, kind, point], capture_output=True, check=False).returncode:
-        pytest.skip("nothing may be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", point], check=True)
-
-
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
     (tmp_path / "top" / "mnt").mkdir(parents=True)
@@ -287,6 +276,53 @@ def test_the_table_of_mounts_is_read_as_the_kernel_writes_it() -> None:
         Mount(b"/", b"22", b"254:0 /", "ext4"),
         Mount(b"/a b\\c", b"30", b"0:27 /in/it", "tmpfs"),
     ]
+
+
+def test_what_is_mounted_below_a_root_that_comes_is_marked(top: Path, tmp_path: Path) -> None:
+    (tmp_path / "late" / "mnt").mkdir(parents=True)
+    with mounted(tmp_path / "late" / "mnt"):
+        run = start(top)
+        run.service.rooting.add(bytes(tmp_path / "late")).result(DEADLINE_S)
+        run.sync()
+        (tmp_path / "late" / "mnt" / "f").touch()
+        assert [change.path for batch in run.sync() for change in batch.changes] == [
+            bytes(tmp_path / "late" / "mnt" / "f")
+        ]
+    run.sync()
+    with mounted(tmp_path / "late" / "mnt"):
+        (tmp_path / "late" / "mnt" / "g").touch()
+        run.sync()
+    run.service.stop()
+
+
+def test_what_can_not_be_marked_in_a_root_that_comes_is_polled(top: Path, tmp_path: Path) -> None:
+    run = start(top)
+    (tmp_path / "late" / "mnt").mkdir(parents=True)
+    with mounted(tmp_path / "late" / "mnt", "ramfs"):
+        run.service.rooting.add(bytes(tmp_path / "late")).result(DEADLINE_S)
+        run.sync()
+        assert "polled" in run.service.watching.degraded
+        (tmp_path / "late" / "mnt" / "f").touch()
+        run.sync()
+        run.service.rooting.remove(bytes(tmp_path / "late")).result(DEADLINE_S)
+        assert run.service.watching.degraded == ""
+    run.sync()
+    run.service.stop()
+
+
+def test_other_roots_to_follow_hide_no_change(top: Path, tmp_path: Path) -> None:
+    """What was mounted before a root came, and not asked for yet, is news still."""
+    mounts = Mounts([bytes(top)])
+    with mounted(top / "mnt"):
+        assert mounts.has_changed()
+        mounts.follow([bytes(top), bytes(tmp_path / "late")])
+        assert mounts.renew() == {bytes(top / "mnt")}
+        mounts.follow([bytes(tmp_path / "late")])
+        assert bytes(top / "mnt") not in mounts.points
+        mounts.follow([bytes(tmp_path)])
+        assert bytes(top / "mnt") in mounts.points
+        assert mounts.renew() == set()
+    mounts.close()
 
 
 @pytest.mark.parametrize(

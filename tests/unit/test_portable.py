@@ -18,7 +18,7 @@ from smarttree.row import Row
 from smarttree.service import Service
 from smarttree.tree import NO_ID
 from smarttree.watch.portable import PortableWatcher
-from tests.running import Run, churn, config, top
+from tests.running import DEADLINE_S, Run, churn, config, top
 
 __all__ = ["top"]  # a fixture
 
@@ -145,3 +145,20 @@ def test_the_end_is_in_order(top: Path) -> None:
     churn(top, Random(1), 60)
     running.service.stop()
     assert running.service.failure is None
+
+
+def test_roots_come_and_go(top: Path, tmp_path: Path) -> None:
+    late = tmp_path / "late"
+    (late / "d").mkdir(parents=True)
+    watcher = PortableWatcher([bytes(top)])
+    run = Run(Service(config(top), watcher=watcher, reader=PortableDisk()))
+    for _ in range(2):
+        run.service.rooting.add(bytes(late)).result(DEADLINE_S)
+        run.sync()
+        (late / "d" / "x").touch()
+        run.until(lambda: run.service.view().tree.resolve(bytes(late / "d" / "x")) != NO_ID)
+        run.sync()
+        run.service.rooting.remove(bytes(late)).result(DEADLINE_S)
+        (late / "d" / "x").unlink()
+        run.sync()
+    run.service.stop()

@@ -25,7 +25,7 @@ def at_work(head: str | None = A, *, locked: bool = True) -> State:
 
 
 def test_a_checkout_is_one_hold_that_ends_with_both_heads() -> None:
-    hold = Hold(ROOT, idle(), SETTLE_S)
+    hold = Hold(ROOT, A, SETTLE_S)
     hold.see(0.0, at_work())
     assert hold.is_active()
     hold.see(5.0, at_work())
@@ -39,7 +39,7 @@ def test_a_checkout_is_one_hold_that_ends_with_both_heads() -> None:
 
 
 def test_commands_that_follow_each_other_are_one_hold() -> None:
-    hold = Hold(ROOT, idle(), SETTLE_S)
+    hold = Hold(ROOT, A, SETTLE_S)
     for n in range(10):
         hold.see(n * QUIET_S, at_work(B if n else A))
         hold.see((n + 0.5) * QUIET_S, idle(B))
@@ -49,7 +49,7 @@ def test_commands_that_follow_each_other_are_one_hold() -> None:
 
 
 def test_between_the_steps_of_a_rebase_there_is_more_patience() -> None:
-    hold = Hold(ROOT, idle(), SETTLE_S)
+    hold = Hold(ROOT, A, SETTLE_S)
     hold.see(0.0, at_work())
     hold.see(0.1, at_work(locked=False))
     hold.see(0.1 + QUIET_MIDWAY_S / 2, at_work(locked=False))
@@ -61,7 +61,7 @@ def test_between_the_steps_of_a_rebase_there_is_more_patience() -> None:
 
 def test_a_hold_is_bounded() -> None:
     """A lock that someone forgot holds nothing back for ever; its end is told when it comes."""
-    hold = Hold(ROOT, idle(), SETTLE_S)
+    hold = Hold(ROOT, A, SETTLE_S)
     hold.see(0.0, at_work())
     hold.see(SETTLE_S - 1, at_work())
     assert not hold.is_overdue()
@@ -74,7 +74,7 @@ def test_a_hold_is_bounded() -> None:
 
 
 def test_work_that_was_over_before_anyone_looked_is_told_too() -> None:
-    hold = Hold(ROOT, idle(None), SETTLE_S)
+    hold = Hold(ROOT, None, SETTLE_S)
     hold.see(0.0, idle(A))
     hold.see(1.0, idle(B))
     assert not hold.is_active()
@@ -82,7 +82,7 @@ def test_work_that_was_over_before_anyone_looked_is_told_too() -> None:
 
 
 def test_work_that_leaves_head_alone_has_no_switch() -> None:
-    hold = Hold(ROOT, idle(), SETTLE_S)
+    hold = Hold(ROOT, A, SETTLE_S)
     hold.see(0.0, at_work())
     hold.see(0.1, idle())
     hold.see(1.0, idle())
