@@ -39,8 +39,6 @@ JUDGE_S: Final = 0.5  # for so long, at most, the engine waits for the hashes of
 JUDGE_THREADS: Final = 2
 ALONE_BYTES: Final = 1 << 20  # less than this is read sooner than threads are woken
 PIECE_FILES: Final = 1000  # handed to the background at a time: 1 ms of the engine's
-QUIET_S: Final = 1.0  # what was changed more lately is likely to change again: it is not read yet
-PASS_S: Final = 1.0  # between two passes over all ids for what has no hash
 
 
 class Extent(NamedTuple):
@@ -90,10 +88,8 @@ class HashedContents(Contents):
         tree: Tree,
         wake: Callable[[], None],
         stopping: threading.Event,
-        *,
-        quiet_s: float = QUIET_S,
     ) -> None:
-        self._tree, self._stopping, self._quiet_ns = tree, stopping, int(quiet_s * 1e9)
+        self._tree, self._stopping, self._quiet_s = tree, stopping, config.content_quiet_s
         self._max_bytes = config.content_max_bytes
         # What is found in a window happened at any time in it.
         self._settle_s = config.content_settle_s and config.content_settle_s + config.batch_ms / 1000
@@ -224,12 +220,12 @@ class HashedContents(Contents):
             limit=PIECE_FILES,
             max_bytes=self._max_bytes,
             now_ns=stamp_ns(),
-            quiet_ns=self._quiet_ns,
+            quiet_ns=int(self._quiet_s * 1e9),
         )
         self._due |= young
         if ids:
             self._background.begin([File(eid, self._tree.path(eid), self._tree.row(eid)) for eid in ids])
-        self._pass_at = now + PASS_S
+        self._pass_at = now + self._quiet_s
 
     def patience_s(self) -> float:
         if self._background.is_busy():

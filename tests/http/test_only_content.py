@@ -20,7 +20,7 @@ WRITES = 400
 
 @pytest.fixture
 def comparing(project: Path) -> Iterator[Server]:
-    with Server(project, content_hash=True, content_settle_s=0.0) as running:
+    with Server(project, content_hash=True, content_settle_s=0.0, content_quiet_s=0.05) as running:
         yield running
 
 
@@ -130,7 +130,7 @@ def test_what_was_there_for_a_moment(project: Path, settle_s: float, careful: bo
     """
     path = project / "src" / "main.rs"
     write(path, b"A")
-    with Server(project, content_hash=True, content_settle_s=settle_s, batch_ms=60_000) as server:
+    with Server(project, content_hash=True, content_settle_s=settle_s, content_quiet_s=0.05, batch_ms=60_000) as server:
         learn(server)
         with Follower(f"{server.url}/events?only=content") as client:
             reader = Reader(server, client, path, careful=careful)
@@ -156,7 +156,7 @@ def test_readers_of_a_file_that_is_written_all_the_time(project: Path, settle_s:
                 with open(path, "r+b", buffering=0) as file:
                     file.write(content)
 
-    with Server(project, content_hash=True, content_settle_s=settle_s) as server:
+    with Server(project, content_hash=True, content_settle_s=settle_s, content_quiet_s=0.05) as server:
         learn(server)
         with Follower(f"{server.url}/events?only=content") as client:
             reader = Reader(server, client, path, careful=careful)

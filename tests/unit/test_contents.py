@@ -10,15 +10,18 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from smarttree.contents import Contents, Extent
 from smarttree.service import Service
-from tests.running import DEADLINE_S, Run, config, top
+from tests.running import DEADLINE_S, Run, churn, config, top
 from tests.watchers import BY_NAME, POLL_S, QUEUES
 
 __all__ = ["top"]
+
+COMPARING = {"content_hash": True, "content_settle_s": 0.0, "content_quiet_s": 0.05}
 
 Told = list[tuple[str, str, str | None]]
 Follow = Callable[..., "Followed"]
@@ -50,7 +53,7 @@ class Followed(Run):
 @pytest.fixture(params=BY_NAME)
 def follow(request: pytest.FixtureRequest) -> Follow:
     def start(top: Path, **settings: float) -> Followed:
-        defaults = {"watcher": request.param, "poll_s": POLL_S, "content_hash": True, "content_settle_s": 0.0}
+        defaults = {"watcher": request.param, "poll_s": POLL_S, **COMPARING}
         service = Service(config(top, **defaults | settings))
         request.addfinalizer(service.stop)
         return Followed(service)
@@ -150,6 +153,17 @@ def test_what_came_later_is_read_too(top: Path, follow: Follow) -> None:
     assert run.contents() == [("modified", "new", "same")]
 
 
+def test_a_root_that_is_added_is_read_too(top: Path, tmp_path: Path, follow: Follow) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x").write_bytes(b"x")
+    run = follow(top)
+    assert run.service.rooting.add(os.fsencode(tmp_path / "other")).result(DEADLINE_S).is_new
+    run.sync()
+    assert run.learn() == Extent(5, 0)
+    (tmp_path / "other" / "x").touch()
+    assert run.contents() == [("modified", "x", "same")]
+
+
 def test_a_renamed_file_keeps_what_is_known_or_is_read_again(top: Path, follow: Follow) -> None:
     run = follow(top)
     (top / "a").rename(top / "e" / "A")
@@ -162,7 +176,7 @@ def test_a_renamed_file_keeps_what_is_known_or_is_read_again(top: Path, follow: 
 @pytest.mark.parametrize("name", QUEUES)
 def test_what_no_value_shows_is_told_by_its_content(name: str, top: Path) -> None:
     """On tmpfs stores to a mapping leave all times alone; elsewhere they may."""
-    run = Followed(Service(config(top, watcher=name, content_hash=True, content_settle_s=0.0)))
+    run = Followed(Service(config(top, watcher=name, **COMPARING)))
     with open(top / "d" / "f", "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
         memory[0:3] = b"FFF"
     told = run.contents()
@@ -179,6 +193,18 @@ def test_a_file_that_was_told_is_told_for_a_while(top: Path, follow: Follow) -> 
     assert run.contents() == [("modified", "a", None)]
     (top / "a").write_bytes(b"b")
     assert run.contents()[-1] == ("modified", "a", "changed")
+
+
+def test_the_mirror_law_holds_in_a_storm(top: Path, follow: Follow) -> None:
+    """What is the same was so: nobody but the engine can tell in a storm, but who follows all has the tree."""
+    run, rng = follow(top, batch_ms=0), Random(5)
+    for _ in range(60):
+        churn(top, rng, 10)
+        for path in top.rglob("*"):
+            if rng.randrange(3) == 0 and path.is_file() and not path.is_symlink():
+                path.touch()
+        assert {content for _, _, content in run.contents()} <= {None, "same", "changed"}
+    run.learn()
 
 
 # ---------------------------------------------------------------- cost
