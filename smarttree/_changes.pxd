@@ -18,6 +18,12 @@ cdef enum Kind:
     ANOTHER
 
 
+cdef enum Content:           # of a file that was modified, against what it had before
+    UNKNOWN
+    SAME
+    OTHER
+
+
 cdef struct Told:            # in memory, followed by the path, the old path and the delta, up to a multiple of eight
     uint64_t size
     int64_t growth
@@ -26,6 +32,7 @@ cdef struct Told:            # in memory, followed by the path, the old path and
     uint32_t delta_size
     uint8_t type
     uint8_t kind
+    uint8_t content
 
 
 cdef class Changes:

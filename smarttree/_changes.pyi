@@ -3,6 +3,7 @@ from typing import Final, NamedTuple, Self
 
 TYPES: Final[tuple[str, ...]]
 KINDS: Final[tuple[str, ...]]
+CONTENTS: Final[tuple[str | None, ...]]
 
 class Change(NamedTuple):
     type: str
@@ -12,6 +13,7 @@ class Change(NamedTuple):
     size: int
     delta: bytes
     growth: int
+    content: str | None = None
 
 class Changes:
     def __new__(cls, changes: Iterable[Change] = ()) -> Self: ...
@@ -20,6 +22,8 @@ class Changes:
     def __eq__(self, other: object, /) -> bool: ...
     @property
     def nbytes(self) -> int: ...
+    @property
+    def same(self) -> int: ...
     def below(self, prefix: bytes) -> tuple[int, int]: ...
     def files(self, prefix: bytes) -> Iterator[bytes]: ...
 

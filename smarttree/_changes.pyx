@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 TYPES = ("modified", "created", "deleted", "renamed")
 KINDS = ("file", "dir", "symlink", "other")
+CONTENTS = (None, "same", "changed")
 
 
 class Change(NamedTuple):
     """One `change` event: what happened to one entry, told so that the changes of a batch can be applied in order.
 
     `path` and `old_path` are absolute. `delta` is the binary DELTA of this one change. `growth` is by how many bytes
-    the service grew through it (a deleted directory counts everything that was below it).
+    the service grew through it (a deleted directory counts everything that was below it). `content` says whether a file
+    that was modified has the content it had before, where that is known.
     """
 
     type: str  # modified | created | deleted | renamed
@@ -27,6 +29,7 @@ class Change(NamedTuple):
     size: int  # bytes, as `lstat` tells; 0 for a directory
     delta: bytes
     growth: int
+    content: str = None  # same | changed | None
 
 
 cdef class Changes:
@@ -71,6 +74,15 @@ cdef class Changes:
     def nbytes(self):
         """What it costs to keep, in bytes."""
         return self.size
+
+    @property
+    def same(self):
+        """How many left a file's content as it was."""
+        cdef size_t at = 0, count = 0
+        while at < self.size:
+            count += (<const Told *>(self.data + at)).content == SAME
+            at += told_bytes(<const Told *>(self.data + at))
+        return count
 
     def below(self, bytes prefix not None):
         """(how many, their growth in bytes) of the changes whose path begins with `prefix`."""
@@ -118,7 +130,7 @@ cdef bint begins(const Told *told, bytes prefix):
 cdef object change_of(const Told *told):
     old_path = text(old_path_of(told), told.old_path_size) if told.old_path_size else None
     return Change(TYPES[told.type], text(path_of(told), told.path_size), old_path, KINDS[told.kind], told.size,
-                  text(delta_of(told), told.delta_size), told.growth)
+                  text(delta_of(told), told.delta_size), told.growth, CONTENTS[told.content])
 
 
 cdef int put_change(Buffer *out, change) except -1:
@@ -126,7 +138,7 @@ cdef int put_change(Buffer *out, change) except -1:
     cdef bytes path = change[1], old_path = change[2] or b"", delta = change[5]
     memset(&told, 0, sizeof(told))
     told.type, told.kind = TYPES.index(change[0]), KINDS.index(change[3])
-    told.size, told.growth = change[4], change[6]
+    told.size, told.growth, told.content = change[4], change[6], CONTENTS.index(change[7])
     told.path_size, told.old_path_size = <uint32_t>len(path), <uint32_t>len(old_path)
     told.delta_size = <uint32_t>len(delta)
     put_bytes(out, &told, sizeof(told))

@@ -9,7 +9,9 @@ from libc.stdio cimport snprintf
 from libc.string cimport memset, strlen
 
 from smarttree._buffer cimport Buffer, make_room, put_byte, put_bytes, release
-from smarttree._changes cimport RENAMED, Changes, Told, change_of, delta_of, old_path_of, path_of, told_bytes
+from smarttree._changes cimport (
+    RENAMED, SAME, UNKNOWN, Changes, Told, change_of, delta_of, old_path_of, path_of, told_bytes,
+)
 
 from smarttree import wire
 
@@ -17,10 +19,12 @@ cdef bytes PREFIX_DELTA = wire.PREFIX_DELTA.encode()
 cdef const char *BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 cdef const char **TYPES = [b"modified", b"created", b"deleted", b"renamed"]
 cdef const char **KINDS = [b"file", b"dir", b"symlink", b"other"]
+cdef const char **CONTENTS = [b"", b"same", b"changed"]
 
 
-def change_frames(Changes changes not None, str timestamp not None, id, one_frame):
-    """All `change` frames of a batch; the last one with `id`, where there is one.
+def change_frames(Changes changes not None, str timestamp not None, id, one_frame, *, bint only_content=False):
+    """The `change` frames of a batch, all or only those that may have brought a file another content; the last one with
+    `id`, where there is one.
 
     `timestamp` is JSON as it stands. `one_frame(change, timestamp, id)` makes those that this can't. About 0.4 µs each.
     """
@@ -28,7 +32,7 @@ def change_frames(Changes changes not None, str timestamp not None, id, one_fram
     cdef const char *stamp_text = PyBytes_AS_STRING(stamp)
     cdef const char *id_text = PyBytes_AS_STRING(last_id)
     cdef const char *prefix = PyBytes_AS_STRING(PREFIX_DELTA)
-    cdef size_t at = 0, next_at
+    cdef size_t at = 0, next_at, last = last_told(changes, only_content)
     cdef Buffer out
     cdef const Told *told
     memset(&out, 0, sizeof(out))
@@ -38,19 +42,34 @@ def change_frames(Changes changes not None, str timestamp not None, id, one_fram
                 while at < changes.size:
                     told = <const Told *>(changes.data + at)
                     next_at = at + told_bytes(told)
-                    if not put_frame(&out, told, stamp_text, prefix, id_text if next_at == changes.size else NULL):
+                    if is_told(told, only_content) and not put_frame(&out, told, stamp_text, prefix,
+                                                                     id_text if at == last else NULL):
                         break
                     at = next_at
             if at < changes.size:
                 told = <const Told *>(changes.data + at)
+                frame = one_frame(change_of(told), timestamp, id if at == last else None)
                 at += told_bytes(told)
-                frame = one_frame(change_of(told), timestamp, id if at == changes.size else None)
                 put_bytes(&out, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
         if out.failed:
             raise MemoryError
         return PyBytes_FromStringAndSize(<char *>out.data, out.n)
     finally:
         release(&out)
+
+
+cdef inline bint is_told(const Told *told, bint only_content) noexcept nogil:
+    return not (only_content and told.content == SAME)
+
+
+cdef size_t last_told(Changes changes, bint only_content) noexcept:
+    """Where the last one is that is told; the end where there is none."""
+    cdef size_t at = 0, last = changes.size
+    while at < changes.size:
+        if is_told(<const Told *>(changes.data + at), only_content):
+            last = at
+        at += told_bytes(<const Told *>(changes.data + at))
+    return last
 
 
 cdef inline void put_text(Buffer *out, const char *text) noexcept nogil:
@@ -82,6 +101,9 @@ cdef bint put_frame(Buffer *out, const Told *told, const char *stamp, const char
     put_text(out, b"\",\"delta\":\"")
     put_text(out, prefix)
     put_base64(out, delta_of(told), told.delta_size)
+    if told.content != UNKNOWN:
+        put_text(out, b"\",\"content\":\"")
+        put_text(out, CONTENTS[told.content])
     put_text(out, b"\"}\n")
     if id != NULL and id[0]:
         put_text(out, b"id: ")

@@ -11,7 +11,8 @@ from libc.string cimport memcpy, memset
 
 from smarttree._buffer cimport Buffer, make_room, put_byte, put_bytes, put_varint, release
 from smarttree._changes cimport (
-    A_DIRECTORY, A_FILE, A_SYMLINK, ANOTHER, CREATED, DELETED, MODIFIED, RENAMED, Changes, Told, changes_of, told_bytes,
+    A_DIRECTORY, A_FILE, A_SYMLINK, ANOTHER, CREATED, DELETED, MODIFIED, OTHER, RENAMED, SAME, UNKNOWN, Changes, Told,
+    changes_of, told_bytes,
 )
 from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, grow
 from smarttree._records cimport Item, Records, put_records
@@ -39,6 +40,9 @@ cdef class Page:
     cdef uint8_t *masks          # by id: what the records will say of it
     cdef uint32_t *dirty         # the ids that have, or had, a mask
     cdef uint32_t *ended         # the tops of what was deleted
+    cdef uint8_t *contents       # by id: what is known of the content that its next values stand for
+    cdef size_t contents_room
+    cdef public bint compares    # contents are compared: another size is another content
     cdef size_t masks_room, dirty_n, dirty_room, ended_n, ended_room
     cdef Buffer told
     cdef Buffer bare             # the delta under way
@@ -51,6 +55,7 @@ cdef class Page:
 
     def __dealloc__(self):
         free(self.masks)
+        free(self.contents)
         free(self.dirty)
         free(self.ended)
         release(&self.told)
@@ -62,6 +67,12 @@ cdef class Page:
     def __len__(self):
         """How many changes were told since the last cut."""
         return self.told_n
+
+    def judge(self, eid, bint same):
+        """The content that the next values of `eid` stand for is what it was, or is another."""
+        cdef uint32_t known = self.tree.alive(eid)
+        grow(<void **>&self.contents, &self.contents_room, <size_t>known + 1, 1)
+        self.contents[known] = SAME if same else OTHER
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -232,7 +243,7 @@ cdef class Page:
 
     cdef void told_of(self, uint32_t eid, uint16_t mode, uint64_t size, int64_t mtime, bint told) noexcept nogil:
         """An entry has other values than these now: what of that is told. There must be room for its mask."""
-        cdef uint8_t mask = 0
+        cdef uint8_t mask = 0, content = UNKNOWN
         cdef bint is_dir = self.tree.dir_[eid] != NO_ID
         if self.tree.mode_[eid] != mode:
             mask |= MASK_MODE
@@ -240,11 +251,15 @@ cdef class Page:
             mask |= MASK_SIZE
         if self.tree.mtime_[eid] != mtime or (told and not mask):
             mask |= MASK_MTIME
+        if eid < self.contents_room:
+            content, self.contents[eid] = self.contents[eid], UNKNOWN
         if not mask:
             return
+        if self.compares and mask & MASK_SIZE and self.tree.mode_[eid] & S_IFMT == S_IFREG:
+            content = OTHER
         self.mark(eid, mask)
         if self.tree.parent_[eid] != 0 and (not is_dir or mask & MASK_MODE):
-            self.tell(MODIFIED, eid, mask, <int64_t>self.tree.size_[eid] - <int64_t>size, NULL, 0)
+            self.tell(MODIFIED, eid, mask, <int64_t>self.tree.size_[eid] - <int64_t>size, NULL, 0, content)
 
     cdef int tell_deleted(self, uint32_t eid) except -1:
         cdef int64_t files, dirs, size
@@ -255,7 +270,7 @@ cdef class Page:
         return 0
 
     cdef void tell(self, int type, uint32_t eid, uint8_t mask, int64_t growth, const uint8_t *old_path,
-                   size_t old_path_size) noexcept nogil:
+                   size_t old_path_size, uint8_t content=UNKNOWN) noexcept nogil:
         """Write a change of an entry down, as it is now. A lack of memory shows in the buffers."""
         cdef size_t path_size = self.tree.path_size(eid)
         cdef Told told
@@ -264,7 +279,7 @@ cdef class Page:
         self.put_delta(eid, mask)
         told.size, told.growth = self.tree.size_[eid], growth
         told.path_size, told.old_path_size = <uint32_t>path_size, <uint32_t>old_path_size
-        told.delta_size, told.type = <uint32_t>self.bare.n, <uint8_t>type
+        told.delta_size, told.type, told.content = <uint32_t>self.bare.n, <uint8_t>type, content
         told.kind = <uint8_t>kind_of(self.tree.mode_[eid])
         if not make_room(&self.told, told_bytes(&told)):
             return

@@ -12,8 +12,11 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, Columns, grow
-from smarttree._listing cimport Item, Listing, Stat
+from smarttree._listing cimport Item, Listing, Stat, row_of
 from smarttree._looks cimport Looks
+
+cdef enum:
+    S_IFREG = 0x8000
 
 
 cdef class Routine:
@@ -145,6 +148,17 @@ cdef class Routine:
             if self.steps[i].act == CREATE and self.steps[i].stat.nlink > 1 and (
                     self.steps[i].stat.mode & S_IFMT != S_IFDIR):
                 yield self.steps[i].stat.ino, self.steps[i].eid, self.steps[i].stat.nlink
+
+    def rewrites(self, Columns tree not None):
+        """(id, `Row`) of the regular files that get new values which are told, and keep their size."""
+        cdef size_t i
+        cdef Step *step
+        for i in range(self.n):
+            step = &self.steps[i]
+            if (step.act != CREATE and step.act != END and step.stat.mode & S_IFMT == S_IFREG
+                    and tree.size_[step.eid] == step.stat.size
+                    and (step.act == WRITE or differs(tree, step.eid, &step.stat))):
+                yield step.eid, row_of(&step.stat)
 
     def keep(self, lives):
         """Drop what stands in a directory that does not live, says `lives(id)`; the ids that were issued for it."""

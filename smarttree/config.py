@@ -30,6 +30,10 @@ class ServiceConfig:
     watch: bool = True
     watch_bases: tuple[bytes, ...] = ()  # real paths: below these, roots may come and go while it runs
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
+    content_hash: bool = False  # whether contents are read and compared
+    content_max_bytes: int = 64 << 20  # those of larger files are not
+    content_quiet_s: float = 1.0  # what was changed more lately is likely to change again: it is not read yet
+    content_settle_s: float = 2.0  # for so long after a change of a file was told, nothing is told to leave it the same
     poll_s: float = 2.0  # between two passes of the watcher that polls; longer where they take long
     exclude: tuple[bytes, ...] = ()  # globs as in a .gitignore, relative to each root
     include: tuple[bytes, ...] = ()

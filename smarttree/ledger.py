@@ -63,6 +63,9 @@ class Ledger:
 
     def carry_out_all(self, plan: Plan, groups: list[list[Step]], limits: Limits) -> Iterator[None]:
         """Carry out a whole plan, its routine steps last. Stops before each piece: there, a page may be cut."""
+        self._page.compares = plan.same is not None
+        for eid, same in (plan.same or {}).items():
+            self._page.judge(eid, same)
         for group in groups:
             yield
             self.carry_out(plan, group)

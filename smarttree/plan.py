@@ -28,6 +28,7 @@ class Plan:
     updates: dict[int, Update] = field(default_factory=dict)
     deletes: set[int] = field(default_factory=set)
     routine: Routine = field(default_factory=Routine)  # last of all, and in any order
+    same: dict[int, bool] | None = None  # of what gets new values: whether that is its old content; None: none compares
 
     def __bool__(self) -> bool:
         return bool(self.creates or self.moves or self.updates or self.deletes or self.routine)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from smarttree import disk, watch
+from smarttree import contents, disk, watch
 from smarttree.advice import explain
 from smarttree.clock import Clock
 from smarttree.commits import Commits
@@ -35,7 +35,7 @@ from smarttree.stream.batch import RootState, Switch
 from smarttree.stream.log import Log
 from smarttree.tree import Memory, Tree
 from smarttree.vcs import LOOK_AGAIN_S, Holds
-from smarttree.watch.base import Hints, Watcher
+from smarttree.watch.base import Hints, Watcher, Watching
 from smarttree.witness import Witness, WitnessedLedger
 
 __all__ = ["Problem", "Progress", "Service", "View"]
@@ -54,13 +54,6 @@ class Progress(NamedTuple):
     entries: int
     dirs: int
     seconds: float
-
-
-class Watching(NamedTuple):
-    """The watcher's name, and what it can't watch as it should: why, and what to do; "" where all is well."""
-
-    by: str
-    degraded: str
 
 
 class EngineFailure(SmarttreeError):
@@ -103,6 +96,7 @@ class Service:
         self._ended = False  # no sync will be answered any more
         self._answering: list[Future[Clock]] = []  # the engine's own: asked for before the window that is under way
         self._wake, self._urgent, self._stopping = threading.Event(), threading.Event(), threading.Event()
+        self.contents = contents.choose(config, self._tree, self._wake.set, self._stopping)
         self._listeners: list[Callable[[], None]] = []
         self._poll_at = 0.0  # when roots are looked for again
         self._links_at = 0.0  # when files with links outside the roots are looked at again; 0: never
@@ -204,6 +198,7 @@ class Service:
                     self._serve_one_window(watcher)
             finally:
                 watcher.close()
+                self.contents.close()
         except InterruptedError:
             self._fail(NotReady("the server is stopping"))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
@@ -274,6 +269,7 @@ class Service:
             for root in self._observer.standing.strayed():
                 hints.names.setdefault(root, set())
         self._look_at_links(hints)
+        self.contents.turn()
         committed = self._commit_or_keep(watcher, hints)
         clock = self.clock
         while self._answering:
@@ -300,7 +296,7 @@ class Service:
         if observer.later:
             return LATER_S
         due = min(self._poll_at, self._links_at) if self._links_at else self._poll_at
-        return max(0.0, due - time.monotonic())
+        return max(0.0, min(due - time.monotonic(), self.contents.patience_s()))
 
     def _look_at_links(self, hints: Hints) -> None:
         """Point out the files with links outside the roots, if it is time to."""
@@ -324,6 +320,7 @@ class Service:
                 hints.merge(watcher.drain(barrier=False))
         self._kept.merge(hints)
         if self._holds.is_on() and not self._answering and not self._holds.is_overdue():
+            self.contents.keep()
             return False
         hints, self._kept = self._kept, Hints()
         committed = self._commit(watcher, hints, barrier=bool(self._answering))
@@ -371,7 +368,7 @@ class Service:
         assert self._observer is not None
         assert self._watcher is not None
         before = self.log.head
-        again = self._observer.observe(hints, self._carry_out)
+        again = self.contents.observe(self._observer.observe, hints, self._carry_out)
         self._commits.tell_roots(self._observer.standing.news, more=self._is_more())
         self._commits.bury(self._watcher)
         if self.log.head == before:

@@ -321,6 +321,24 @@ _NOW: Final = (
         "through those; 0 sees it with the next change of the name below PATH only",
     ),
     Option(
+        name="content-hash",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        targets=("service.content_hash",),
+        help="read and hash the contents of files, so that a change tells whether it left its file's content as it was "
+        "(a touch, a checkout back and forth), and /events?only=content leaves those out; reads every file once, in "
+        "the background, and takes 28 bytes of memory for each",
+    ),
+    Option(
+        name="content-max-bytes",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_bytes(0, _TB),
+        metavar="BYTES",
+        targets=("service.content_max_bytes",),
+        help="with --content-hash, leave the contents of files larger than this alone",
+    ),
+    Option(
         name="config",
         read=values.read_text,
         metavar="FILE",
@@ -357,7 +375,6 @@ _LATER: Final = (
     _later("state", _STATE),
     _later("no-state", _STATE, switch=True),
     _later("from", "a server reads its own disk only"),
-    _later("content-hash", "changes are told by size, times and mode", switch=True),
 )
 
 OPTIONS: Final[tuple[Option, ...]] = _NOW + _LATER

@@ -21,8 +21,8 @@ from smarttree.http.paths import locate
 from smarttree.stream import sse
 from smarttree.stream.classes import EVENTS, StreamClass
 
-KNOWN: Final = ("path", "mode", "events", "tree", "since")
-LATER: Final = ("include", "exclude", "types", "only", "ticket")
+KNOWN: Final = ("path", "mode", "events", "tree", "only", "since")
+LATER: Final = ("include", "exclude", "types", "ticket")
 # Without a bound the kernel grows the buffer of a stalled client to 3.8 MB; with this it holds 0.25 MB.
 SEND_BUFFER_BYTES: Final = 128 * 1024
 # A peer that acknowledges nothing, or takes nothing, for so long is gone: TCP alone gives up after 15 minutes.
@@ -74,8 +74,8 @@ class Connection:
         self._transport.abort()
 
 
-def stream_class(query: Query, default_mode: str) -> StreamClass:
-    """The class a request asks for. Raises an InputError."""
+def stream_class(query: Query, default_mode: str, *, contents: bool) -> StreamClass:
+    """The class a request asks for. `contents`: those of files are compared. Raises an InputError."""
     mode = query.text("mode") or default_mode
     modes.check(mode)
     events = frozenset(EVENTS)
@@ -88,7 +88,17 @@ def stream_class(query: Query, default_mode: str) -> StreamClass:
         raise NotAvailableYet("tree=manifest is not available yet; tree is full or none")
     if tree not in ("full", "none"):
         raise BadParameter(f"tree is full or none, not {tree!r}")
-    return StreamClass(mode, events, tree == "full")
+    return StreamClass(mode, events, tree == "full", only_content(query, contents=contents))
+
+
+def only_content(query: Query, *, contents: bool) -> bool:
+    """Whether changes that leave contents as they were are to be left out. Raises BadParameter."""
+    only = query.text("only")
+    if only is not None and only != "content":
+        raise BadParameter(f"only is content, not {only!r}")
+    if only is not None and not contents:
+        raise BadParameter("only=content needs a server that compares contents: start it with --content-hash")
+    return only is not None
 
 
 def require_whole(roots: tuple[bytes, ...], path: bytes | None) -> None:
@@ -110,9 +120,9 @@ def resume_point(request: web.Request, query: Query) -> str | None:
 
 async def get_events(request: web.Request) -> web.StreamResponse:
     query = Query(request, KNOWN, LATER)
-    config, hub = request.app[CONFIG], request.app[HUB]
-    asked = stream_class(query, config.mode)
-    require_whole(request.app[SERVICE].rooting.paths, query.octets("path"))
+    config, hub, service = request.app[CONFIG], request.app[HUB], request.app[SERVICE]
+    asked = stream_class(query, config.mode, contents=service.config.content_hash)
+    require_whole(service.rooting.paths, query.octets("path"))
     since = resume_point(request, query)
     response = EventStream()
     await response.prepare(request)

@@ -58,6 +58,12 @@ def watcher_fields(service: Service) -> dict[str, object]:
     return {"name": by, "degraded": degraded or None}
 
 
+def contents_fields(service: Service) -> dict[str, int] | None:
+    """How far the reading of contents has come; None where they are left alone."""
+    extent = service.contents.extent
+    return extent._asdict() if extent is not None else None
+
+
 def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, object]:
     """Everything `/stats` tells but the clients. O(entries below `top`): not for the event loop."""
     tree = view.tree
@@ -79,6 +85,7 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
             for problem in service.problems
         ],
         "watcher": watcher_fields(service),
+        "contents": contents_fields(service),
         "clock": str(view.clock),
     }
 

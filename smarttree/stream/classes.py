@@ -12,19 +12,27 @@ STATS: Final = "stats"
 MESSAGE: Final = "message"  # the unnamed event: `onmessage`
 EVENTS: Final = (TREE, CHANGE, QUANTUM, STATS, MESSAGE)
 
-# What live bytes depend on: a tree stands in openings only, so five events make sixteen lanes and not more.
+ONLY_CONTENT: Final = "only=content"  # a marker beside the events of a lane
+
+# What live bytes depend on: a tree stands in openings only, so five events make sixteen lanes; those with changes or
+# messages are two each, with all changes or only with those of content.
 LaneKey = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamClass:
-    """`mode` is how a tree is told; `events` which events are; `body` whether a tree comes with its document."""
+    """`mode` is how a tree is told; `events` which events are; `body` whether a tree comes with its document.
+
+    `only_content` leaves out the changes that are known to have left a file's content as it was.
+    """
 
     mode: str
     events: frozenset[str] = frozenset(EVENTS)
     body: bool = True
+    only_content: bool = False
 
     @property
     def lane(self) -> LaneKey:
         """The live bytes this class shares with others."""
-        return self.events - {TREE}
+        differs = self.only_content and not self.events.isdisjoint((CHANGE, MESSAGE))
+        return self.events - {TREE} | ({ONLY_CONTENT} if differs else frozenset())

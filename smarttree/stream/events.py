@@ -22,7 +22,7 @@ from smarttree.printable import name_fields
 from smarttree.stream import sse
 from smarttree.stream.activity import WINDOW_NAME, Window
 from smarttree.stream.batch import Batch, Change, RootState, Switch
-from smarttree.stream.classes import CHANGE, MESSAGE, QUANTUM, STATS, TREE, LaneKey
+from smarttree.stream.classes import CHANGE, MESSAGE, ONLY_CONTENT, QUANTUM, STATS, TREE, LaneKey
 from smarttree.tree import Totals
 from smarttree.wire import PREFIX_BATCH, PREFIX_DELTA, PROTOCOL_VERSION
 
@@ -52,11 +52,11 @@ class RootFacts(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """The whole service at one clock."""
+    """The whole service at one clock. No `digest` for a class whose changes don't lead to the whole tree."""
 
     clock: Clock
     totals: Totals
-    digest: int
+    digest: int | None
 
 
 def totals_field(totals: Totals) -> dict[str, int]:
@@ -141,6 +141,7 @@ def _change_frame(change: Change, timestamp: str, id: str | None) -> bytes:
         "size": change.size,
         "timestamp": timestamp,
         "delta": to_text(PREFIX_DELTA, change.delta),
+        **({"content": change.content} if change.content is not None else {}),
     }
     return sse.frame(to_json(data), event=CHANGE, id=id)
 
@@ -152,7 +153,7 @@ def _message_frame(
         "clock": str(moment.clock),
         "changes": changes,
         "stats": totals_field(moment.totals),
-        "digest": digest_text(moment.digest),
+        "digest": None if moment.digest is None else digest_text(moment.digest),
         "more": more,
     }
     if vcs is not None:
@@ -167,15 +168,18 @@ def render(batch: Batch, epoch: int, lane: LaneKey) -> bytes:
     clock = Clock(epoch, batch.to_seq)
     last = MESSAGE if MESSAGE in lane else QUANTUM if QUANTUM in lane else CHANGE
     frames: list[bytes] = []
+    only_content = ONLY_CONTENT in lane
     if CHANGE in lane:
         id = str(clock) if last == CHANGE else None
-        frames.append(change_frames(batch.changes, timestamp_text(batch.time_ns), id, _change_frame))
+        stamp = timestamp_text(batch.time_ns)
+        frames.append(change_frames(batch.changes, stamp, id, _change_frame, only_content=only_content))
     if QUANTUM in lane:
         text = to_text(PREFIX_BATCH, batch.data)
         frames.append(sse.frame(text, event=QUANTUM, id=str(clock) if last == QUANTUM else None))
     if MESSAGE in lane:
-        moment = Moment(clock, batch.totals, batch.digest)
-        frames.append(_message_frame(moment, len(batch.changes), more=batch.more, vcs=batch.vcs, root=batch.root))
+        moment = Moment(clock, batch.totals, None if only_content else batch.digest)
+        count = len(batch.changes) - (batch.changes.same if only_content else 0)
+        frames.append(_message_frame(moment, count, more=batch.more, vcs=batch.vcs, root=batch.root))
     return b"".join(frames) or sse.heartbeat(str(clock))
 
 
@@ -186,7 +190,8 @@ def opening_tail(moment: Moment, windows: Iterable[tuple[bytes, Window, Totals]]
     """
     frames = [stats_frame(path, window, totals) for path, window, totals in windows] if STATS in lane else []
     if MESSAGE in lane:
-        frames.append(_message_frame(moment, 0, more=False))
+        shown = moment._replace(digest=None) if ONLY_CONTENT in lane else moment
+        frames.append(_message_frame(shown, 0, more=False))
     else:
         frames.append(sse.heartbeat(str(moment.clock)))
     return b"".join(frames)

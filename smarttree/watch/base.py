@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from smarttree.tree import Tree
 
@@ -63,6 +63,13 @@ class Hints:
         self.arrived |= other.arrived
         self.whole |= other.whole
         self.overflow |= other.overflow
+
+
+class Watching(NamedTuple):
+    """The watcher's name, and what it can't watch as it should: why, and what to do; "" where all is well."""
+
+    by: str
+    degraded: str
 
 
 class Watcher(Protocol):

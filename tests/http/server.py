@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,15 +25,17 @@ from tests.clients.plain import DEADLINE_S, get, get_json
 
 
 class Server:
-    """Serves `roots` on the loopback, on a free port unless one is named. `scan=False` leaves the scan for later."""
+    """Serves `roots` on the loopback, on a free port unless one is named. `scan=False` leaves the scan for later.
 
-    def __init__(
-        self, *roots: Path, scan: bool = True, retention_bytes: int = 256 << 20, bases: Sequence[Path] = (), **http: Any
-    ) -> None:
+    `settings` are fields of `ServiceConfig` or `HttpConfig`.
+    """
+
+    def __init__(self, *roots: Path, scan: bool = True, bases: Sequence[Path] = (), **settings: Any) -> None:
         real = tuple(os.fsencode(os.path.realpath(root)) for root in roots)
         below = tuple(os.fsencode(os.path.realpath(base)) for base in bases)
-        self.service = Service(ServiceConfig(roots=real, retention_bytes=retention_bytes, watch_bases=below))
-        self._http = HttpConfig(**{"port": 0, **http})
+        served = {field.name: settings.pop(field.name) for field in fields(ServiceConfig) if field.name in settings}
+        self.service = Service(ServiceConfig(roots=real, watch_bases=below, **served))
+        self._http = HttpConfig(**{"port": 0, **settings})
         self._scan = scan
         self._up: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="server")

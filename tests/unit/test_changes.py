@@ -32,6 +32,7 @@ def changes(draw: st.DrawFn) -> Change:
         draw(st.integers(0, 2**64 - 1)),
         draw(st.binary(max_size=30)),
         draw(st.integers(-(2**63), 2**63 - 1)),
+        draw(st.sampled_from([None, "same", "changed"])),
     )
 
 
@@ -52,12 +53,22 @@ def test_what_is_below_a_root(told: list[Change], prefix: bytes) -> None:
     assert list(packed.files(prefix)) == [c.path for c in here if c.kind != "dir" and c.type != "deleted"]
 
 
-@given(st.lists(changes()), st.sampled_from([None, "c-1-2"]))
-def test_the_frames_are_those_of_python(told: list[Change], id: str | None) -> None:
+@given(st.lists(changes()), st.sampled_from([None, "c-1-2"]), st.booleans())
+def test_the_frames_are_those_of_python(told: list[Change], id: str | None, only_content: bool) -> None:
+    shown = [change for change in told if not (only_content and change.content == "same")]
     wanted = b"".join(
-        _change_frame(change, STAMP, id if index == len(told) - 1 else None) for index, change in enumerate(told)
+        _change_frame(change, STAMP, id if index == len(shown) - 1 else None) for index, change in enumerate(shown)
     )
-    assert change_frames(Changes(told), STAMP, id, _change_frame) == wanted
+    assert change_frames(Changes(told), STAMP, id, _change_frame, only_content=only_content) == wanted
+    assert Changes(told).same == sum(change.content == "same" for change in told)
+
+
+def test_a_content_that_is_not_known_leaves_no_trace() -> None:
+    change = Change("modified", b"/r/a", None, "file", 1, b"d", 1)
+    data = change_frames(Changes([change]), STAMP, None, _change_frame)
+    assert b"content" not in data
+    same = change_frames(Changes([change._replace(content="same")]), STAMP, None, _change_frame)
+    assert same == data.replace(b'"}\n', b'","content":"same"}\n')
 
 
 @pytest.mark.parametrize("byte", range(1, 0x80))

@@ -12,7 +12,7 @@ from smarttree.codec import from_text
 from smarttree.stream import sse
 from smarttree.stream.activity import Window
 from smarttree.stream.batch import Batch, Change, Changes
-from smarttree.stream.classes import CHANGE, EVENTS, MESSAGE, QUANTUM, STATS, TREE, StreamClass
+from smarttree.stream.classes import CHANGE, EVENTS, MESSAGE, ONLY_CONTENT, QUANTUM, STATS, TREE, StreamClass
 from smarttree.stream.events import (
     INITIAL,
     REBASE,
@@ -103,6 +103,41 @@ def test_classes_with_the_same_live_bytes_share_a_lane() -> None:
     one = StreamClass("json", frozenset({TREE, CHANGE}))
     other = StreamClass("quantum", frozenset({CHANGE}), body=False)
     assert one.lane == other.lane == {CHANGE}
+
+
+def modified(name: bytes, content: str | None) -> Change:
+    return Change("modified", b"/r/" + name, None, "file", 5, b"\x01", 0, content)
+
+
+MIXED = Batch(7, 8, 0, b"", Changes(map(modified, (b"a", b"b", b"c"), ("changed", None, "same"))), 1, TOTALS, False)
+TOUCHED = Batch(7, 8, 0, b"\x01", Changes([modified(b"c", "same")]), 1, TOTALS, False)
+
+
+def test_only_content_leaves_out_what_is_the_same_and_counts_what_is_shown() -> None:
+    told = frames(render(MIXED, EPOCH, frozenset({CHANGE, MESSAGE, ONLY_CONTENT})))
+    assert [json.loads(frame.data or "").get("path") for frame in told] == ["/r/a", "/r/b", None]
+    message = json.loads(told[-1].data or "")
+    assert (message["changes"], message["digest"], message["stats"]["files"]) == (2, None, 3)
+    assert json.loads(frames(render(MIXED, EPOCH, ALL))[-1].data or "")["changes"] == 3
+
+
+def test_only_content_has_the_id_on_the_last_frame_that_is_shown() -> None:
+    lane = frozenset({CHANGE, ONLY_CONTENT})
+    assert [frame.id for frame in frames(render(MIXED, EPOCH, lane))] == [None, CLOCK]
+    assert render(TOUCHED, EPOCH, lane) == sse.heartbeat(CLOCK)
+    assert [frame.id for frame in frames(render(TOUCHED, EPOCH, lane | {QUANTUM}))] == [CLOCK]
+
+
+def test_only_content_is_a_lane_of_its_own_where_it_makes_a_difference() -> None:
+    for events in all_lanes():
+        plain, only = (StreamClass("json", events, only_content=only).lane for only in (False, True))
+        assert (plain != only) == bool(events & {CHANGE, MESSAGE})
+        assert only - {ONLY_CONTENT} == plain
+
+
+def test_an_opening_of_only_content_has_no_digest_to_compare_with() -> None:
+    data = opening_tail(Moment(Clock(EPOCH, 8), TOTALS, 5), [], frozenset({MESSAGE, ONLY_CONTENT}))
+    assert json.loads(frames(data)[-1].data or "")["digest"] is None
 
 
 def test_a_tree_event_has_its_body_between_mode_and_stats() -> None:

@@ -26,6 +26,8 @@ LATER = [option for option in OPTIONS if option.later]
 NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "decode.path", "doctor.roots"} | {
     "http.retry_min_ms",
     "http.retry_max_ms",
+    "service.content_quiet_s",
+    "service.content_settle_s",
 }
 
 
