@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
-from smarttree._memory cimport widen
+from smarttree._memory cimport resize, room_for, widen
 from smarttree._wire cimport ENTRY_HASH_HEAD_BYTES, IDS_MAX
 from smarttree._xxh64 cimport xxh64_pair
 
@@ -17,6 +17,7 @@ cdef enum:
     NAME_BYTES_MAX = 65535
     SPAN_ROOM_MIN = 4
     WASTE_MIN = 65536
+    ROW_BYTES = 52           # of all columns together
 
 cdef size_t[COLUMNS] WIDTHS
 WIDTHS[:] = [4, 4, 2, 2, 8, 8, 8, 8, 4, 4]
@@ -79,15 +80,18 @@ cdef class Columns:
 
     cdef int reserve(self, size_t ids) except -1:
         """Room for `ids` ids in every column. `room` moves last, so a failed allocation leaves the Tree as it was."""
-        cdef size_t room = self.room
+        cdef size_t room
+        cdef bint done = True
         cdef int i
         if ids <= self.room:
             return 0
         if ids > IDS_MAX:
             raise MemoryError("a tree holds fewer than 50,000,000 entries (spec/QTN1.md, limits)")
+        room = room_for(self.room, ids, ROW_BYTES)
         for i in range(COLUMNS):
-            room = self.room
-            grow(&self.memory[i], &room, ids, WIDTHS[i])
+            done = done and resize(&self.memory[i], room, WIDTHS[i])
+            if done:
+                memset(<uint8_t *>self.memory[i] + self.room * WIDTHS[i], 0, (room - self.room) * WIDTHS[i])
         self.parent_ = <uint32_t *>self.memory[0]
         self.name_off = <uint32_t *>self.memory[1]
         self.name_len = <uint16_t *>self.memory[2]
@@ -98,6 +102,8 @@ cdef class Columns:
         self.ino_ = <uint64_t *>self.memory[7]
         self.birth_ = <uint32_t *>self.memory[8]
         self.dir_ = <uint32_t *>self.memory[9]
+        if not done:  # some columns have more room than is used
+            raise MemoryError
         self.room = room
         return 0
 

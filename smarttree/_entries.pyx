@@ -10,11 +10,14 @@ from libc.string cimport memcmp, memcpy
 
 from smarttree._columns cimport S_IFDIR, S_IFMT, Digest, plus
 from smarttree._defect cimport fail
-from smarttree._memory cimport widen
+from smarttree._memory cimport resize, room_for, widen
 from smarttree._wire cimport (
     DEPTH_MAX, E_BELOW_COUNTS, E_CHILD_COUNTS, E_ID_TWICE, E_ORDER, E_TOO_DEEP, ENTRY_HASH_HEAD_BYTES, NAME_MAX_BYTES,
 )
 from smarttree._xxh64 cimport xxh64_pair
+
+cdef enum:
+    ROW_BYTES = 46           # of all columns together
 
 cdef size_t[ENTRY_COLUMNS] WIDTHS
 WIDTHS[:] = [4, 4, 4, 4, 4, 2, 8, 8, 8]
@@ -39,11 +42,12 @@ cdef class Entries:
         cdef int i
         if self.views:
             raise BufferError("these entries have views, and can't grow")
-        for i in range(ENTRY_COLUMNS):
-            room = self.room
-            done = done and widen(&self.memory[i], &room, rows, WIDTHS[i])
-        if done:
-            self.room = room
+        if rows > self.room:
+            room = room_for(self.room, rows, ROW_BYTES)
+            for i in range(ENTRY_COLUMNS):
+                done = done and resize(&self.memory[i], room, WIDTHS[i])
+            if done:
+                self.room = room
         self.id_, self.parent_ = <uint32_t *>self.memory[0], <uint32_t *>self.memory[1]
         self.first_, self.count_ = <uint32_t *>self.memory[2], <uint32_t *>self.memory[3]
         self.below_, self.mode_ = <uint32_t *>self.memory[4], <uint16_t *>self.memory[5]

@@ -7,20 +7,33 @@ cdef enum:
     LARGE_BYTES = 1 << 20    # well beyond malloc's M_MMAP_THRESHOLD
 
 
-cdef inline bint widen(void **memory, size_t *room, size_t need, size_t item) noexcept nogil:
-    """Make `memory` hold `need` items of `item` bytes, with half as much again to spare; `room` follows.
+cdef inline size_t room_for(size_t room, size_t need, size_t item) noexcept nogil:
+    """How many items of `item` bytes to make room for, where there is room for `room` and `need` are needed.
 
-    Of much memory only a sixteenth: there the kernel moves pages and copies none, so growing often costs little, and
-    a third of a large tree's columns is not left empty. Old content stays, new content is undefined. False, and nothing
-    has changed, where there is no memory.
+    Half as much again, but of much memory only a sixteenth: there the kernel moves pages and copies none, so growing
+    often costs little, and a third of a large tree's columns is not left empty.
     """
-    cdef size_t wanted
-    cdef void *moved
-    if need <= room[0]:
-        return True
-    wanted = max(need, room[0] + room[0] // (2 if room[0] * item < LARGE_BYTES else 16), <size_t>64)
-    moved = realloc(memory[0], wanted * item)
+    return max(need, room + room // (2 if room * item < LARGE_BYTES else 16), <size_t>64)
+
+
+cdef inline bint resize(void **memory, size_t room, size_t item) noexcept nogil:
+    """Make `memory` hold `room` items. Old content stays, new content is undefined. False, and nothing has changed,
+    where there is no memory.
+    """
+    cdef void *moved = realloc(memory[0], room * item)
     if moved == NULL:
         return False
-    memory[0], room[0] = moved, wanted
+    memory[0] = moved
+    return True
+
+
+cdef inline bint widen(void **memory, size_t *room, size_t need, size_t item) noexcept nogil:
+    """Make `memory` hold `need` items, and some more; `room` follows. As `resize`."""
+    cdef size_t wanted
+    if need <= room[0]:
+        return True
+    wanted = room_for(room[0], need, item)
+    if not resize(memory, wanted, item):
+        return False
+    room[0] = wanted
     return True
