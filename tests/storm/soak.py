@@ -64,9 +64,12 @@ class Soak:
         self.say(f"DEFECT {len(self.defects)}: {defect}")
 
 
+POLLED = ("--batch-ms", "5", "--watcher", "polling", "--poll-s", "0.1")
+
+
 def small(seeds: Iterator[int]) -> Iterator[tuple[str, Plan]]:
     """Storms on a small tree, where everything meets everything: each kind of server, with and without cuts."""
-    for flags in FLAGS:
+    for flags in (*FLAGS, POLLED):
         yield "storm", Plan(seed=next(seeds), rounds=25, steps=1000, workers=4, flags=flags)
         yield "cuts", Plan(seed=next(seeds), rounds=15, steps=800, cutters=6, slow=2, flags=flags)
     flags = (*FLAGS[0], "--retention-bytes", "2K")
