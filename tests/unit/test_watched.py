@@ -21,16 +21,17 @@ class Model:
         self.key_of: dict[int, int] = {}
 
     def bind(self, watches: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list[int]]:
-        replaced, left = [], []
+        replaced, left = [], dict[int, int]()
         for directory, key in watches:
-            old = self.id_of.get(key, directory)
+            old = self.id_of.get(key, left.get(key, directory))
             if old != directory:
                 replaced.append((old, directory))
-                self.key_of.pop(old, None)
+                if key in self.id_of:
+                    self.key_of.pop(old, None)
             former = self.key_of.get(directory, key)
             if former != key and self.id_of.get(former) == directory:
                 del self.id_of[former]
-                left.append(former)
+                left[former] = directory
             self.id_of[key], self.key_of[directory] = directory, key
         return replaced, [key for key in left if key not in self.id_of]
 
@@ -61,6 +62,17 @@ def test_it_is_two_dicts(steps: list[list[tuple[int, int]] | int | tuple[int]]) 
         assert len(watched) == len(model.id_of)
         assert {key: watched.directory(key) for key in met} == {key: model.id_of.get(key) for key in met}
         assert {key for key in met if key in watched} == met & model.id_of.keys()
+
+
+@given(st.permutations(range(8)), st.permutations(range(8)), st.integers(0, 8))
+def test_whoever_had_a_key_is_told_in_any_order(order: list[int], taken: list[int], count: int) -> None:
+    """Two roots change places: which is read first is chance, and hints wait for both."""
+    watched = Watched()
+    watched.bind((eid, eid) for eid in range(8))
+    pairs = list(zip(order, taken, strict=True))[:count]
+    replaced, left = watched.bind(pairs)
+    assert set(replaced) == {(key, eid) for eid, key in pairs if key != eid}
+    assert set(left) == {eid for eid, key in pairs if key != eid} - {key for _, key in pairs}
 
 
 def test_many_come_and_go() -> None:
