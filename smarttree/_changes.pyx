@@ -2,8 +2,8 @@
 """Changes: what a batch tells, one change after the other, packed. About 130 bytes each; as Python's objects, 400."""
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memset
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
 
 from smarttree._buffer cimport Buffer, put_bytes, release
 
@@ -83,6 +83,31 @@ cdef class Changes:
             count += (<const Told *>(self.data + at)).content == SAME
             at += told_bytes(<const Told *>(self.data + at))
         return count
+
+    @property
+    def packed(self):
+        """All of them as bytes, for `unpack`."""
+        return text(self.data, self.size)
+
+    @staticmethod
+    def unpack(const uint8_t[::1] packed not None, size_t count):
+        """What was packed. Raises ValueError where that can't be."""
+        cdef Changes changes = Changes.__new__(Changes)
+        cdef size_t at = 0, size = packed.shape[0], n = 0
+        if size:
+            changes.data = <uint8_t *>malloc(size)
+            if changes.data == NULL:
+                raise MemoryError
+            memcpy(changes.data, &packed[0], size)
+            changes.size, changes.count = size, count
+        while at < size:
+            if size - at < sizeof(Told) or size - at < told_bytes(<const Told *>(changes.data + at)):
+                raise ValueError("changes that are cut off")
+            at += told_bytes(<const Told *>(changes.data + at))
+            n += 1
+        if n != count:
+            raise ValueError(f"{n} changes, not {count}")
+        return changes
 
     def below(self, bytes prefix not None):
         """(how many, their growth in bytes) of the changes whose path begins with `prefix`."""

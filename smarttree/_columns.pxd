@@ -9,6 +9,9 @@ cdef enum:
     S_IFDIR = 0x4000
 
 
+cdef size_t[COLUMNS] WIDTHS      # of the columns, in bytes
+
+
 cdef struct Digest:
     uint64_t lo
     uint64_t hi

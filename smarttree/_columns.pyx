@@ -19,7 +19,6 @@ cdef enum:
     WASTE_MIN = 65536
     ROW_BYTES = 52           # of all columns together
 
-cdef size_t[COLUMNS] WIDTHS
 WIDTHS[:] = [4, 4, 2, 2, 8, 8, 8, 8, 4, 4]
 
 

@@ -53,7 +53,10 @@ cdef uint8_t differing(Columns before, Columns after, uint32_t eid) except? 255:
 
 
 def apply_records(Columns tree not None, Records records not None):
-    """Obey all records together, in place. Raises `Defect` where the result is no tree; `tree` is then of no use."""
+    """Obey all records together, in place; the ids that ended. Raises `Defect` where the result is no tree; `tree` is
+    then of no use.
+    """
+    cdef list ended = []
     cdef size_t i
     cdef int error
     for i in range(records.n):
@@ -73,7 +76,8 @@ def apply_records(Columns tree not None, Records records not None):
                 fail(error, i)
     for i in range(records.n):
         if records.items[i].mask & MASK_DELETED and tree.holds(records.items[i].id):
-            tree.free_all(records.items[i].id)
+            ended += tree.free_all(records.items[i].id)
+    return ended
 
 
 cdef int check_record(Columns tree, Records records, size_t index) except -1:

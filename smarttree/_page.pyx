@@ -4,7 +4,7 @@
 The changes are told in the order of the steps, each with the paths of its moment; the records say for each id what is
 true at the cut. Told are only entries that hang from the service: what is lifted out is gone until it is dropped.
 """
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
@@ -17,6 +17,7 @@ from smarttree._changes cimport (
 from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, grow
 from smarttree._records cimport Item, Records, put_records
 from smarttree._routine cimport CREATE, END, UPDATE, WRITE, Routine, Step
+from smarttree._store cimport Identity
 from smarttree._tree cimport Tree
 from smarttree._wire cimport (
     MASK_ALL, MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE, RECORD_COLUMNS,
@@ -43,6 +44,9 @@ cdef class Page:
     cdef uint8_t *contents       # by id: what is known of the content that its next values stand for
     cdef size_t contents_room
     cdef public bint compares    # contents are compared: another size is another content
+    cdef public bint keeps       # what is told of nothing is kept for `identities`, too
+    cdef uint32_t *silent        # ids of which nothing is told, but that have another ctime or inode
+    cdef size_t silent_n, silent_room
     cdef size_t masks_room, dirty_n, dirty_room, ended_n, ended_room
     cdef Buffer told
     cdef Buffer bare             # the delta under way
@@ -58,6 +62,7 @@ cdef class Page:
         free(self.contents)
         free(self.dirty)
         free(self.ended)
+        free(self.silent)
         release(&self.told)
         release(&self.bare)
 
@@ -152,6 +157,8 @@ cdef class Page:
             else:
                 self.reserve(<uint32_t>(self.tree.n - 1))
                 grow(<void **>&self.dirty, &self.dirty_room, self.dirty_n + routine.n - i, sizeof(uint32_t))
+                if self.keeps:
+                    grow(<void **>&self.silent, &self.silent_room, self.silent_n + routine.n - i, sizeof(uint32_t))
                 with nogil:
                     i = self.write_down(routine, i, max_bytes, max_changes)
                 self.check()
@@ -193,6 +200,25 @@ cdef class Page:
 
     # --- the cut ----------------------------------------------------------------------------------------------------
 
+    def identities(self):
+        """What no document tells of what has changed, packed (`_store.Identity`); to be asked before each `cut`."""
+        cdef bytes packed = PyBytes_FromStringAndSize(NULL, (self.dirty_n + self.silent_n) * sizeof(Identity))
+        cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(packed)
+        cdef size_t i, count = 0
+        cdef uint32_t eid
+        cdef Identity one
+        memset(&one, 0, sizeof(one))
+        for i in range(self.dirty_n + self.silent_n):
+            eid = self.dirty[i] if i < self.dirty_n else self.silent[i - self.dirty_n]
+            if (i < self.dirty_n and not self.masks[eid]) or not self.tree.holds(eid):
+                continue
+            one.id, one.birth = eid, self.tree.birth_[eid]
+            one.ino, one.ctime = self.tree.ino_[eid], self.tree.ctime_[eid]
+            memcpy(at + count * sizeof(Identity), &one, sizeof(one))
+            count += 1
+        self.silent_n = 0
+        return packed[:count * sizeof(Identity)]
+
     def cut(self):
         """(Records, Changes) since the last cut, and a clean page."""
         cdef Records records = Records()
@@ -219,6 +245,8 @@ cdef class Page:
     cdef int reserve(self, uint32_t eid) except -1:
         grow(<void **>&self.masks, &self.masks_room, <size_t>eid + 1, 1)
         grow(<void **>&self.dirty, &self.dirty_room, self.dirty_n + 1, sizeof(uint32_t))
+        if self.keeps:
+            grow(<void **>&self.silent, &self.silent_room, self.silent_n + 1, sizeof(uint32_t))
         return 0
 
     cdef int note(self, uint32_t eid, uint8_t mask, size_t name_bytes) except -1:
@@ -254,6 +282,9 @@ cdef class Page:
         if eid < self.contents_room:
             content, self.contents[eid] = self.contents[eid], UNKNOWN
         if not mask:
+            if self.keeps:
+                self.silent[self.silent_n] = eid
+                self.silent_n += 1
             return
         if self.compares and mask & MASK_SIZE and self.tree.mode_[eid] & S_IFMT == S_IFREG:
             content = OTHER

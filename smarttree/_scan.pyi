@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from os import PathLike
 from typing import Self
 
@@ -16,4 +17,5 @@ def scan(
     depth: int = 0,
     progress: Progress | None = None,
     rules: Rules | None = None,
+    hidden: Iterable[tuple[int, int]] = (),
 ) -> Listing: ...

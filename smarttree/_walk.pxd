@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from smarttree._exchange cimport Exchange, Job
 from smarttree._ignore cimport Level, Rules, Shelf
 from smarttree._listing cimport Stat
+from smarttree._stat cimport Hidden
 
 
 cdef struct Entry:           # one entry of a directory that was read
@@ -87,6 +88,7 @@ cdef class Worker:
     cdef int frames_n
     cdef uint8_t *dents
     cdef Rules rules
+    cdef Hidden hidden
     cdef Shelf shelf
     cdef int report(self, const Job *at, int error, const Key *key) noexcept nogil
     cdef int fail(self, int error) noexcept nogil

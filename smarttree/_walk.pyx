@@ -18,7 +18,7 @@ from smarttree._ignore cimport enter as enter_level
 from smarttree._listing cimport Stat
 from smarttree._memory cimport widen
 from smarttree._rulefile cimport obey
-from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, c_openat, observe
+from smarttree._stat cimport AT_EMPTY_PATH, ST_OPEN, ST_STATX, c_openat, is_hidden, observe, take_hidden
 from smarttree._wire cimport DEPTH_MAX
 
 cdef extern from *:
@@ -120,6 +120,10 @@ cdef class Worker:
     def leave_out(self, Rules rules):
         """Before `start`, of every worker: what the rules that hold in the top ignore is not told, nor read."""
         self.rules = rules
+
+    def hide(self, directories):
+        """Before `start`, of every worker: these, pairs of device and inode, are not there."""
+        take_hidden(&self.hidden, directories)
 
     def start(self, int top_fd, bint own_thread, int depth):
         """Walk until nothing is left anywhere. `top_fd` (kept open): the top for one worker, -1 for the others."""
@@ -243,6 +247,8 @@ cdef class Worker:
         if observe(fd, b"", ST_STATX | AT_EMPTY_PATH, &itself) < 0:
             return self.fail(errno)
         count = 0 if at.level != NULL and at.level.closed else self.names(fd)
+        if self.hidden.n and is_hidden(&self.hidden, fd, b"", ST_STATX | AT_EMPTY_PATH, &itself):
+            count = 0
         if count < 0:
             self.report(at, <int>-count, NULL)
             count = 0
@@ -266,6 +272,8 @@ cdef class Worker:
                     self.report(at, errno, key)
                 continue
             is_dir = entry.stat.mode & S_IFMT == S_IFDIR
+            if is_dir and self.hidden.n and is_hidden(&self.hidden, fd, <const char *>key.name, ST_STATX, &entry.stat):
+                continue
             if (key.type == 0 or is_dir != (key.type == DT_DIR)) and leaves_out(level, key, is_dir):
                 continue
             if key.error:

@@ -1,29 +1,36 @@
 """Commits: what was seen is carried out on the Tree and logged, as one step for whoever takes a view.
 
 Law: no clock is shown before its batch is in the log, and a view is one clock's Tree whole. The engine's thread
-commits, anyone takes views. Wall time is passed in.
+commits, anyone takes views. Wall time is passed in. A log that can't be written any more ends the epoch: what is told from
+then on is told in a new one, from memory.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from smarttree.clock import Clock
+from smarttree.codec import with_epoch
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.order import Step, order
 from smarttree.plan import Plan
 from smarttree.stream.activity import Activity
-from smarttree.stream.batch import RootState, Switch
-from smarttree.stream.log import Log
+from smarttree.stream.batch import Batch, RootState, Switch
+from smarttree.stream.log import Log, Store
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Watcher
 
 
 class Commits:
-    """The clocks of one epoch: `log` has their batches, `activity` their windows. `now_ns` is the wall clock."""
+    """The clocks of one epoch: `log` has their batches, `activity` their windows. `now_ns` is the wall clock.
+
+    `lost` is called where the store takes no more, with the reason, before anything is told in the new epoch.
+    """
 
     def __init__(
         self,
@@ -40,12 +47,30 @@ class Commits:
         self._lock = threading.Lock()  # guards the tree and the clock as one
         self._view: View | None = None
         self._view_wanted = False  # since `release_view`
-        self._dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
+        self.dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
+        self._renewed = False
+        self.lost: Callable[[OSError], None] = lambda error: None
 
     @property
     def clock(self) -> Clock:
         """The last committed clock."""
         return Clock(self._epoch, self._log.head)
+
+    def keep_in(self, store: Store, epoch: int, dead: Iterable[tuple[int, list[int]]]) -> None:
+        """Log there from now on, in its epoch. `dead` are ids that may not be used again yet."""
+        self._ledger.keep_identities()
+        self._epoch = epoch
+        self._log.keep_in(store)
+        self.dead.extend(dead)
+
+    def take_identities(self) -> bytes:
+        """Of what has changed without a word, between two windows."""
+        return self._ledger.take_identities()
+
+    def copy(self) -> Tree:
+        """The Tree at the last committed clock, to be kept as it is."""
+        with self._lock:
+            return self._tree.copy()
 
     def view(self) -> View:
         """The trees at the last committed clock. Cached for each clock; else a copy: about 10 ms a million entries."""
@@ -68,8 +93,7 @@ class Commits:
         with self._lock:
             batches = cut_batches(self._ledger, plan, groups, self.clock, self._now_ns(), self._limits, more=more)
             for batch in batches:
-                self._log.append(batch)
-                self._activity.add(batch)
+                self._keep(batch)
 
     def carry_out_in_pieces(
         self, plan: Plan, groups: list[list[Step]], news: RootState, *, more: bool
@@ -96,14 +120,27 @@ class Commits:
     def _append(self, *, more: bool, vcs: Switch | None = None, root: RootState | None = None) -> None:
         clock = Clock(self._epoch, self._log.head + 1)
         batch = self._ledger.cut(clock, self._now_ns(), more=more, vcs=vcs, root=root)
-        self._log.append(batch)
+        self._keep(batch)
+
+    def _keep(self, batch: Batch) -> None:
+        try:
+            self._log.append(self._in_epoch(batch))
+        except OSError as error:
+            self._renewed, self._epoch = True, secrets.randbits(64)
+            self._log.keep_in(None)
+            self.lost(error)
+            self._log.append(self._in_epoch(batch))
         self._activity.add(batch)
+
+    def _in_epoch(self, batch: Batch) -> Batch:
+        """A batch may have been cut for an epoch that has ended since."""
+        return replace(batch, data=with_epoch(batch.data, self._epoch)) if self._renewed else batch
 
     def bury(self, watcher: Watcher) -> None:
         """Let ids that ended be used again when no retained batch speaks of their old bearers."""
         dead = self._ledger.take_dead()
         if dead:
             watcher.forget(dead)
-            self._dead.append((self._log.head, dead))
-        while self._dead and self._dead[0][0] <= self._log.oldest:
-            self._tree.recycle(self._dead.popleft()[1])
+            self.dead.append((self._log.head, dead))
+        while self.dead and self.dead[0][0] <= self._log.oldest:
+            self._tree.recycle(self.dead.popleft()[1])

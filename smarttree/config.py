@@ -12,6 +12,15 @@ from smarttree.wire import DEFAULT_PORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateConfig:
+    """Where the log outlives the process. `family`: the directory of all default places, where it is one of those."""
+
+    directory: bytes
+    family: bytes | None = None
+    fsync_s: float = 1.0  # a power cut costs at most what was told in that time; 0: whatever the system has not written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceConfig:
     """What is watched, and how changes become batches.
 
@@ -38,6 +47,7 @@ class ServiceConfig:
     exclude: tuple[bytes, ...] = ()  # globs as in a .gitignore, relative to each root
     include: tuple[bytes, ...] = ()
     gitignore: bool = False  # rule files in the tree count
+    state: StateConfig | None = None  # None: history is in memory, and ends with the process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

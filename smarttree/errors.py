@@ -20,6 +20,8 @@
     ├── NotReady              the first scan is still running
     ├── SystemLimit           the system refuses what we need
     ├── WatcherUnavailable    the watcher that was asked for can't work here
+    ├── StateInUse            another process holds the state directory
+    ├── StateDamaged          bytes in it that are none of ours, any more
     └── UnknownClock
 
 The text of each says what to do about it. `code` is stable: clients compare it, so a code is never renamed.
@@ -192,6 +194,21 @@ class WatcherUnavailable(SmarttreeError):
     code = "watcher-unavailable"
     http_status = 503
     exit_status = 3
+
+
+class StateInUse(SmarttreeError):
+    """One process at a time holds a state directory; the message names the one that does."""
+
+    code = "state-in-use"
+    http_status = 503
+    exit_status = 3
+
+
+class StateDamaged(SmarttreeError):
+    """What was kept of an earlier run can't be read: a new epoch begins, and clients fetch the tree anew."""
+
+    code = "state-damaged"
+    http_status = 503
 
 
 class UnknownClock(SmarttreeError):

@@ -41,6 +41,14 @@ class Ledger:
         dead, self._page.dead = self._page.dead, []
         return dead
 
+    def keep_identities(self) -> None:
+        """From now on batches have the identities of what they change."""
+        self._page.keeps = True
+
+    def take_identities(self) -> bytes:
+        """Those of what has changed without a word since the last cut. To be asked after a cut."""
+        return self._page.identities() if self._page.keeps else b""
+
     def is_full(self, limits: Limits) -> bool:
         """Whether what was written down is as much as a batch should have."""
         return self._page.cost_bytes >= limits.max_bytes or len(self._page) >= limits.max_changes
@@ -78,6 +86,7 @@ class Ledger:
         self, clock: Clock, time_ns: int, *, more: bool, vcs: Switch | None = None, root: RootState | None = None
     ) -> Batch:
         """The batch that leads to `clock`, and a clean page. Without any change, it leads to the same tree."""
+        identities = self._page.identities() if self._page.keeps else b""
         records, changes = self._page.cut()
         digest = self._tree.digest(SERVICE_ID)
         return Batch(
@@ -91,6 +100,7 @@ class Ledger:
             more=more,
             vcs=vcs,
             root=root,
+            identities=identities,
         )
 
 

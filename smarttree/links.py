@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from smarttree._listing import Listing
 from smarttree.plan import Plan
 from smarttree.tree import Tree
 from smarttree.watch.base import Place
@@ -34,6 +35,11 @@ class HardLinks:
         """`eid` is a name of `inode`, which has several links: `count`, where that is known."""
         self._names.setdefault(inode, set()).add(eid)
         if count:
+            self._counts[inode] = count
+
+    def count(self, listing: Listing) -> None:
+        """A listing of what is known tells how many links there are."""
+        for _, inode, count in listing.hard_linked():
             self._counts[inode] = count
 
     def partly_outside(self) -> Iterator[Place]:

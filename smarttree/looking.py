@@ -239,6 +239,7 @@ class Looking:
                 raise
             found.problems[directory] = {b"": error.errno or 0}
             return
+        self._links.count(listing)
         self._linked.update(inode for _, inode, _ in listing.hard_linked())
         found.see_listing(directory, listing, 0)
 

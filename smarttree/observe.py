@@ -62,13 +62,18 @@ class Observer:
         self.problems.settle()
         return root
 
-    def take_in(self, path: bytes, progress: Progress, carry_out: Callable[[Plan], None]) -> None:
-        """As `add_root`, but carried out as a change. Raises OSError, InterruptedError; some may be told then."""
+    def take_in(
+        self, path: bytes, progress: Progress, carry_out: Callable[[Plan], None], *, late: bool = True
+    ) -> None:
+        """As `add_root`, but carried out as a change. Raises OSError, InterruptedError; some may be told then. `late`: the
+        root was added at run time.
+        """
         found = Reconciliation(self._tree, moved=(), written=(), lost=False)
         with self._watcher.placing():
-            opened, itself = enter(self._disk, path)
+            opened, itself = enter(self._disk, path, follow=not late)
             try:
-                self.standing.expect(path)
+                if late:
+                    self.standing.expect(path)
                 listing = self._scan(opened, self._rules, depth=0, progress=progress)
             finally:
                 opened.close()

@@ -155,6 +155,17 @@ class Rooting:
         else:
             request.future.set_result(answer)
 
+    def replace(self, observer: Observer, paths: tuple[bytes, ...], progress: Progress) -> None:
+        """At the start, with the tree of an earlier run: its roots that are named no longer go, and new ones come, each
+        told like any other change. Raises as a scan does.
+        """
+        held = {self._tree.path(root) for root in self._tree.roots()}
+        for path in sorted(held - set(paths)):
+            self._tell_removed(path)
+        for path in paths:
+            if path not in held:
+                observer.take_in(path, progress, lambda plan, path=path: self._tell_new(plan, path), late=False)
+
     def _add(self, path: bytes, observer: Observer, watcher: Watcher) -> bool:
         if path in self.paths:
             return False

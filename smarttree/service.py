@@ -23,6 +23,7 @@ from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk, Reader
 from smarttree.errors import NotReady, SmarttreeError
 from smarttree.ignore import command_rules
+from smarttree.keeping import Keeping
 from smarttree.ledger import Ledger, Limits
 from smarttree.modes import View
 from smarttree.observe import Observer
@@ -84,7 +85,8 @@ class Service:
         self._tree = Tree()
         self._witness = witness
         self._watcher = watcher
-        self._disk = reader or disk.choose()
+        self.keeping = Keeping(config)  # raises StateInUse
+        self._disk = reader or disk.choose(self.keeping.hidden)
         self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
         self._reader = Reader(self._disk, rules=self._rules, roots=lambda: self.rooting.paths)  # for polling
         self._observer: Observer | None = None
@@ -177,6 +179,7 @@ class Service:
         self.hurry()
         if self._thread.is_alive():
             self._thread.join()
+        self.keeping.close(clean=False)  # where it was never started
 
     def _require_ready(self) -> None:
         if self.failure is not None:
@@ -193,10 +196,12 @@ class Service:
             )
             logger.info("watching by %s", watcher.name)
             try:
-                self._scan_roots(watcher)
+                self._begin_to_watch(watcher)
                 while not self._stopping.is_set():
                     self._serve_one_window(watcher)
+                self.keeping.close(clean=True)
             finally:
+                self.keeping.close(clean=False)
                 watcher.close()
                 self.contents.close()
         except InterruptedError:
@@ -235,15 +240,23 @@ class Service:
         for listener in self._listeners:
             listener()
 
-    def _scan_roots(self, watcher: Watcher) -> None:
+    def _begin_to_watch(self, watcher: Watcher) -> None:
+        """Scan the roots, or what has become of them since an earlier run. Then everything is told."""
         witnessed = self._witness is not None
+        recovered = self.keeping.recover(self._tree, self._commits)
         observer = self._observer = Observer(
             self._tree, watcher, self._disk, threads=self.config.scan_threads, rules=self._rules, one_by_one=witnessed
         )
         watcher.start(self._wake.set, self._tree, ends=witnessed)
         for path in self.config.roots:
-            observer.add_root(path, self._scan)
+            if recovered is None:
+                observer.add_root(path, self._scan)
             self._holds.find(path)
+        if recovered is None:
+            self.keeping.begin()
+        else:
+            self._told_more = recovered.more
+            self._catch_up(watcher, observer)
         self._scanned_s = time.monotonic() - self._began
         if self.config.hardlink_poll_s:
             self._links_at = time.monotonic() + self.config.hardlink_poll_s
@@ -252,6 +265,15 @@ class Service:
             logger.warning("not in the tree: %r: %s", os.fsdecode(problem.path), problem.message)
         self._wake.set()
         self._tell_listeners()
+
+    def _catch_up(self, watcher: Watcher, observer: Observer) -> None:
+        """Tell what has changed while nobody looked, as after lost hints: identity proves a rename, ctime a change."""
+        later, observer.progress = observer.progress, self._scan
+        self.rooting.replace(observer, self.config.roots, self._scan)
+        self._commit(watcher, Hints(overflow=True), barrier=True)
+        self._close_holds()
+        self.keeping.order(self.config.roots)
+        observer.progress = later
 
     def _serve_one_window(self, watcher: Watcher) -> None:
         """Wait for hints; then commit. The first change after a quiet time is committed at once, others at its end."""
@@ -271,6 +293,7 @@ class Service:
         self._look_at_links(hints)
         self.contents.turn()
         committed = self._commit_or_keep(watcher, hints)
+        self.keeping.turn()
         clock = self.clock
         while self._answering:
             future = self._answering.pop()

@@ -15,6 +15,7 @@ from smarttree.codec.changes import (
     diff,
     encode_batch,
     encode_delta,
+    with_epoch,
 )
 from smarttree.codec.parts import Group, Manifest, Parts, Reference, address, assemble, decode_manifest, encode_parts
 from smarttree.codec.pooling import pool_of
@@ -46,4 +47,5 @@ __all__ = [
     "from_text",
     "pool_of",
     "to_text",
+    "with_epoch",
 ]

@@ -59,6 +59,12 @@ def encode_batch(clock: Clock, from_seq: int, digest: int | None, records: Recor
     return sealed(head, _CHECK_BYTES)
 
 
+def with_epoch(data: bytes, epoch: int) -> bytes:
+    """A BATCH that `encode_batch` made, told in another epoch."""
+    told = epoch.to_bytes(8, "little")
+    return data if data[4:12] == told else sealed([data[:4], told, data[12:-_CHECK_BYTES]], _CHECK_BYTES)
+
+
 def decode_batch(data: bytes, *, max_records: int = wire.ENTRIES_MAX) -> BatchBody:
     """A BATCH taken apart. Raises QtnError."""
     flags = wire.FLAG_SIZES | wire.FLAG_VOID_DIGEST

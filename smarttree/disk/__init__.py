@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from smarttree.disk.base import Disk
+from smarttree.disk.base import Disk, Hidden
 
 __all__ = ["choose"]
 
 
-def choose() -> Disk:
-    """Our own system calls on Linux, Python's elsewhere."""
+def choose(hidden: Hidden = ()) -> Disk:
+    """Our own system calls on Linux, Python's elsewhere. `hidden` directories are not there, whatever the roots."""
     if sys.platform == "linux":
         from smarttree.disk.linux import LinuxDisk
 
-        return LinuxDisk()
+        return LinuxDisk(hidden)
     else:
         from smarttree.disk.portable import PortableDisk
 
-        return PortableDisk()
+        return PortableDisk(hidden)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from smarttree._listing import Listing
@@ -16,6 +16,10 @@ from smarttree.row import Row
 if TYPE_CHECKING:
     from smarttree._walk import Placer
     from smarttree.ignore import Rules
+
+
+Hidden = Collection[tuple[int, int]]
+"""(device, inode) of directories that are in no tree, whatever the roots: the server's own."""
 
 
 class Progress(Protocol):

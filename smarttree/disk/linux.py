@@ -22,14 +22,14 @@ _PART_BYTES = 4000  # one open() takes a path of less than PATH_MAX (4,096) byte
 class LinuxDirectory:
     """A descriptor that holds the directory; it is opened for reading only to be scanned."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, fd: int, hidden: base.Hidden = ()) -> None:
+        self._fd, self._hidden = fd, hidden
 
     def row(self) -> Row:
         return look_at(self._fd)
 
     def look(self, names: list[bytes]) -> Looks:
-        return look(self._fd, names)
+        return look(self._fd, names, self._hidden)
 
     def read(self, path: bytes) -> bytes | int | None:
         return read_rule_file(path, self._fd)
@@ -40,7 +40,9 @@ class LinuxDirectory:
         assert isinstance(progress, Progress)
         fd = os.open(b".", _READ, dir_fd=self._fd)
         try:
-            return scan(fd, watch=watch, threads=threads, depth=depth, progress=progress, rules=rules)
+            return scan(
+                fd, watch=watch, threads=threads, depth=depth, progress=progress, rules=rules, hidden=self._hidden
+            )
         finally:
             os.close(fd)
 
@@ -52,6 +54,9 @@ class LinuxDisk:
     """`openat`, `getdents64` and `statx`, without the GIL."""
 
     name = "statx"
+
+    def __init__(self, hidden: base.Hidden = ()) -> None:
+        self._hidden = tuple(hidden)
 
     def progress(self) -> Progress:
         return Progress()
@@ -71,4 +76,4 @@ class LinuxDisk:
             finally:
                 os.close(fd)
             fd = inner
-        return LinuxDirectory(fd)
+        return LinuxDirectory(fd, self._hidden)

@@ -36,6 +36,10 @@ def row_of(seen: os.stat_result) -> Row:
     return Row(seen.st_mode & 0xFFFF, size, seen.st_mtime_ns, seen.st_ctime_ns, inode, birth, seen.st_nlink)
 
 
+def _is_hidden(seen: os.stat_result, hidden: base.Hidden) -> bool:
+    return stat.S_ISDIR(seen.st_mode) and (seen.st_dev, seen.st_ino) in hidden
+
+
 class PortableProgress:
     """Counts of a scan, and its cancellation."""
 
@@ -55,8 +59,8 @@ class PortableProgress:
 class PortableDirectory:
     """A path that was a directory when it was opened."""
 
-    def __init__(self, path: bytes) -> None:
-        self._path = path
+    def __init__(self, path: bytes, hidden: base.Hidden = ()) -> None:
+        self._path, self._hidden = path, hidden
 
     def row(self) -> Row:
         return row_of(os.stat(self._path))
@@ -66,7 +70,8 @@ class PortableDirectory:
 
     def _look(self, name: bytes) -> Row | int | None:
         try:
-            return row_of(os.lstat(os.path.join(self._path, name)))
+            seen = os.lstat(os.path.join(self._path, name))
+            return None if _is_hidden(seen, self._hidden) else row_of(seen)
         except OSError as error:
             return None if error.errno in _GONE else error.errno or errno.EIO
 
@@ -78,7 +83,7 @@ class PortableDirectory:
     ) -> Listing:
         assert watch is None, "these scans place no watches"
         assert isinstance(progress, PortableProgress)
-        return _Scan(self._path, depth, progress, rules).run()
+        return _Scan(self._path, depth, progress, rules, self._hidden).run()
 
     def close(self) -> None:
         pass
@@ -89,6 +94,9 @@ class PortableDisk:
 
     name = "portable"
 
+    def __init__(self, hidden: base.Hidden = ()) -> None:
+        self._hidden = tuple(hidden)
+
     def progress(self) -> PortableProgress:
         return PortableProgress()
 
@@ -96,13 +104,16 @@ class PortableDisk:
         seen = os.stat(path) if follow else os.lstat(path)
         if not stat.S_ISDIR(seen.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        return PortableDirectory(path)
+        return PortableDirectory(path, self._hidden)
 
 
 class _Scan:
     """One scan, directory by directory, depth first: so its blocks come in directory order."""
 
-    def __init__(self, top: bytes, depth: int, progress: PortableProgress, rules: Rules | None) -> None:
+    def __init__(
+        self, top: bytes, depth: int, progress: PortableProgress, rules: Rules | None, hidden: base.Hidden
+    ) -> None:
+        self._hidden = hidden
         self._top, self._depth, self._progress, self._rules = top, depth, progress, rules
         self._builder = ListingBuilder(row_of(os.stat(top)))
 
@@ -145,7 +156,9 @@ class _Scan:
         return rules, entries
 
     def _read(self, index: int, path: bytes) -> list[tuple[bytes, Row]]:
-        found = []
+        found: list[tuple[bytes, Row]] = []
+        if _is_hidden(os.lstat(path), self._hidden):
+            return found
         try:
             with os.scandir(path) as names:
                 for entry in names:
@@ -161,7 +174,8 @@ class _Scan:
 
     def _row(self, index: int, entry: os.DirEntry[bytes]) -> Row | None:
         try:
-            return row_of(entry.stat(follow_symlinks=False))
+            seen = entry.stat(follow_symlinks=False)
+            return None if _is_hidden(seen, self._hidden) else row_of(seen)
         except OSError as error:
             if error.errno in _SHORT:
                 raise

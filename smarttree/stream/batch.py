@@ -40,6 +40,7 @@ class Batch:
     `data` is the binary BATCH; `digest` and `totals` are the whole service's after it; `more` says that it is one of
     several pieces of something larger, a cut batch or the work of version control, and not the last. `vcs` is what such
     work has led to; a batch that only ends it has no changes. `root`: what has become of a root with this batch.
+    `identities` (ctimes, inodes and births of what changed, packed) are for the log on disk alone.
     """
 
     from_seq: int
@@ -52,8 +53,9 @@ class Batch:
     more: bool
     vcs: Switch | None = None
     root: RootState | None = None
+    identities: bytes = b""
 
     @property
     def nbytes(self) -> int:
         """What it costs to keep, in bytes of memory."""
-        return BATCH_OVERHEAD_BYTES + len(self.data) + self.changes.nbytes
+        return BATCH_OVERHEAD_BYTES + len(self.data) + self.changes.nbytes + len(self.identities)

@@ -1,16 +1,42 @@
 """The log of batches: appended first, then shown to anyone; the same for all; bounded by bytes and by age.
 
-It is in memory for now. It has no clock of its own: age is measured from the newest batch, so a quiet service
-forgets nothing. Thread-safe: the engine's thread appends, everyone reads.
+With a store each batch is written there before it is shown, and only the newest are in memory too; without one, all are
+in memory alone. It has no clock of its own: age is measured from the newest batch, so a quiet service forgets nothing.
+Thread-safe: the engine's thread appends, everyone reads.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Final, NamedTuple, Protocol
 
+from smarttree.errors import StateDamaged
 from smarttree.stream.batch import Batch
+
+_LOG = logging.getLogger("smarttree.stream")
+
+MEMORY_BYTES: Final = 32 << 20
+"""Of batches that a store has as well."""
+
+
+class Store(Protocol):
+    """What keeps batches beyond the process. `oldest` and what is read may be asked from any thread."""
+
+    @property
+    def head(self) -> int: ...
+    @property
+    def oldest(self) -> int: ...
+
+    def append(self, batch: Batch, /) -> None:
+        """Raises OSError; then the batch was not taken, and no other will be."""
+
+    def read(self, seq: int, limit: int, /) -> list[Batch]:
+        """Some of the batches after a clock, none where they are gone. Raises StateDamaged."""
+
+    def bytes_after(self, seq: int, /) -> int: ...
 
 
 class _Kept(NamedTuple):
@@ -32,6 +58,17 @@ class Log:
         self._cost = 0
         self._retention_bytes = retention_bytes
         self._retention_ns = int(retention_s * 1e9)
+        self._memory_bytes = retention_bytes
+        self._store: Store | None = None
+
+    def keep_in(self, store: Store | None) -> None:
+        """From now on batches are kept there, after those that it has; None: in memory, where nothing is kept so far."""
+        with self._lock:
+            self._store = store
+            self._kept.clear()
+            self._memory_bytes = self._retention_bytes if store is None else min(self._retention_bytes, MEMORY_BYTES)
+            if store is not None:
+                self._head = store.head
 
     @property
     def head(self) -> int:
@@ -42,18 +79,26 @@ class Log:
     @property
     def oldest(self) -> int:
         """The smallest seq from which a reader can still be brought up to date."""
+        store = self._store
+        if store is not None:
+            return store.oldest
         with self._lock:
             return self._head - len(self._kept)
 
     def append(self, batch: Batch) -> None:
         """Adds the batch that follows `head`, and drops what passes the bounds. O(changes), amortised O(1) drops.
 
-        Raises ValueError when it does not follow: a gap or a seq given twice would falsify every client.
+        Raises ValueError when it does not follow: a gap or a seq given twice would falsify every client. Raises OSError
+        where it can't be stored: then it was not added.
         """
+        if (batch.from_seq, batch.to_seq) != (self._head, self._head + 1):  # only this thread moves the head
+            raise ValueError(f"batch {batch.from_seq}..{batch.to_seq} does not follow {self._head}")
+        if self._store is not None:
+            self._store.append(batch)
+        if batch.identities:
+            batch = replace(batch, identities=b"")
         cost = batch.nbytes
         with self._lock:
-            if (batch.from_seq, batch.to_seq) != (self._head, self._head + 1):
-                raise ValueError(f"batch {batch.from_seq}..{batch.to_seq} does not follow {self._head}")
             self._kept.append(_Kept(batch, self._cost))
             self._cost += cost
             self._head = batch.to_seq
@@ -62,7 +107,7 @@ class Log:
     def _trim(self, now_ns: int) -> None:
         while len(self._kept) > 1:
             first = self._kept[0]
-            too_many_bytes = self._cost - first.cost_before > self._retention_bytes
+            too_many_bytes = self._cost - first.cost_before > self._memory_bytes
             if not too_many_bytes and now_ns - first.batch.time_ns <= self._retention_ns:
                 return
             self._kept.popleft()
@@ -73,15 +118,34 @@ class Log:
         """
         with self._lock:
             start = seq - (self._head - len(self._kept))
-            if start < 0 or seq > self._head:
+            if seq > self._head:
                 return None
+            if start < 0:
+                return self._stored_after(seq, limit)
             stop = len(self._kept) if limit is None else min(len(self._kept), start + limit)
             return [self._kept[index].batch for index in range(start, stop)]
+
+    def _stored_after(self, seq: int, limit: int | None) -> list[Batch] | None:
+        """The same from the store, which may give less at a time than was asked for."""
+        store = self._store
+        if store is None or not store.oldest <= seq:
+            return None
+        if limit == 0:
+            return []
+        try:
+            # No further than the head: what is being appended may be there already, and was not shown yet.
+            return store.read(seq, min(self._head - seq, limit or self._head)) or None
+        except StateDamaged as error:
+            _LOG.warning("%s: who comes from there must fetch the tree anew", error)
+            return None
 
     def cost_after(self, seq: int) -> int | None:
         """What the batches after `seq` cost to keep, in bytes; None if `seq` is unknown. O(n / 64)."""
         with self._lock:
             start = seq - (self._head - len(self._kept))
-            if start < 0 or seq > self._head:
+            if seq > self._head or (start < 0 and self._store is None):
                 return None
+            if start < 0:
+                assert self._store is not None
+                return self._store.bytes_after(seq) if seq >= self._store.oldest else None
             return self._cost - self._kept[start].cost_before if start < len(self._kept) else 0
