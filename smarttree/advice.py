@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 
 from smarttree.errors import PathError, SmarttreeError, SystemLimit, Unreadable
 from smarttree.watch import limits
+
+logger = logging.getLogger(__name__)
+
+
+class EngineFailure(SmarttreeError):
+    """A defect of ours ended the engine. Nothing is served any more: a feed that stands still must not look alive."""
+
+    code = "engine-failure"
+
+
+def failure_of(error: Exception, roots: bytes) -> SmarttreeError:
+    """What ended the engine, to the person who serves `roots`. What nobody foresaw is logged."""
+    if isinstance(error, SmarttreeError):
+        return error
+    if isinstance(error, OSError) and error.errno is not None:
+        return explain(error, roots)
+    logger.error("the engine failed; this is a defect in smarttree", exc_info=error)
+    return EngineFailure(f"a defect ended the engine ({error!r}); please report it with the log")
 
 
 def explain(error: OSError, roots: bytes) -> SmarttreeError:

@@ -32,6 +32,7 @@ class Keeping:
     def __init__(self, config: ServiceConfig) -> None:
         """Raises StateInUse."""
         self.degraded = ""
+        self.directory = config.state.directory if config.state is not None else None
         self._shown = printable(config.state.directory) if config.state is not None else ""
         self._store: Store | None = None
         self._commits: Commits | None = None

@@ -4,6 +4,7 @@ out, and keep what could not be looked at for later.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from smarttree._listing import Listing
@@ -150,12 +151,17 @@ class Observer:
         for place in moving:
             self.later.add(*place)
 
-    def links_outside(self) -> Hints:
-        """Look at files that are written, perhaps, through links outside the roots."""
-        hints = Hints()
+    def remind_of_links(self, hints: Hints, due: float, every_s: float) -> float:
+        """Point out files that are written, perhaps, through links outside the roots, if that is due (0: it never is);
+        when it will be.
+        """
+        began = time.monotonic()
+        if not due or began < due:
+            return due
         for place in self._links.partly_outside():
             hints.add(*place)
-        return hints
+        # To look takes about as long again as to find them: never more than a twentieth of the time.
+        return began + max(every_s, 40 * (time.monotonic() - began))
 
     def _bind(self, found: Reconciliation) -> None:
         """Give the watches their ids.

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from smarttree import contents, disk, watch
-from smarttree.advice import explain
+from smarttree.advice import EngineFailure, failure_of
 from smarttree.clock import Clock
 from smarttree.commits import Commits
 from smarttree.config import ServiceConfig
@@ -39,7 +39,7 @@ from smarttree.vcs import LOOK_AGAIN_S, Holds
 from smarttree.watch.base import Hints, Watcher, Watching
 from smarttree.witness import Witness, WitnessedLedger
 
-__all__ = ["Problem", "Progress", "Service", "View"]
+__all__ = ["EngineFailure", "Problem", "Progress", "Service", "View"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +55,6 @@ class Progress(NamedTuple):
     entries: int
     dirs: int
     seconds: float
-
-
-class EngineFailure(SmarttreeError):
-    """A defect of ours ended the engine. Nothing is served any more: a feed that stands still must not look alive."""
-
-    code = "engine-failure"
 
 
 class Service:
@@ -207,20 +201,12 @@ class Service:
         except InterruptedError:
             self._fail(NotReady("the server is stopping"))
         except Exception as error:  # noqa: BLE001 - the thread's last line: a dead engine must be seen, whatever killed it
-            failure = self._explain(error)
+            failure = failure_of(error, b" ".join(self.rooting.paths))
             if failure is not error:
                 failure.__cause__ = error
             self._fail(failure)
         finally:
             self._drop_syncs()
-
-    def _explain(self, error: Exception) -> SmarttreeError:
-        if isinstance(error, SmarttreeError):
-            return error
-        if isinstance(error, OSError) and error.errno is not None:
-            return explain(error, b" ".join(self.rooting.paths))
-        logger.error("the engine failed; this is a defect in smarttree", exc_info=error)
-        return EngineFailure(f"a defect ended the engine ({error!r}); please report it with the log")
 
     def _fail(self, failure: SmarttreeError) -> None:
         self.failure, self.state = failure, "failed"
@@ -290,7 +276,7 @@ class Service:
             self._commits.release_view()
             for root in self._observer.standing.strayed():
                 hints.names.setdefault(root, set())
-        self._look_at_links(hints)
+        self._links_at = self._observer.remind_of_links(hints, self._links_at, self.config.hardlink_poll_s)
         self.contents.turn()
         committed = self._commit_or_keep(watcher, hints)
         self.keeping.turn()
@@ -320,17 +306,6 @@ class Service:
             return LATER_S
         due = min(self._poll_at, self._links_at) if self._links_at else self._poll_at
         return max(0.0, min(due - time.monotonic(), self.contents.patience_s()))
-
-    def _look_at_links(self, hints: Hints) -> None:
-        """Point out the files with links outside the roots, if it is time to."""
-        assert self._observer is not None
-        began = time.monotonic()
-        if not self._links_at or began < self._links_at:
-            return
-        hints.merge(self._observer.links_outside())
-        # To look takes about as long again as to find them: never more than a twentieth of the time.
-        rest_s = max(self.config.hardlink_poll_s, 40 * (time.monotonic() - began))
-        self._links_at = began + rest_s
 
     def _commit_or_keep(self, watcher: Watcher, hints: Hints) -> bool:
         """Commit, unless version control is at work and nobody asks; whether a batch was appended."""

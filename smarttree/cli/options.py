@@ -6,77 +6,13 @@ Defaults are not here: they are those of `smarttree.config`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from smarttree import watch
 from smarttree.cli import values
+from smarttree.cli.option import Group, Option, Scope
 
-
-class Scope(Enum):
-    """Which of the things `st` does a setting is for. A flag for another one is refused, not ignored."""
-
-    ALL = "all"
-    SERVE = "serve"
-    SHOW = "show"
-    DOCTOR = "doctor"
-
-
-class Group(Enum):
-    """The headings of the help text."""
-
-    WHAT = "what to do"
-    NETWORK = "serving: the network"
-    CHANGES = "serving: changes and streams"
-    GENERAL = "general"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One setting.
-
-    `read` turns text into a value and raises ValueError; None marks a switch, which takes no value.
-    `targets` names the fields of the configuration it sets (`service.x`, `http.x`, `show.x`); the first is where
-    its default comes from. `many` settings may be repeated, or hold several values by `separator`.
-    `in_environment` and `in_file` are False where that makes no sense. `later` is set where the thing itself is not
-    built yet, and says what will come.
-    """
-
-    name: str
-    help: str
-    group: Group = Group.GENERAL
-    scope: Scope = Scope.ALL
-    read: Callable[[str], object] | None = None
-    metavar: str | None = None
-    short: str | None = None
-    many: bool = False
-    separator: str = ","
-    in_environment: bool = True
-    in_file: bool = True
-    targets: tuple[str, ...] = ()
-    later: str | None = None
-
-    @property
-    def flag(self) -> str:
-        """As in argv: `--batch-ms`."""
-        return f"--{self.name}"
-
-    @property
-    def variable(self) -> str:
-        """As in the environment: `SMARTTREE_BATCH_MS`."""
-        return "SMARTTREE_" + self.key.upper()
-
-    @property
-    def key(self) -> str:
-        """As in a TOML file: `batch_ms`."""
-        return self.name.replace("-", "_")
-
-    @property
-    def is_switch(self) -> bool:
-        """Whether it takes no value."""
-        return self.read is None
+__all__ = ["BY_KEY", "LATER_COMMANDS", "OPTIONS", "Group", "Option", "Scope"]
 
 
 _TB: Final = 1 << 40
@@ -266,6 +202,31 @@ _NOW: Final = (
         help="and keep it no longer than this",
     ),
     Option(
+        name="state",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_text,
+        metavar="DIR",
+        help="where the history is kept, so that clients can resume after a restart; by default a directory for each set "
+        "of PATHs, in $XDG_STATE_HOME/smarttree; one server at a time can use it",
+    ),
+    Option(
+        name="no-state",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        help="keep the history in memory only: after a restart clients fetch the tree anew",
+    ),
+    Option(
+        name="fsync-s",
+        group=Group.CHANGES,
+        scope=Scope.SERVE,
+        read=values.read_seconds(0.0, 3600.0),
+        metavar="SECONDS",
+        targets=("state.fsync_s",),
+        help="have the history written to disk this often; a power cut loses what is newer, and clients then fetch the "
+        "tree anew; 0 leaves it to the system, and no crash of the server alone loses anything",
+    ),
+    Option(
         name="heartbeat-s",
         group=Group.CHANGES,
         scope=Scope.SERVE,
@@ -351,7 +312,6 @@ _NOW: Final = (
 
 _SECURITY: Final = "who may read is not settled by the server yet, so it serves this machine only (see --host)"
 _TLS: Final = "it speaks plain HTTP only; put a reverse proxy that has a certificate in front"
-_STATE: Final = "history is kept in memory and ends with the process"
 
 
 def _later(name: str, why: str, *, switch: bool = False, many: bool = False) -> Option:
@@ -372,8 +332,6 @@ _LATER: Final = (
     _later("acme-directory", _TLS),
     _later("acme-ca-file", _TLS),
     _later("compress", "streams and trees are sent as they are; QTN1 is compressed by itself", switch=True),
-    _later("state", _STATE),
-    _later("no-state", _STATE, switch=True),
     _later("from", "a server reads its own disk only"),
 )
 

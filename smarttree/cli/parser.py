@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Final, NamedTuple, NoReturn
 
 from smarttree.cli.options import BY_KEY, OPTIONS, Group, Option
-from smarttree.config import DoctorConfig, HttpConfig, ServiceConfig, ShowConfig
+from smarttree.config import DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
 from smarttree.errors import BadParameter
 
 _USAGE: Final = """\
@@ -59,6 +59,15 @@ class Given(NamedTuple):
 
     texts: dict[str, list[str] | None]
     paths: tuple[str, ...]
+
+
+_CONCERNS: Final[dict[str, type]] = {
+    "service": ServiceConfig,
+    "state": StateConfig,
+    "http": HttpConfig,
+    "show": ShowConfig,
+    "doctor": DoctorConfig,
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -135,8 +144,7 @@ def default_of(option: Option) -> str | None:
     if not option.targets or option.key == "mode":  # the two uses of `mode` differ in it, as its help says
         return None
     concern, _, name = option.targets[0].partition(".")
-    kind: type = {"service": ServiceConfig, "http": HttpConfig, "show": ShowConfig, "doctor": DoctorConfig}[concern]
-    value = next(field.default for field in fields(kind) if field.name == name)
+    value = next(field.default for field in fields(_CONCERNS[concern]) if field.name == name)
     if value is None or isinstance(value, (bool, tuple)):
         return None
     if name.endswith("_bytes") and isinstance(value, int) and value % (1 << 20) == 0:

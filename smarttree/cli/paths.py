@@ -5,7 +5,9 @@ none inside another. Every refusal says which path, why, and what would be right
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import xxhash
 
 from smarttree.admission import is_within, refusal, require_readable
 from smarttree.errors import BadParameter, RootsOverlap
@@ -41,3 +43,15 @@ def open_root(path: str) -> bytes:
     except OSError as error:
         raise refusal(path, error) from error
     return real
+
+
+def states_of_all(environ: Mapping[str, str]) -> bytes:
+    """`$XDG_STATE_HOME/smarttree`, where states are kept unless something else is said."""
+    given = environ.get("XDG_STATE_HOME", "")
+    home = given if os.path.isabs(given) else os.path.expanduser("~/.local/state")
+    return os.fsencode(os.path.join(home, "smarttree"))
+
+
+def state_of(roots: Sequence[bytes], environ: Mapping[str, str]) -> bytes:
+    """The place of one set of roots in there, in whatever order they are given."""
+    return os.path.join(states_of_all(environ), xxhash.xxh64_hexdigest(b"\0".join(sorted(roots))).encode())

@@ -5,6 +5,7 @@ Every error names where the bad word stood, as the person wrote it: a flag, a va
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from typing import Any, Final
 from smarttree import modes
 from smarttree.cli.options import BY_KEY, LATER_COMMANDS, OPTIONS, Option, Scope
 from smarttree.cli.parser import nearest, read_argv
-from smarttree.cli.paths import open_root, open_roots
+from smarttree.cli.paths import open_root, open_roots, state_of, states_of_all
 from smarttree.cli.values import is_loopback, read_switch
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig
+from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet
 from smarttree.printable import printable
 
@@ -69,7 +70,7 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     _refuse_out_of_scope(from_argv, Scope.SERVE if serves else Scope.DOCTOR if examines else Scope.SHOW)
     common: Any = {"verbosity": _verbosity(sources), "warnings": warnings}
     if serves:
-        return Settings(serve=_serve(values, given.paths), **common)
+        return Settings(serve=_serve(values, given.paths, _wants_state(sources), environ), **common)
     if given.paths[:1] == ("decode",):
         return Settings(decode=_decode(values, given.paths[1:]), **common)
     if examines:
@@ -202,7 +203,28 @@ def _fields(values: Values, concern: str) -> dict[str, Any]:
     return chosen
 
 
-def _serve(values: Values, paths: Sequence[str]) -> tuple[ServiceConfig, HttpConfig]:
+def _wants_state(sources: Sequence[Values]) -> bool:
+    """The highest source that says anything about it decides."""
+    for source in reversed(sources):
+        if source.get("no_state") and "state" in source:
+            raise BadParameter("--state and --no-state contradict each other: leave one out")
+        if "state" in source or "no_state" in source:
+            return not source.get("no_state")
+    return True
+
+
+def _state(values: Values, roots: tuple[bytes, ...], environ: Mapping[str, str]) -> StateConfig:
+    sync = _fields(values, "state")
+    if "state" in values:
+        if not values["state"]:
+            raise BadParameter("--state needs a directory; --no-state keeps nothing")
+        return StateConfig(directory=os.fsencode(os.path.abspath(values["state"])), **sync)
+    return StateConfig(directory=state_of(roots, environ), family=states_of_all(environ), **sync)
+
+
+def _serve(
+    values: Values, paths: Sequence[str], wants_state: bool, environ: Mapping[str, str]
+) -> tuple[ServiceConfig, HttpConfig]:
     if not paths:
         raise BadParameter("--serve needs a directory: `st --serve .` serves this one")
     http = HttpConfig(**_fields(values, "http"))
@@ -214,7 +236,9 @@ def _serve(values: Values, paths: Sequence[str]) -> tuple[ServiceConfig, HttpCon
         )
     fields = _fields(values, "service")
     fields["watch_bases"] = tuple(open_root(base) for base in fields.get("watch_bases", ()))
-    return ServiceConfig(roots=open_roots(paths), **fields), http
+    roots = open_roots(paths)
+    state = _state(values, roots, environ) if wants_state else None
+    return ServiceConfig(roots=roots, state=state, **fields), http
 
 
 def _decode(values: Values, paths: Sequence[str]) -> DecodeConfig:

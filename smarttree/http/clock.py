@@ -43,7 +43,7 @@ async def get_clock(request: web.Request) -> web.StreamResponse:
         "clock": str(clock),
         "protocol": PROTOCOL_VERSION,
         "version": smarttree.__version__,
-        "degraded": bool(request.app[SERVICE].watching.degraded),
+        "degraded": bool(request.app[SERVICE].watching.degraded or request.app[SERVICE].keeping.degraded),
     }
     return json_response(data, clock)
 

@@ -64,6 +64,15 @@ def contents_fields(service: Service) -> dict[str, int] | None:
     return extent._asdict() if extent is not None else None
 
 
+def state_fields(service: Service) -> dict[str, object]:
+    """Where the history is kept (None: in memory), and why it is not where it should be."""
+    directory = service.keeping.directory
+    return {
+        **(name_fields("directory", directory) if directory is not None else {"directory": None}),
+        "degraded": service.keeping.degraded or None,
+    }
+
+
 def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, object]:
     """Everything `/stats` tells but the clients. O(entries below `top`): not for the event loop."""
     tree = view.tree
@@ -86,6 +95,7 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
         ],
         "watcher": watcher_fields(service),
         "contents": contents_fields(service),
+        "state": state_fields(service),
         "clock": str(view.clock),
     }
 

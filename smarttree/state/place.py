@@ -14,7 +14,7 @@ import mmap
 import os
 import stat
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -29,18 +29,6 @@ LOCK, MARK = "lock", "mark"
 _WITNESS: Final = struct.Struct("=16sQQ")
 _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 NO_BOOT: Final = ""
-
-
-def default_directory(roots: Sequence[bytes], environ: Mapping[str, str]) -> Path:
-    """`$XDG_STATE_HOME/smarttree/<key>`: one for each set of roots, in whatever order they are given."""
-    return family(environ) / xxhash.xxh64_hexdigest(b"\0".join(sorted(roots)))
-
-
-def family(environ: Mapping[str, str]) -> Path:
-    """The directory of all default places."""
-    given = environ.get("XDG_STATE_HOME", "")
-    home = Path(given) if os.path.isabs(given) else Path.home() / ".local" / "state"
-    return home / "smarttree"
 
 
 def boot_id() -> str:

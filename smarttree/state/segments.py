@@ -250,7 +250,7 @@ class Segments:
             fds = [*full, os.dup(self._segments[-1].fd)] if self._segments else full
         try:
             for fd in fds:
-                os.fdatasync(fd)
+                getattr(os, "fdatasync", os.fsync)(fd)
         finally:
             for fd in fds:
                 os.close(fd)

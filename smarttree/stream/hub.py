@@ -309,9 +309,18 @@ class Hub:
         self._replay = Replay(log, self._epoch, REPLAY_BYTES)
         self._started.set()
 
+    def _renew(self) -> None:
+        """The log could not be written any more, and a new epoch began: whoever comes back fetches the tree anew."""
+        for lane in self._lanes.values():
+            lane.lose()
+        self._lanes.clear()
+        self._begin()
+
     async def _advance(self) -> None:
         log = self._source.log
         while self._head < (goal := log.head):
+            if self._source.clock.epoch != self._epoch:  # asked after the head: what is shown up to there is in it
+                self._renew()
             # A lane made while we await starts at the head of that moment, which is no less than the goal.
             for lane in list(self._lanes.values()):
                 await self._advance_lane(lane, goal)
