@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -65,7 +66,9 @@ class Ours(Watching):
 
     def __init__(self, top: Path, *, watcher: str, arguments: Sequence[str] = (), mirrored: bool = False) -> None:
         self.top, self._told, self._mirrored = top, list[bytes](), mirrored
+        self._state = tempfile.TemporaryDirectory()  # kept as by default, and taken up by nobody
         command = [sys.executable, "-m", "smarttree", "--serve", str(top), "--watcher", watcher, "--port", "0", "-q"]
+        command += ["--state", self._state.name]
         start = monotonic()
         self._process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE)
         self.pid = self._process.pid
@@ -138,6 +141,7 @@ class Ours(Watching):
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+        self._state.cleanup()
         self._stream.close()
         self.asking.close()
 

@@ -118,7 +118,7 @@ class Log:
         """
         with self._lock:
             start = seq - (self._head - len(self._kept))
-            if seq > self._head:
+            if seq > self._head or (self._store is not None and seq < self._store.oldest):
                 return None
             if start < 0:
                 return self._stored_after(seq, limit)
@@ -128,7 +128,7 @@ class Log:
     def _stored_after(self, seq: int, limit: int | None) -> list[Batch] | None:
         """The same from the store, which may give less at a time than was asked for."""
         store = self._store
-        if store is None or not store.oldest <= seq:
+        if store is None:
             return None
         if limit == 0:
             return []

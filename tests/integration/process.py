@@ -35,12 +35,19 @@ class Process:
         *arguments: str | Path,
         command: Sequence[str] = SERVE,
     ) -> None:
+        self._state = tempfile.TemporaryDirectory()  # noqa: SIM115 - removed with the process
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self.popen = subprocess.Popen(
             [*command, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "PYTHONPATH": PROJECT, "SMARTTREE_PORT": "0"},
+            env={
+                **os.environ,
+                "PYTHONPATH": PROJECT,
+                "SMARTTREE_PORT": "0",
+                "XDG_STATE_HOME": self._state.name,
+                "XDG_RUNTIME_DIR": self._state.name,
+            },
         )
         self.first_line = self._read_line()
         found = SERVING.fullmatch(self.first_line)
@@ -99,3 +106,4 @@ class Process:
         self.popen.kill()
         self.popen.communicate()
         self._log.close()
+        self._state.cleanup()
