@@ -17,7 +17,11 @@ def look(int fd, list names, hidden=()):
     that are not there.
     """
     cdef Hidden ours
+    cdef Stat itself
+    cdef bint closed = False
     take_hidden(&ours, hidden)
+    if ours.n and observe(fd, b"", ST_STATX | AT_EMPTY_PATH, &itself) == 0:
+        closed = is_hidden(&ours, fd, b"", ST_STATX | AT_EMPTY_PATH, &itself)
     cdef Looks looks = Looks.__new__(Looks)
     cdef size_t n = len(names), i
     cdef const char **paths = <const char **>malloc((n + 1) * sizeof(char *))
@@ -33,7 +37,7 @@ def look(int fd, list names, hidden=()):
                 if ours.n and looks.errors[i] == 0 and looks.seen[i].mode & 0xF000 == 0x4000 and (
                         is_hidden(&ours, fd, paths[i], ST_STATX, &looks.seen[i])):
                     looks.errors[i] = ENOENT
-                if looks.errors[i] == ENOTDIR:
+                if looks.errors[i] == ENOTDIR or closed:
                     looks.errors[i] = ENOENT
         return looks
     finally:

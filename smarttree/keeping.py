@@ -41,9 +41,7 @@ class Keeping:
         if config.state is None:
             return
         try:
-            self._store = Store(
-                config.state, retention_bytes=config.retention_bytes, retention_s=config.retention_s
-            )
+            self._store = Store(config.state, retention_bytes=config.retention_bytes, retention_s=config.retention_s)
             self.hidden = self._store.hidden
         except OSError as error:
             self._lose(error)
@@ -118,4 +116,3 @@ class Keeping:
         self.turn()
         self._store.close(self._tree, self._commits.clock, self._commits.dead)
         self._store = None
-

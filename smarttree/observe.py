@@ -63,9 +63,7 @@ class Observer:
         self.problems.settle()
         return root
 
-    def take_in(
-        self, path: bytes, progress: Progress, carry_out: Callable[[Plan], None], *, late: bool = True
-    ) -> None:
+    def take_in(self, path: bytes, progress: Progress, carry_out: Callable[[Plan], None], *, late: bool = True) -> None:
         """As `add_root`, but carried out as a change. Raises OSError, InterruptedError; some may be told then. `late`: the
         root was added at run time.
         """

@@ -66,7 +66,8 @@ class PortableDirectory:
         return row_of(os.stat(self._path))
 
     def look(self, names: list[bytes]) -> Looks:
-        return Looks(self._look(name) for name in names)
+        hidden = bool(self._hidden) and _is_hidden(os.stat(self._path), self._hidden)
+        return Looks(None if hidden else self._look(name) for name in names)
 
     def _look(self, name: bytes) -> Row | int | None:
         try:

@@ -271,5 +271,3 @@ class Restore:
 
     def take(self, record: Record, payload: memoryview) -> None:
         """The next one. Raises Damaged."""
-
-

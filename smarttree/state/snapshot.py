@@ -1,6 +1,6 @@
 """The Tree as bytes and back, with the clock it belongs to: pure. The format is private and versioned (spec/STATE.md).
 
-    header (magic, version, layout, clock, shape, counts, check), lists, the Tree's memory as it is, check
+header (magic, version, layout, clock, shape, counts, check), lists, the Tree's memory as it is, check
 """
 
 from __future__ import annotations

@@ -36,9 +36,7 @@ class Store:
         """Raises StateInUse, and OSError where there can be no state there."""
         self.config = config
         self._place = Place(Path(os.fsdecode(config.directory)), config.family and Path(os.fsdecode(config.family)))
-        self._segments = Segments(
-            self._place.directory, retention_bytes=retention_bytes, retention_s=retention_s
-        )
+        self._segments = Segments(self._place.directory, retention_bytes=retention_bytes, retention_s=retention_s)
         self._epoch = 0
         self._stored_bytes = 0  # of the last stored tree
         self._stored_at = 0  # how much had been logged then

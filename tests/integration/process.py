@@ -46,7 +46,6 @@ class Process:
                 "PYTHONPATH": PROJECT,
                 "SMARTTREE_PORT": "0",
                 "XDG_STATE_HOME": self._state.name,
-                "XDG_RUNTIME_DIR": self._state.name,
             },
         )
         self.first_line = self._read_line()

@@ -136,5 +136,3 @@ def ready(port: int) -> str:
             if monotonic() > deadline:
                 raise
             WAITS.wait(0.01)
-
-

@@ -87,7 +87,9 @@ def recovered(directory: Path) -> Recovered | None:
 def held(tree: Tree) -> dict[int, object]:
     """All that a tree knows, by id."""
     ids = tree.below(SERVICE_ID).tolist()
-    return {eid: (tree.parent(eid), tree.name(eid), tree.values(eid), tree.digest(eid), tree.counts(eid)) for eid in ids}
+    return {
+        eid: (tree.parent(eid), tree.name(eid), tree.values(eid), tree.digest(eid), tree.counts(eid)) for eid in ids
+    }
 
 
 @pytest.fixture(autouse=True)
