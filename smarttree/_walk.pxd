@@ -96,6 +96,7 @@ cdef class Worker:
     cdef long names(self, int fd) noexcept nogil
     cdef int watch_aside(self, int fd, const Job *at) noexcept nogil
     cdef const Level *rules_in(self, int fd, const Job *at, long count) noexcept nogil
+    cdef bint is_left_out(self, const Level *level, int fd, const Key *key, const Stat *seen) noexcept nogil
     cdef int read(self, int fd, const Job *at, int64_t watch) noexcept nogil
     cdef int enter(self, int parent_fd, const char *name, const Job *at) noexcept nogil
     cdef int step(self) noexcept nogil

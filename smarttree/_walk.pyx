@@ -235,11 +235,17 @@ cdef class Worker:
         self.asides_n += 1
         return 0
 
+    cdef bint is_left_out(self, const Level *level, int fd, const Key *key, const Stat *seen) noexcept nogil:
+        """Whether what is left out shows only now that it was looked at."""
+        cdef bint is_dir = seen.mode & S_IFMT == S_IFDIR
+        if is_dir and self.hidden.n and is_hidden(&self.hidden, fd, <const char *>key.name, ST_STATX, seen):
+            return True
+        return (key.type == 0 or is_dir != (key.type == DT_DIR)) and leaves_out(level, key, is_dir)
+
     cdef int read(self, int fd, const Job *at, int64_t watch) noexcept nogil:
         """Read one open directory into a new block and put it on the stack; -1 ends the walk."""
         cdef const Level *level = NULL
         cdef Key *key
-        cdef bint is_dir
         cdef long count, i
         cdef Block *block
         cdef Entry *entry
@@ -271,10 +277,7 @@ cdef class Worker:
                 if errno != ENOENT:  # deleted since it was listed: there is nothing to tell
                     self.report(at, errno, key)
                 continue
-            is_dir = entry.stat.mode & S_IFMT == S_IFDIR
-            if is_dir and self.hidden.n and is_hidden(&self.hidden, fd, <const char *>key.name, ST_STATX, &entry.stat):
-                continue
-            if (key.type == 0 or is_dir != (key.type == DT_DIR)) and leaves_out(level, key, is_dir):
+            if self.is_left_out(level, fd, key, &entry.stat):
                 continue
             if key.error:
                 self.report(at, key.error, key)

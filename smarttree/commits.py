@@ -1,8 +1,8 @@
 """Commits: what was seen is carried out on the Tree and logged, as one step for whoever takes a view.
 
 Law: no clock is shown before its batch is in the log, and a view is one clock's Tree whole. The engine's thread
-commits, anyone takes views. Wall time is passed in. A log that can't be written any more ends the epoch: what is told from
-then on is told in a new one, from memory.
+commits, anyone takes views. Wall time is passed in. A log that can't be written any more ends the epoch: what is told
+from then on is told in a new one, from memory.
 """
 
 from __future__ import annotations

@@ -64,8 +64,9 @@ class Observer:
         return root
 
     def take_in(self, path: bytes, progress: Progress, carry_out: Callable[[Plan], None], *, late: bool = True) -> None:
-        """As `add_root`, but carried out as a change. Raises OSError, InterruptedError; some may be told then. `late`: the
-        root was added at run time.
+        """As `add_root`, but carried out as a change. Raises OSError, InterruptedError; some may be told then.
+
+        `late`: the root was added at run time.
         """
         found = Reconciliation(self._tree, moved=(), written=(), lost=False)
         with self._watcher.placing():

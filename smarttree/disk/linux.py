@@ -54,6 +54,7 @@ class LinuxDisk:
     """`openat`, `getdents64` and `statx`, without the GIL."""
 
     name = "statx"
+    _hidden: base.Hidden = ()
 
     def __init__(self, hidden: base.Hidden = ()) -> None:
         self._hidden = tuple(hidden)

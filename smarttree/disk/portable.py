@@ -94,6 +94,7 @@ class PortableDisk:
     """`os.scandir` and `os.lstat`."""
 
     name = "portable"
+    _hidden: base.Hidden = ()
 
     def __init__(self, hidden: base.Hidden = ()) -> None:
         self._hidden = tuple(hidden)

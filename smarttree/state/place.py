@@ -1,8 +1,8 @@
 """The state directory itself: where it is, who holds it, how the last run ended, and what this boot has seen.
 
 Law: one process at a time. The lock is the kernel's, so it ends with its holder, however that ends. The *mark* says in
-which boot an epoch is written to, and whether it was stopped cleanly; the *witness* lies in memory that a boot keeps and
-no backup has, and knows how far the log had come: a log that is shorter was put back from a copy.
+which boot an epoch is written to, and whether it was stopped cleanly; the *witness* lies in memory that a boot keeps
+and no backup has, and knows how far the log had come: a log that is shorter was put back from a copy.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Place:
     """One state directory, held. `close` lets it go; so does the end of the process."""
 
     def __init__(self, directory: Path, family: Path | None = None) -> None:
-        """`family`: the directory of all default places, hidden as well. Raises StateInUse, and OSError where it can't be
-        made or written to.
+        """`family`: the directory of all default places, hidden as well. Raises StateInUse, and OSError where it can't
+        be made or written to.
         """
         self.directory, self._family = directory, family
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -112,8 +112,8 @@ class Place:
         return self._witness
 
     def hidden(self) -> list[tuple[int, int]]:
-        """(device, inode) of what no tree shows. The directory of all default places, too: of two servers that show each other's
-        directories, each would log what the other has logged.
+        """(device, inode) of what no tree shows. The directory of all default places, too: of two servers that show each
+        other's directories, each would log what the other has logged.
         """
         seen = [path.stat() for path in (self.directory, self._family, self._witness.directory) if path is not None]
         return [(each.st_dev, each.st_ino) for each in seen]

@@ -76,7 +76,7 @@ class Segment:
 
 
 class Found:
-    """What was in the files at the start. `records` of batches and identities from a seq on, for who restores a tree."""
+    """What was in the files at the start: up to which seq, what was wrong there, and whether a record was unfinished."""
 
     def __init__(self) -> None:
         self.head = 0

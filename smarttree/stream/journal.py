@@ -50,8 +50,9 @@ class TooNew(Damaged):
 
 
 class Origin(NamedTuple):
-    """What a file begins with: `seq` is the clock its first batch follows. `parent` (epoch, seq): where this epoch began
-    as the child of another, and how far that is known; (0, 0) for none.
+    """What a file begins with: `seq` is the clock its first batch follows.
+
+    `parent` (epoch, seq): where this epoch began as the child of another, and how far that is known; (0, 0) for none.
     """
 
     epoch: int

@@ -62,7 +62,7 @@ class Log:
         self._store: Store | None = None
 
     def keep_in(self, store: Store | None) -> None:
-        """From now on batches are kept there, after those that it has; None: in memory, where nothing is kept so far."""
+        """From now on batches are kept there, after those that it has. None: in memory, where nothing is kept yet."""
         with self._lock:
             self._store = store
             self._kept.clear()

@@ -35,7 +35,7 @@ class Process:
         *arguments: str | Path,
         command: Sequence[str] = SERVE,
     ) -> None:
-        self._state = tempfile.TemporaryDirectory()  # noqa: SIM115 - removed with the process
+        self._state = tempfile.TemporaryDirectory()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self.popen = subprocess.Popen(
             [*command, *map(str, arguments)],

@@ -14,7 +14,6 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
-
 from tests.clients.plain import Follower, ProtocolBreach, get_json
 from tests.disk import difference, listing, mirror_listing
 from tests.nursery import DEADLINE_S, Nursery

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from smarttree.cli.options import BY_KEY, OPTIONS, Option
 from smarttree.cli.settings import Settings, read_environment, read_file, read_settings
 from smarttree.cli.values import is_loopback, read_bytes, read_host, read_origin, read_seconds, read_switch, read_whole
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig
+from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet, PathError, UnknownMode
 
 CONCERNS = {
@@ -19,6 +20,7 @@ CONCERNS = {
     "show": ShowConfig,
     "decode": DecodeConfig,
     "doctor": DoctorConfig,
+    "state": StateConfig,
 }
 LATER = [option for option in OPTIONS if option.later]
 
@@ -28,6 +30,9 @@ NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "decode.path", "do
     "http.retry_max_ms",
     "service.content_quiet_s",
     "service.content_settle_s",
+    "service.state",  # made of --state and --no-state
+    "state.directory",
+    "state.family",
 }
 
 
@@ -55,10 +60,36 @@ def test_flags_are_unique() -> None:
 def test_defaults_are_those_of_the_configuration(tmp_path: Path) -> None:
     service, http = served(read_settings(["--serve", str(tmp_path)], {}))
     assert http == HttpConfig()
-    assert service == ServiceConfig(roots=(str(tmp_path.resolve()).encode(),))
+    assert dataclasses.replace(service, state=None) == ServiceConfig(roots=(str(tmp_path.resolve()).encode(),))
     show = read_settings([str(tmp_path)], {}).show
     assert show == ShowConfig(path=service.roots[0])
     assert (http.mode, show.mode) == ("quantum", "classic")
+
+
+def state_of(argv: list[str], environ: dict[str, str]) -> StateConfig | None:
+    return served(read_settings(["--serve", *argv], environ))[0].state
+
+
+def test_each_set_of_roots_has_a_state_of_its_own(tmp_path: Path) -> None:
+    one, other, home = tmp_path / "one", tmp_path / "other", {"XDG_STATE_HOME": "/srv/state"}
+    one.mkdir()
+    other.mkdir()
+    places = [state_of([str(root) for root in roots], home) for roots in ([one], [other], [one, other], [other, one])]
+    directories = [place.directory for place in places if place is not None]
+    assert len(set(directories)) == 3
+    assert directories[2] == directories[3]
+    assert all(directory.startswith(b"/srv/state/smarttree/") for directory in directories)
+    assert {place.family for place in places if place is not None} == {b"/srv/state/smarttree"}
+
+
+def test_where_the_state_is_the_highest_source_decides(tmp_path: Path) -> None:
+    root, here = str(tmp_path), os.fsencode(os.path.abspath("here"))
+    assert state_of([root, "--state", "here", "--fsync-s", "5"], {}) == StateConfig(directory=here, fsync_s=5.0)
+    assert state_of([root, "--no-state"], {"SMARTTREE_STATE": "here"}) is None
+    assert state_of([root, "--state", "here"], {"SMARTTREE_NO_STATE": "1"}) == StateConfig(directory=here)
+    assert state_of([root], {"SMARTTREE_NO_STATE": "1"}) is None
+    with pytest.raises(BadParameter, match="contradict"):
+        state_of([root, "--state", "here", "--no-state"], {})
 
 
 def test_argv_wins_over_environment_over_file_over_default(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ STATUSES = {
     "NotReady": ("not-ready", 503, 1),
     "SystemLimit": ("system-limit", 503, 3),
     "WatcherUnavailable": ("watcher-unavailable", 503, 3),
+    "StateInUse": ("state-in-use", 503, 3),
+    "StateDamaged": ("state-damaged", 503, 1),
     "UnknownClock": ("unknown-clock", 410, 1),
     "SmarttreeError": ("error", 500, 1),
 }
