@@ -14,6 +14,7 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from smarttree.admission import is_within
@@ -164,7 +165,7 @@ class Rooting:
             self._tell_removed(path)
         for path in paths:
             if path not in held:
-                observer.take_in(path, progress, lambda plan, path=path: self._tell_new(plan, path), late=False)
+                observer.take_in(path, progress, partial(self._tell_new, path=path), late=False)
 
     def _add(self, path: bytes, observer: Observer, watcher: Watcher) -> bool:
         if path in self.paths:

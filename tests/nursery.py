@@ -21,7 +21,7 @@ PROJECT = str(Path(__file__).parents[1])
 
 
 class Nursery:
-    """`bear` starts a server with these arguments; one lives at a time. Used as a context, it is dead when that ends."""
+    """`bear` starts a server with these arguments; one lives at a time. As a context, it is dead when that ends."""
 
     def __init__(self, log: Path) -> None:
         self._log = log.open("ab")

@@ -207,8 +207,8 @@ _NOW: Final = (
         scope=Scope.SERVE,
         read=values.read_text,
         metavar="DIR",
-        help="keep the history there, so that clients can resume after a restart; by default in a directory for each set of "
-        "PATHs, in $XDG_STATE_HOME/smarttree; one server at a time can use it",
+        help="keep the history there, so that clients can resume after a restart; by default in a directory for each "
+        "set of PATHs, in $XDG_STATE_HOME/smarttree; one server at a time can use it",
     ),
     Option(
         name="no-state",

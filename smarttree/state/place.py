@@ -112,8 +112,8 @@ class Place:
         return self._witness
 
     def hidden(self) -> list[tuple[int, int]]:
-        """(device, inode) of what no tree shows. The directory of all default places, too: of two servers that show each
-        other's directories, each would log what the other has logged.
+        """(device, inode) of what no tree shows. The directory of all default places, too: of two servers that show
+        each other's directories, each would log what the other has logged.
         """
         seen = [path.stat() for path in (self.directory, self._family, self._witness.directory) if path is not None]
         return [(each.st_dev, each.st_ino) for each in seen]

@@ -1,8 +1,8 @@
 """What is found at the start: which epoch goes on and from where, or why a new one begins. [disk]
 
-    same boot, or a clean stop; all checks right; no shorter than this boot has seen it     the epoch goes on
-    a record incomplete at the very end                                                     it is cut off, and so it does
-    anything else                                                                           a new epoch, with the old ids
+    same boot, or a clean stop; all checks right; no shorter than this boot has seen it    the epoch goes on
+    a record incomplete at the very end                                                    it is cut off, and so it does
+    anything else                                                                          a new epoch, with the old ids
 
 Law: no clock ever means two things. Where that can't be known, an epoch ends.
 """

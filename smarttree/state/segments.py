@@ -76,7 +76,7 @@ class Segment:
 
 
 class Found:
-    """What was in the files at the start: up to which seq, what was wrong there, and whether a record was unfinished."""
+    """What was in the files at the start: up to which seq, what was wrong, and whether a record was unfinished."""
 
     def __init__(self) -> None:
         self.head = 0

@@ -54,7 +54,7 @@ def encode_tree(tree: Tree, clock: Clock, dead: Iterable[Dead]) -> list[bytes | 
 def decode_tree(data: memoryview) -> Kept:
     """Raises StateDamaged."""
     start = _HEAD.size + _CHECK_BYTES
-    if len(data) < start + _CHECK_BYTES or data[:8] != MAGIC:
+    if len(data) < start + _CHECK_BYTES or bytes(data[:8]) != MAGIC:
         raise StateDamaged("the stored tree does not begin like one")
     _, version, layout, epoch, seq, *numbers = _HEAD.unpack_from(data)
     if version != VERSION or layout != LAYOUT:

@@ -35,7 +35,8 @@ class Store:
     def __init__(self, config: StateConfig, *, retention_bytes: int, retention_s: float) -> None:
         """Raises StateInUse, and OSError where there can be no state there."""
         self.config = config
-        self._place = Place(Path(os.fsdecode(config.directory)), config.family and Path(os.fsdecode(config.family)))
+        family = Path(os.fsdecode(config.family)) if config.family else None
+        self._place = Place(Path(os.fsdecode(config.directory)), family)
         self._segments = Segments(self._place.directory, retention_bytes=retention_bytes, retention_s=retention_s)
         self._epoch = 0
         self._stored_bytes = 0  # of the last stored tree

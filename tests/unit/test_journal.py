@@ -90,14 +90,11 @@ def test_what_is_good_before_it_is_given_first() -> None:
     records = [record for record, _ in read(LOG)]
     data = bytearray(LOG)
     data[records[5].start] ^= 1
-    seen = []
+    seen: list[Record] = []
     with pytest.raises(Damaged):
         seen.extend(record for record in walk(bytes(data), ORIGIN))
-    given = []
     walking = walk(bytes(data), ORIGIN)
-    for _ in range(5):
-        given.append(next(walking))
-    assert given == records[:5]
+    assert [next(walking) for _ in range(5)] == records[:5]
 
 
 def test_wherever_it_is_cut_the_whole_records_are_read_and_the_rest_is_torn() -> None:
