@@ -7,13 +7,14 @@ and no backup has, and knows how far the log had come: a log that is shorter was
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import logging
 import mmap
 import os
 import stat
 import struct
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -22,6 +23,9 @@ import xxhash
 
 from smarttree.errors import StateDamaged, StateInUse
 from smarttree.printable import printable
+
+if sys.platform != "win32":
+    import fcntl
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +75,8 @@ class Place:
         """`family`: the directory of all default places, hidden as well. Raises StateInUse, and OSError where it can't
         be made or written to.
         """
+        if sys.platform == "win32":
+            raise OSError(errno.ENOSYS, "this system has no lock that ends with its holder")
         self.directory, self._family = directory, family
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         seen = directory.stat()
@@ -193,7 +199,7 @@ def write_all(fd: int, pieces: Sequence[bytes | memoryview]) -> None:
     wanted = sum(map(len, pieces))
     if os.writev(fd, pieces) == wanted:
         return
-    raise OSError(28, os.strerror(28))
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def write_whole(path: Path, pieces: Sequence[bytes | memoryview], *, sync: bool) -> None:

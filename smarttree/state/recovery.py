@@ -52,6 +52,7 @@ class _Rebuild(Restore):
     def __init__(self, kept: Kept) -> None:
         self.seq = kept.clock.seq
         self.tree, self.dead, self.more = kept.tree, kept.dead, False
+        self.broken = False  # what did not fit may have been applied in part
 
     def take(self, record: Record, payload: memoryview) -> None:
         try:
@@ -62,8 +63,10 @@ class _Rebuild(Restore):
             ended = apply_records(self.tree, decode_document(batch.data).records)
             identify(self.tree, batch.identities)
         except (Defect, QtnError, ValueError) as error:
+            self.broken = True
             raise Damaged(f"the batch {record.seq} does not fit: {error}", record.offset) from error
         if self.tree.digest(SERVICE_ID) != batch.digest:
+            self.broken = True
             raise Damaged(f"after the batch {record.seq} the digest is another", record.offset)
         if ended:
             self.dead.append((record.seq, ended))
@@ -91,6 +94,8 @@ def recover(place: Place, segments: Segments) -> Recovered | None:
         logger.info("the last record of the log was never finished: cut off")
     if why:
         logger.warning("%s: a new epoch begins, clients fetch the tree anew", why)
+    if rebuild.broken:
+        return None
     segments.floor = stored
     reclaim(rebuild.tree, {eid for _, ids in rebuild.dead for eid in ids})
     return Recovered(rebuild.tree, Clock(mark.epoch, rebuild.seq), rebuild.dead, rebuild.more, not why)
