@@ -79,7 +79,8 @@ mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees and wi
 	@$(PHASE) mirror $(BIN)/python -m pytest tests/mirror $(T)
 
 .PHONY: soak
-soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees [SOAK_MINUTES=60 STORM_SEED=number]
+soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees, and 2,000 crashes [SOAK_MINUTES=60 STORM_SEED=number]
+	@CRASH_KILLS=2000 $(BIN)/python -m pytest -q tests/mirror/test_crash.py
 	@$(BIN)/python -m tests.storm.soak
 
 .PHONY: fuzz
