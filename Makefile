@@ -80,7 +80,7 @@ mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees and wi
 
 .PHONY: soak
 soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees, and 2,000 crashes [SOAK_MINUTES=60 STORM_SEED=number]
-	@CRASH_KILLS=2000 $(BIN)/python -m pytest -q tests/mirror/test_crash.py
+	@CRASH_KILLS=2000 $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/mirror/test_crash.py
 	@$(BIN)/python -m tests.storm.soak
 
 .PHONY: fuzz
