@@ -266,8 +266,8 @@ class Service:
         if self._answering or time.monotonic() >= self._poll_at:
             self._poll_at = time.monotonic() + ROOT_POLL_S
             self._commits.release_view()
-            for root in self._observer.standing.strayed():
-                hints.names.setdefault(root, set())
+            for directory in (*self._observer.standing.strayed(), *self._observer.problems.closed()):
+                hints.names.setdefault(directory, set())
         self._look_at_links(hints)
         self.contents.turn()
         committed = self._commit_or_keep(watcher, hints)

@@ -200,7 +200,11 @@ def point_out(tree: Tree, top: int, listing: Listing, hints: Hints) -> None:
         hints.names.setdefault(top, set())
         return
     left: list[int] = []
-    for kind, directory, name, eid, _ in Comparison(tree, top, listing).findings():
+    comparison = Comparison(tree, top, listing)
+    if any(name == b"" for _, name, _ in listing.problems):
+        # What may not be read now tells of no difference: the engine finds out what the matter is, and says it.
+        hints.whole.update(eid for eid, index in comparison.matched() if b"" in listing.problems_of(index))
+    for kind, directory, name, eid, _ in comparison.findings():
         if kind == KIND_ITSELF:
             hints.names.setdefault(directory, set())
             continue

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 
 DAY_NS = 86_400 * 10**9
-WALL = {time.CLOCK_REALTIME, getattr(time, "CLOCK_REALTIME_COARSE", 5)}
+CLOCK_REALTIME_COARSE = 5
+WALL = {time.CLOCK_REALTIME, CLOCK_REALTIME_COARSE}
 
 
 class Clock:
