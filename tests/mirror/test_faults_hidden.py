@@ -109,7 +109,6 @@ def test_two_writes_of_equal_size_within_one_clock_tick(watcher: str, tmp_path: 
                 pairs += 1
                 told_apart += between.st_ctime_ns != after.st_ctime_ns
                 assert count == 2 or between.st_ctime_ns == after.st_ctime_ns
-    print(pairs, told_apart)
 
 
 def modifications(witnesses: Watching) -> list[str]:
