@@ -69,8 +69,9 @@ class Problems:
         """Directories below a root that may not be read, a thousand at most. fanotify does not hear that one is opened:
         what is done to a directory itself bears its own key, and what could not be opened has none.
         """
-        doors = (eid for eid, names in self._of.items() if names.get(b"") in FORBIDDEN and self._tree.has_directory(eid))
-        return list(islice((eid for eid in doors if self._tree.parent(eid) != SERVICE_ID), PROBLEMS_MAX))
+        tree = self._tree
+        closed = (eid for eid, names in self._of.items() if names.get(b"") in FORBIDDEN and tree.has_directory(eid))
+        return list(islice((eid for eid in closed if tree.parent(eid) != SERVICE_ID), PROBLEMS_MAX))
 
     def too_deep(self) -> list[int]:
         """Directories at the last level that is told: what is in them was not read."""

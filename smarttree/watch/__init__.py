@@ -21,8 +21,8 @@ AUTO: Final = "auto"
 NAMES: Final = ("fanotify", "inotify", "watchdog", "polling")
 
 _WATCHDOG_ON_LINUX: Final = (
-    "watchdog goes on without a word where it can't watch (a limit of the system), and what it loses is told at the next "
-    "barrier only; leave --watcher out to have one chosen that polls it and says so"
+    "watchdog goes on without a word where it can't watch (a limit of the system), and what it loses is told at the "
+    "next barrier only; leave --watcher out to have a watcher chosen that loses nothing"
 )
 
 logger = logging.getLogger(__name__)

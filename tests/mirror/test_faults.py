@@ -1,30 +1,27 @@
 """What can go wrong with a tree that is watched, one test after each fault, on every watcher.
 
 Law: through each of them every witness holds what `find` sees, at each barrier at which nothing changes, and two of the
-witnesses live on what was told of changes alone. What times and sizes hide stands in `test_faults_hidden.py`, what
-watchdog does in `test_faults_of_watchdog.py`.
+witnesses live on what was told of changes alone. The clock stands in `test_faults_of_time.py`, what times and
+sizes hide in `test_faults_hidden.py`, watchdog in `test_faults_of_watchdog.py`.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from tests.clients.plain import get_json
 from tests.disk import difference, listing, mirror_listing
 from tests.integration.edits import exchange, grow
-from tests.integration.process import DEADLINE_S, PROJECT, SERVE, Process
+from tests.integration.process import SERVE, Process
 from tests.limited import limited, needs_limits
-from tests.mirror.watching import STORM, Watching, see_at_work, serving, unprivileged, watching
+from tests.mirror.watching import STORM, see_at_work, serving, unprivileged, watching
 from tests.mounting import mounted
 from tests.storm.perform import remove
 from tests.storm.small_queue import SETTINGS
@@ -70,7 +67,7 @@ def test_the_limit_is_reached_in_the_middle_of_the_first_scan(root: Path) -> Non
         assert ("renamed", "d00/moved") in witnesses.see("moved from what is polled to what is watched")
         (root / "d00").rename(root / "d98" / "in" / "back")
         (root / "d98" / "in" / "back" / "moved" / "in" / "f").write_text("xxx")
-        # Nothing tells of what is polled at the moment at which the kernel tells of what it left: perhaps it is created.
+        # What is polled is not told of when the kernel tells of what was left: it may be gone for a moment.
         assert witnesses.see("and back") & {("renamed", "d98/in/back"), ("created", "d98/in/back")}
 
 
@@ -88,7 +85,7 @@ def test_the_limit_of_inotify_is_none_of_polling(root: Path) -> None:
 
 @needs_limits
 def test_where_a_limit_can_be_had_fanotify_can_not_and_says_why(root: Path) -> None:
-    """It has one mark for all of a file system, so no limit is reached in a scan; what it needs, a namespace has not."""
+    """It has one mark for all of a file system, so no scan reaches a limit; what it needs, a namespace has not."""
     with Process(root, "--watcher", "fanotify", command=limited(SERVE, WATCHES)) as server:
         assert server.end()[0] == 3
         assert "CAP_SYS_ADMIN" in server.log()
@@ -113,9 +110,13 @@ def test_a_queue_for_sixteen_events(watcher: str, root: Path) -> None:
     before = [Path(setting).read_text() for setting in SETTINGS.values()]
     command = (sys.executable, str(STORM / "small_queue.py"), str(ROOM), "--serve")
     with watching(watcher, root, command=command) as witnesses:
-        see_at_work(witnesses, MANY_EVENTS, root)
+        for number in range(3):
+            with witnesses.paused():
+                grow(root / f"grown{number}", 2 * ROOM)
+            assert ("created", f"grown{number}") in witnesses.see("more than there is room for")
         overflows = witnesses.server.log().count("overflowed")
-        assert overflows == 0 if watcher == "polling" else overflows > 1
+        assert overflows == 0 if watcher == "polling" else overflows >= 3
+        see_at_work(witnesses, MANY_EVENTS, root)
         (root / "quiet").mkdir()
         assert witnesses.see("it goes on") == {("created", "quiet")}
     assert [Path(setting).read_text() for setting in SETTINGS.values()] == before
@@ -219,6 +220,16 @@ def fill(path: Path) -> int:
     return written
 
 
+def make_directories(path: Path) -> int:
+    """As many as there is room for, up to 200; how many."""
+    for number in range(200):
+        try:
+            (path / f"d{number}").mkdir()
+        except OSError:
+            return number
+    return 200
+
+
 @on_every_watcher
 def test_a_file_system_that_fills_up(watcher: str, root: Path) -> None:
     """With bytes, then with entries; and there is room again."""
@@ -236,9 +247,7 @@ def test_a_file_system_that_fills_up(watcher: str, root: Path) -> None:
             os.truncate(root / "large", 5000)
             assert fill(root / "none") > 0
             assert {("modified", "large"), ("modified", "none")} <= witnesses.see("room, and full again")
-            with pytest.raises(OSError, match="No space left"):
-                for number in range(200):
-                    (root / "part1" / f"d{number}").mkdir()
+            assert 9 < make_directories(root / "part1") < 200
             assert ("created", "part1/d9") in witnesses.see("no entry can be made")
             remove(bytes(root / "part1"))
             (root / "after").mkdir()
@@ -278,79 +287,6 @@ def test_permission_taken_away_and_given_back(watcher: str, root: Path) -> None:
             (inner / "moved").rename(inner / "file")
             witnesses.see("open, and back at its name")
     os.close(inside)
-
-
-# ---------------------------------------------------------------- the clock set back
-
-
-def times(witnesses: Watching) -> list[str]:
-    """The timestamps of the changes since the last look, and it."""
-    witnesses.full.reach(witnesses.sync())
-    stamps = [change["timestamp"] for turn in witnesses.full.turns for change in turn.named("change")]
-    witnesses.see("the clock was set back")
-    return stamps
-
-
-@on_every_watcher
-def test_the_clock_is_set_back_while_the_server_runs(watcher: str, root: Path) -> None:
-    """Its own clock, and with it the times of files that are made from then on; by a day, twice."""
-    grow(root)
-    command = (sys.executable, str(STORM / "wrong_clock.py"), "--serve")
-    with watching(watcher, root, command=command, flags=("--content-hash",)) as witnesses:
-        (root / "first").write_text("now")
-        (was, *_) = times(witnesses)
-        for number in (1, 2):
-            witnesses.server.popen.send_signal(signal.SIGUSR1)
-            deadline = monotonic() + DEADLINE_S
-            while witnesses.server.log().count("the clock is set back") < number:
-                assert monotonic() < deadline
-            for name in ("first", "part1/deep/1.txt", f"new{number}"):
-                (root / name).touch()
-                past = (root / "first").stat().st_mtime_ns - number * 86_400 * 10**9
-                os.utime(root / name, ns=(past, past))
-            (now, *_) = times(witnesses)
-            assert now < was
-            was = now
-            assert get_json(f"{witnesses.url}/stats")
-        shutil.rmtree(root / "part0")
-        assert ("deleted", "part0") in witnesses.see("and it goes on")
-
-
-@on_every_watcher
-def test_the_clock_was_set_back_before(watcher: str, tmp_path: Path, root: Path) -> None:
-    """All that is there was made and changed in years to come, by the kernel's own times too: a change makes a file's
-    time of change, which only the kernel sets, go back."""
-    image, plain = tmp_path / "image", tmp_path / "plain"
-    grow(plain)
-    files = [path for path in sorted(plain.rglob("*"))]
-    make_image(image, plain, [f"/{path.relative_to(plain)}" for path in files])
-    with mounted(root, "ext4", source=image, options="loop"):
-        assert (root / "part0" / "deep" / "0.txt").stat().st_ctime > 2_000_000_000
-        with watching(watcher, root) as witnesses:
-            path = root / "part0" / "deep" / "3.txt"
-            before = path.stat()
-            path.write_bytes(b"y" * before.st_size)
-            os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
-            assert path.stat().st_ctime_ns < before.st_ctime_ns
-            assert ("modified", "part0/deep/3.txt") in witnesses.see("equal size and time")
-            (root / "part1").rename(root / "part2" / "part1")
-            (root / "part2" / "part1" / "deep" / "1.txt").write_bytes(b"other")
-            (root / "part0" / "deep" / "0.txt").unlink()
-            told = witnesses.see("moved, written, deleted")
-            assert {("renamed", "part2/part1"), ("deleted", "part0/deep/0.txt")} <= told
-            assert ("modified", "part2/part1/deep/1.txt") in told
-
-
-def make_image(image: Path, content: Path, paths: list[str]) -> None:
-    """A file system in a file, on which these paths have times in 2035."""
-    commands = "".join(f"set_inode_field {path} {of} @2051222400\n" for path in paths for of in ("ctime", "mtime", "crtime"))
-    try:
-        with image.open("wb") as file:
-            file.truncate(8 << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-d", content, image], check=True, capture_output=True)
-        subprocess.run(["debugfs", "-w", "-f", "-", image], input=commands.encode(), check=True, capture_output=True)
-    except FileNotFoundError as error:
-        pytest.skip(f"no file system can be made here: {error}")
 
 
 # ---------------------------------------------------------------- one name, several kinds

@@ -62,9 +62,7 @@ class Watching(Witnesses):
 
 
 @contextmanager
-def serving(
-    watcher: str, *roots: Path, flags: Sequence[str] = (), command: Sequence[str] = SERVE
-) -> Iterator[Process]:
+def serving(watcher: str, *roots: Path, flags: Sequence[str] = (), command: Sequence[str] = SERVE) -> Iterator[Process]:
     """Until the end of the context, at which the server must be alive and well."""
     settings = ("--watcher", watcher, "--poll-s", "0.1", "--batch-ms", "5", *flags)
     with Process(*roots, *settings, command=command) as server:
@@ -104,9 +102,7 @@ def at_work(code: str, where: Path) -> Iterator[subprocess.Popen[bytes]]:
     inner = "".join(f"    {line}\n" for line in code.strip().splitlines())
     whole = f"import os, shutil, itertools\nprint('here', flush=True)\nfor count in itertools.count():\n{inner}"
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
-    with subprocess.Popen(
-        [sys.executable, "-c", whole], cwd=where, stdout=subprocess.PIPE, env=environment
-    ) as program:
+    with subprocess.Popen([sys.executable, "-c", whole], cwd=where, stdout=subprocess.PIPE, env=environment) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == b"here\n"
         try:

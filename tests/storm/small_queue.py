@@ -52,8 +52,8 @@ def shrink(events: int) -> None:
         with room_for(events, "inotify"):
             start(self, *arguments, **named)  # type: ignore[arg-type]
 
-    linux.Inotify = inotify  # type: ignore[misc,assignment]
-    linux.Fanotify = fanotify  # type: ignore[misc,assignment]
+    for name, instead in (("Inotify", inotify), ("Fanotify", fanotify)):
+        setattr(linux, name, instead)
     PortableWatcher.start = begin  # type: ignore[method-assign]
 
 

@@ -1,6 +1,6 @@
 """`python wrong_clock.py …` is `st …` on a machine whose clock is set back by a day at each SIGUSR1.
 
-Law: for tests only. What Python reads of the wall clock goes back, nothing else: the clock of the machine is everyone's.
+Law: for tests only. What Python reads of the wall clock goes back, nothing else: the machine's clock is everyone's.
 """
 
 from __future__ import annotations
