@@ -107,8 +107,9 @@ def make_image(image: Path, content: Path, paths: list[str]) -> None:
 
 @on_every_watcher
 def test_two_writes_of_equal_size_within_one_clock_tick(watcher: str, tmp_path: Path) -> None:
-    """The server looks after each. Where the file system's times tell them apart, so does it; where they don't (on Linux
-    before 6.13, and on some file systems still), the second is not told: the mirror has nothing to show for it."""
+    """The server looks after each, and where the file system's times tell them apart, so does it. Where they don't (on
+    Linux before 6.13, and on some file systems still), the second is not told: a mirror has nothing to show for it.
+    """
     root = tmp_path / "root"
     root.mkdir()
     file = root / "file"
@@ -129,6 +130,8 @@ def test_two_writes_of_equal_size_within_one_clock_tick(watcher: str, tmp_path: 
             if within:
                 pairs += 1
                 assert count >= 2 or between.st_ctime_ns == after.st_ctime_ns
+    if not pairs:
+        pytest.skip("this machine is too busy for two writes and a look in one tick")
 
 
 def modifications(witnesses: Watching) -> list[str]:
