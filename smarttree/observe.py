@@ -51,10 +51,8 @@ class Observer:
             finally:
                 opened.close()
             root = self._tree.graft(listing, path)
-            self._watcher.bind(
-                ((root + index, key) for index, key in listing.watches()),
-                ((root + index, key) for index, key in listing.asides.items()),
-            )
+            asides = [(root + index, key) for index, key in listing.asides.items()]
+            self._watcher.bind(listing.watches(root), asides)
         for index, inode, count in listing.hard_linked():
             self._links.add(inode, root + index, count)
         for index, name, number in listing.problems:
