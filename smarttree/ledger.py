@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from smarttree._changes import Changes
 from smarttree._page import Page
+from smarttree._records import Records
 from smarttree.clock import Clock
 from smarttree.codec import encode_batch
 from smarttree.order import Act, Step
@@ -74,11 +76,15 @@ class Ledger:
             yield
             done = self._page.carry_out(plan.routine, done, **limits._asdict())
 
+    def take(self) -> tuple[Records, Changes]:
+        """What was written down, and a clean page."""
+        return self._page.cut()
+
     def cut(
         self, clock: Clock, time_ns: int, *, more: bool, vcs: Switch | None = None, root: RootState | None = None
     ) -> Batch:
         """The batch that leads to `clock`, and a clean page. Without any change, it leads to the same tree."""
-        records, changes = self._page.cut()
+        records, changes = self.take()
         digest = self._tree.digest(SERVICE_ID)
         return Batch(
             from_seq=clock.seq - 1,
