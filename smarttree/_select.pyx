@@ -1,7 +1,7 @@
 # cython: language_level=3
 """Select: which entries below a directory are asked for by globs and kinds, in one walk of the Tree without the GIL."""
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 

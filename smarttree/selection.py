@@ -1,4 +1,4 @@
-"""A selection: a Tree of its own with what someone asks for and the directories that lead there, kept true to the whole.
+"""A selection: a Tree of its own with what someone asks for and the directories that lead there, true to the whole.
 
 Law: after each batch it holds what matches the criteria, the ancestors of that, and the roots, and nothing else; what a
 batch changed of it is a batch like any other, under the same ids and clock. What moves into it is created there, with
@@ -16,21 +16,40 @@ from typing import Final, NamedTuple
 
 from smarttree._records import Records
 from smarttree._select import select
-from smarttree.draft import Draft
 from smarttree.clock import Clock
 from smarttree.codec import encode_batch
+from smarttree.draft import Draft
 from smarttree.ignore import Rules, command_rules
 from smarttree.ledger import Ledger, Limits
 from smarttree.order import Act, Step, order
-from smarttree.plan import Plan, Update
+from smarttree.plan import Plan
 from smarttree.row import Row, kind_of
-from smarttree.stream.batch import Changes, Criteria, Part
+from smarttree.stream.batch import Criteria, Part
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.wire import MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE
 
 _TYPES: Final = {"dir": 1 << 4, "file": 1 << 8, "symlink": 1 << 10, "other": 1 << 1 | 1 << 2 | 1 << 6 | 1 << 12}
 _EMPTY: Final = Row(0o40000, 0, 0, 0, 0, 0)  # of the directory at a path where there has been none so far
 _UNCUT: Final = Limits(1 << 62, 1 << 62)  # what the whole's batch is, is one here
+
+
+class Touched:
+    """What one batch, or several in a row, are about, by id. `same`: of which files it is known whether they have the
+    content they had before; None: of none.
+    """
+
+    def __init__(self) -> None:
+        self.ended: set[int] = set()
+        self.written: dict[int, int] = {}  # masks of the records
+        self.same: dict[int, bool] | None = None
+
+    def add(self, records: Records) -> None:
+        """The records of the next batch. O(records)."""
+        for record in records:
+            if record.mask == MASK_DELETED:
+                self.ended.add(record.id)
+            else:
+                self.written[record.id] = self.written.get(record.id, 0) | record.mask
 
 
 class _Inside(NamedTuple):
@@ -53,65 +72,50 @@ class Selection:
         self._matched = bytearray()  # by id: whether it is asked for itself, not only what is below it
         self._tops: dict[int, int] = {}  # directories of the whole, and the root that each is here
         self._owes = False  # was told a piece, and not yet the last one
-        self.advance(whole, ended=(), written={}, same=None)
+        self.take_in(whole, Touched())
+
+    def take_in(self, whole: Tree, touched: Touched) -> None:
+        """As `follow`, of what nobody is told: who comes is shown the tree."""
+        self._advance(whole, touched)
         self._ledger.take()
 
     @property
     def digest(self) -> int | None:
-        """Of the directory at the path, or of the service; None where that is not seen whole."""
-        if not self.criteria.is_whole:
-            return None
-        if self.criteria.path is None:
-            return self.tree.digest(SERVICE_ID)
-        return sum(self.tree.digest(root) for root in self.tree.roots())
+        """As of a service that has but this; None where a path is not seen whole."""
+        return self.tree.digest(SERVICE_ID) if self.criteria.is_whole else None
 
     # --- one batch ----------------------------------------------------------------------------------------------------
 
-    def follow(
-        self,
-        whole: Tree,
-        records: Records,
-        clock: Clock,
-        *,
-        same: dict[int, bool] | None = None,
-        more: bool = False,
-        is_news: bool = False,
-    ) -> Part:
-        """What the batch that led the whole to `clock` changed here. `same`: of which files it is known whether they
-        have the content they had before. `is_news`: the batch tells something else, too.
+    def follow(self, whole: Tree, touched: Touched, clock: Clock, *, more: bool = False, is_news: bool = False) -> Part:
+        """What the batch that led the whole to `clock` changed here. `is_news`: it tells something else, too.
 
-        O(records), and of all that is below a directory that has moved: 0.5 µs for each that can't be of it, else 15.
+        O(what is touched), and of all that is below a directory that has moved.
         """
-        masks = {record.id: record.mask for record in records}
-        ended = [eid for eid, mask in masks.items() if mask == MASK_DELETED]
-        written = {eid: mask for eid, mask in masks.items() if mask != MASK_DELETED}
-        self.advance(whole, ended=ended, written=written, same=same)
+        self._advance(whole, touched)
         found, changes = self._ledger.take()
-        is_told = len(changes) > 0 or is_news or (self._owes and not more)
+        is_told = len(found) > 0 or is_news or (self._owes and not more)
         self._owes = more if is_told else self._owes
         data = encode_batch(clock, clock.seq - 1, self.digest, found)
         return Part(data, changes, self.digest, self.tree.totals(SERVICE_ID), is_told)
 
-    def advance(
-        self, whole: Tree, *, ended: Iterable[int], written: Mapping[int, int], same: dict[int, bool] | None
-    ) -> None:
-        """Bring `tree` to what is to be seen of the whole as it is now. `written`: masks of records, by id."""
+    def _advance(self, whole: Tree, touched: Touched) -> None:
+        """Bring `tree` to what is to be seen of the whole as it is now."""
         looking = _Looking(whole, self._find_tops(whole), self._base, self._kinds)
         self.tree.admit(whole.ids)
         self._matched.extend(bytes(max(0, whole.ids - len(self._matched))))
         draft = Draft(self.tree, whole, looking.tops, self._matched)
         gone_roots = self._see_roots(draft, looking)
-        for eid, matches in self._judge(looking, written).items():
+        for eid, matches in self._judge(looking, touched.written).items():
             if eid in whole:
                 self._matched[eid] = matches
                 draft.see(eid)
             else:
                 draft.end(eid)
-        for eid in ended:
+        for eid in touched.ended:
             draft.end(eid)
-        for eid, mask in written.items():
+        for eid, mask in touched.written.items():
             draft.update(eid, is_told=bool(mask & (MASK_SIZE | MASK_MTIME)))
-        self._carry_out(draft.finish(), gone_roots, same)
+        self._carry_out(draft.finish(), gone_roots, touched.same)
         self._tops = looking.tops
 
     def _find_tops(self, whole: Tree) -> dict[int, int]:
@@ -188,11 +192,11 @@ class _Looking:
         return found
 
     def _enter(self, outer: _Inside, directory: int) -> _Inside | None:
-        name = self.whole.name(directory)
+        name, only = self.whole.name(directory), outer.only
         if outer.without.ignores(name, True):
             return None
-        everything = outer.only is None or outer.only.ignores(name, True)
-        return _Inside(None if everything else outer.only.enter(name), outer.without.enter(name))
+        inner = None if only is None or only.ignores(name, True) else only.enter(name)
+        return _Inside(inner, outer.without.enter(name))
 
     def matches(self, eid: int) -> bool:
         """Whether an entry is asked for itself."""
