@@ -4,7 +4,7 @@ out, and keep what could not be looked at for later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
@@ -142,6 +142,12 @@ class Observer:
         self._patience = self._patience - 1 if moving else PATIENCE
         for place in moving:
             self.later.add(*place)
+
+    def unheard(self) -> Iterator[int]:
+        """Directories to be looked at now and then: what becomes of them may be told by no hint."""
+        yield from self.standing.strayed()
+        if self._watcher.name.startswith("fanotify"):  # what could not be opened has no key, by which that would tell of it
+            yield from self.problems.closed()
 
     def links_outside(self) -> Hints:
         """Look at files that are written, perhaps, through links outside the roots."""

@@ -66,9 +66,7 @@ class Problems:
         return not FORBIDDEN.isdisjoint(self._of.get(directory, NONE).values())
 
     def closed(self) -> list[int]:
-        """Directories below a root that may not be read, a thousand at most. fanotify does not hear that one is opened:
-        what is done to a directory itself bears its own key, and what could not be opened has none.
-        """
+        """Directories below a root that may not be read, a thousand at most."""
         tree = self._tree
         closed = (eid for eid, names in self._of.items() if names.get(b"") in FORBIDDEN and tree.has_directory(eid))
         return list(islice((eid for eid in closed if tree.parent(eid) != SERVICE_ID), PROBLEMS_MAX))

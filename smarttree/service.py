@@ -90,7 +90,10 @@ class Service:
         self._observer: Observer | None = None
         limits, epoch = Limits(config.batch_max_bytes, config.batch_max), secrets.randbits(64)
         ledger = Ledger(self._tree) if witness is None else WitnessedLedger(self._tree, witness)
-        self._commits = Commits(self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns)
+        self._commits = Commits(
+            self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns, compares=config.content_hash
+        )
+        self.selections = self._commits.selections
         self._lock = threading.Lock()  # guards the two below
         self._syncs: list[Future[Clock]] = []  # asked for
         self._ended = False  # no sync will be answered any more
@@ -265,8 +268,8 @@ class Service:
         hints = watcher.drain(barrier=bool(self._answering))
         if self._answering or time.monotonic() >= self._poll_at:
             self._poll_at = time.monotonic() + ROOT_POLL_S
-            self._commits.release_view()
-            for directory in (*self._observer.standing.strayed(), *self._observer.problems.closed()):
+            self._commits.release(time.monotonic())
+            for directory in self._observer.unheard():
                 hints.names.setdefault(directory, set())
         self._look_at_links(hints)
         self.contents.turn()

@@ -169,7 +169,8 @@ def test_renames_across_roots(watcher: str, tmp_path: Path) -> None:
         (three / "of_three" / "moved" / "part1" / "new").write_text("in what moved")
         (three / "of_three").rename(one / "back")
         told = witnesses.see("two in each other, written to meanwhile")
-        assert {("renamed", "one/back"), ("created", "one/back/moved/part1/new")} <= told
+        assert ("renamed", "one/back") in told
+        assert any(type == "created" and path.endswith("moved/part1/new") for type, path in told)
         exchange(one / "back", two / "of_two")
         (two / "of_two" / "moved" / "part1" / "new").unlink()
         exchange(three / "file", one / "back")
