@@ -146,7 +146,7 @@ class Observer:
     def unheard(self) -> Iterator[int]:
         """Directories to be looked at now and then: what becomes of them may be told by no hint."""
         yield from self.standing.strayed()
-        if self._watcher.name.startswith("fanotify"):  # what could not be opened has no key, by which that would tell of it
+        if self._watcher.name.startswith("fanotify"):  # what could not be opened has no key by which that would tell
             yield from self.problems.closed()
 
     def links_outside(self) -> Hints:
