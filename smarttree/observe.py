@@ -5,7 +5,7 @@ out, and keep what could not be looked at for later.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
@@ -52,10 +52,8 @@ class Observer:
             finally:
                 opened.close()
             root = self._tree.graft(listing, path)
-            self._watcher.bind(
-                ((root + index, key) for index, key in listing.watches()),
-                ((root + index, key) for index, key in listing.asides.items()),
-            )
+            asides = [(root + index, key) for index, key in listing.asides.items()]
+            self._watcher.bind(listing.watches(root), asides)
         for index, inode, count in listing.hard_linked():
             self._links.add(inode, root + index, count)
         for index, name, number in listing.problems:
@@ -149,6 +147,12 @@ class Observer:
         self._patience = self._patience - 1 if moving else PATIENCE
         for place in moving:
             self.later.add(*place)
+
+    def unheard(self) -> Iterator[int]:
+        """Directories to be looked at now and then: what becomes of them may be told by no hint."""
+        yield from self.standing.strayed()
+        if self._watcher.name.startswith("fanotify"):  # what could not be opened has no key by which that would tell
+            yield from self.problems.closed()
 
     def remind_of_links(self, hints: Hints, due: float, every_s: float) -> float:
         """Point out files that are written, perhaps, through links outside the roots, if that is due (0: it never is);

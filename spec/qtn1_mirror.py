@@ -69,6 +69,12 @@ class Mirror:
         self.seq = batch.to_seq
         return True
 
+    def pass_to(self, epoch: int, seq: int) -> None:
+        """An id that came alone: up to this clock nothing has changed of what is seen. Raises OutOfStep."""
+        if epoch != self.epoch:
+            raise OutOfStep("epoch")
+        self.seq = max(self.seq, seq)
+
     def apply_delta(self, records: Sequence[Record]) -> None:
         """One change without a clock; the caller knows that it fits. Raises QtnError, and then nothing has changed."""
         _Draft(self, records).commit()

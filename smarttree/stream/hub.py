@@ -13,23 +13,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 import smarttree
 from smarttree.clock import Clock
 from smarttree.modes import View
 from smarttree.stream import sse
-from smarttree.stream.activity import Activity, Window
-from smarttree.stream.batch import Batch
+from smarttree.stream.activity import Window
+from smarttree.stream.batch import Batch, Criteria
 from smarttree.stream.classes import STATS, TREE, LaneKey, StreamClass
 from smarttree.stream.events import INITIAL, REBASE, opening_tail, periodic_stats
 from smarttree.stream.lanes import SLICE_BYTES, Client, Lane, Sink
-from smarttree.stream.log import Log
 from smarttree.stream.openings import BodyMaker, Key, Opening, Openings, make_opening
 from smarttree.stream.replay import IN_THE_LOG, Replay
 from smarttree.stream.segments import Run
+from smarttree.stream.source import Source
 from smarttree.tree import Totals
 from smarttree.wire import PROTOCOL_VERSION
 
@@ -41,28 +41,6 @@ INLINE_CHANGES: Final = 200  # about a millisecond of rendering; more is done in
 WAITING_COMMENT_S: Final = 2.0  # how often a client that came during the first scan is told how it goes
 WINDOWS_FRESH_S: Final = 1.0  # stats of openings are shared for so long
 GOODBYE_S: Final = 0.25  # for clients to take their `retry:` at the end
-
-
-class Progress(Protocol):
-    @property
-    def entries(self) -> int: ...
-
-
-class Source(Protocol):
-    """What the hub needs of the service. All of it may be asked from any thread."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def progress(self) -> Progress: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def log(self) -> Log: ...
-    @property
-    def activity(self) -> Activity: ...
-    def view(self) -> View: ...
-    def add_listener(self, listener: Callable[[], None], /) -> None: ...
 
 
 class Hub:
@@ -156,7 +134,8 @@ class Hub:
             await sink.write(self.retry()[:-1] + sse.comment(GREETING))
             await self._until_started(sink)
             if not self._closing:
-                await self._follow(sink, stream_class, since)
+                async with self._selected(stream_class) as (asked, floor):
+                    await self._follow(sink, asked, since, floor)
             if self._closing:
                 await sink.write(self.retry())
         finally:
@@ -171,10 +150,30 @@ class Hub:
                 async with asyncio.timeout(WAITING_COMMENT_S):
                     await self._started.wait()
 
-    async def _follow(self, sink: Sink, stream_class: StreamClass, since: str | None) -> None:
-        seq = self._resume_seq(since)
+    @asynccontextmanager
+    async def _selected(self, asked: StreamClass) -> AsyncIterator[tuple[StreamClass, int]]:
+        """While inside, batches have a part for what is asked for: the class that is served, and since which clock."""
+        criteria, selections = asked.criteria, self._source.selections
+        if criteria is None:
+            yield asked, 0
+            return
+
+        def leave(using: asyncio.Future[int | None]) -> None:
+            if not using.cancelled() and using.exception() is None and using.result() is not None:
+                selections.leave(criteria, self._loop.time())
+
+        using = asyncio.ensure_future(asyncio.to_thread(selections.use, criteria))
+        try:
+            floor = await asyncio.shield(using)
+            yield (asked, max(floor, self._source.log.recent)) if floor is not None else (asked.whole, 0)
+        finally:
+            using.add_done_callback(leave)
+
+    async def _follow(self, sink: Sink, stream_class: StreamClass, since: str | None, floor: int) -> None:
+        """`floor`: the clock from which this class is told."""
+        seq = self._resume_seq(since, floor)
         if seq is None:
-            seq = await self._open(sink, stream_class, INITIAL if since is None else REBASE)
+            seq = await self._open(sink, stream_class, INITIAL if since is None else REBASE, floor)
         key = stream_class.lane
         lane = self._lanes.get(key)
         if lane is None:
@@ -193,10 +192,12 @@ class Hub:
             if not lane.clients and self._lanes.get(key) is lane:
                 del self._lanes[key]
 
-    def _resume_seq(self, since: str | None) -> int | None:
+    def _resume_seq(self, since: str | None, floor: int) -> int | None:
         """The seq to go on from, or None if there is nothing to go on from: then a tree opens the stream."""
         clock = Clock.parse(since) if since is not None else None
         if clock is None or clock.epoch != self._epoch or self._source.log.after(clock.seq, 0) is None:
+            return None
+        if clock.seq < floor:
             return None
         return clock.seq
 
@@ -226,7 +227,7 @@ class Hub:
             run = self._replay.cached(lane.key, seq, stop_seq)
             if run is not None:
                 return run
-            batches = self._replay.missing(seq, stop_seq)
+            batches = self._replay.missing(lane.key, seq, stop_seq)
             if not batches:
                 return None
             rendered = await asyncio.to_thread(self._replay.render, lane.key, batches)
@@ -235,11 +236,11 @@ class Hub:
 
     # -- openings --------------------------------------------------------------------------------------------------
 
-    async def _open(self, sink: Sink, stream_class: StreamClass, reason: str) -> int:
+    async def _open(self, sink: Sink, stream_class: StreamClass, reason: str, floor: int) -> int:
         """Sends an opening; returns the seq it leads to. A rebase tells its trees even to who asked for none."""
         wants_tree = TREE in stream_class.events
-        key = Key(stream_class.mode, stream_class.body and wants_tree, reason)
-        opening = await self._opening(key)
+        key = Key(stream_class.mode, stream_class.body and wants_tree, reason, stream_class.criteria)
+        opening = await self._opening(key, floor)
         if wants_tree or reason == REBASE:
             await sink.write(opening.data)
         windows = await self._root_windows([path for path, _ in opening.roots])
@@ -247,12 +248,12 @@ class Hub:
         await sink.write(opening_tail(opening.moment, told, stream_class.lane))
         return opening.moment.clock.seq
 
-    async def _opening(self, key: Key) -> Opening:
-        opening = self._openings.get(key)
+    async def _opening(self, key: Key, floor: int) -> Opening:
+        opening = self._openings.get(key, floor)
         if opening is not None:
             return opening
         async with self._making:  # so that a thousand who come at once have one made
-            opening = self._openings.get(key)
+            opening = self._openings.get(key, floor)
             if opening is None:
                 opening = await asyncio.to_thread(self._make_opening, key)
                 self._openings.put(key, opening)
@@ -260,7 +261,17 @@ class Hub:
 
     def _make_opening(self, key: Key) -> Opening:
         """Runs in a thread."""
-        return make_opening(self._source.view(), key, self._body_maker)
+        return make_opening(self._view_of(key.criteria), key, self._body_maker)
+
+    def _view_of(self, criteria: Criteria | None) -> View:
+        """Runs in a thread."""
+        if criteria is None:
+            return self._source.view()
+        while True:
+            epoch = self._source.clock.epoch
+            view = self._source.selections.view(criteria, epoch)
+            if self._source.clock.epoch == epoch:  # it is renewed before a clock of it is shown
+                return view
 
     async def _root_windows(self, paths: Sequence[bytes]) -> dict[bytes, Window]:
         made, windows = self._windows
@@ -328,7 +339,7 @@ class Hub:
 
     async def _advance_lane(self, lane: Lane, goal: int) -> None:
         while lane.clients and (seq := lane.segments.seq) < goal:
-            batches = self._replay.missing(seq, goal)
+            batches = self._replay.missing(lane.key, seq, goal)
             if not batches:
                 _LOG.warning("retention is too small: a batch was dropped before it was sent; closing its clients")
                 self._lanes.pop(lane.key, None)
@@ -360,16 +371,20 @@ class Hub:
         """The other task: periodic stats, an interlude for each lane that wants them."""
         while True:
             await asyncio.sleep(self._stats_interval_s)
-            if any(STATS in key for key in self._lanes):
-                told = await asyncio.to_thread(self._current_stats)
-                for lane in self._lanes.values():
-                    if STATS in lane.key:
+            for criteria in {key.criteria for key in self._lanes if STATS in key.events}:
+                told = await asyncio.to_thread(self._current_stats, criteria)
+                for lane in list(self._lanes.values()):
+                    if STATS in lane.key.events and lane.key.criteria == criteria:
                         seq = lane.segments.seq
                         lane.append(seq, periodic_stats(Clock(self._epoch, seq), told), self._loop.time())
                         lane.flush()
 
-    def _current_stats(self) -> list[tuple[bytes, Window, Totals]]:
+    def _current_stats(self, criteria: Criteria | None) -> list[tuple[bytes, Window, Totals]]:
         """Runs in a thread."""
-        tree, now_ns = self._source.view().tree, self._now_ns()
-        paths = [(root, tree.path(root)) for root in tree.roots()]
-        return [(path, self._source.activity.summary(now_ns, path), tree.totals(root)) for root, path in paths]
+        if criteria is None:
+            tree = self._source.view().tree
+            roots = [(tree.path(root), tree.totals(root)) for root in tree.roots()]
+        else:
+            roots = self._source.selections.totals(criteria)
+        now_ns = self._now_ns()
+        return [(path, self._source.activity.summary(now_ns, path), totals) for path, totals in roots]

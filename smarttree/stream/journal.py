@@ -179,7 +179,7 @@ def decode_batch(payload: memoryview, seq: int, *, identities: bool = False) -> 
             bool(flags & _MORE),
             vcs,
             root,
-            bytes(payload[at + data + changes :]) if identities else b"",
+            identities=bytes(payload[at + data + changes :]) if identities else b"",
         )
     except (struct.error, ValueError, IndexError) as error:
         raise Damaged(f"a batch can't be read: {error}", 0) from error

@@ -85,6 +85,12 @@ class Log:
         with self._lock:
             return self._head - len(self._kept)
 
+    @property
+    def recent(self) -> int:
+        """The smallest seq after which all batches are in memory: a store keeps no parts of them."""
+        with self._lock:
+            return self._head - len(self._kept)
+
     def append(self, batch: Batch) -> None:
         """Adds the batch that follows `head`, and drops what passes the bounds. O(changes), amortised O(1) drops.
 
@@ -126,7 +132,7 @@ class Log:
             return [self._kept[index].batch for index in range(start, stop)]
 
     def _stored_after(self, seq: int, limit: int | None) -> list[Batch] | None:
-        """The same from the store, which may give less at a time than was asked for."""
+        """The same from the store: all of them, or fewer than the limit where they are many bytes."""
         store = self._store
         if store is None:
             return None
@@ -134,7 +140,11 @@ class Log:
             return []
         try:
             # No further than the head: what is being appended may be there already, and was not shown yet.
-            return store.read(seq, min(self._head - seq, limit or self._head)) or None
+            batches = store.read(seq, min(self._head - seq, limit or self._head))
+            while limit is None and batches and batches[-1].to_seq < self._head:
+                more = store.read(batches[-1].to_seq, self._head - batches[-1].to_seq)
+                batches = batches + more if more else []
+            return batches or None
         except StateDamaged as error:
             _LOG.warning("%s: who comes from there must fetch the tree anew", error)
             return None

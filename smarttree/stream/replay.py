@@ -31,8 +31,10 @@ class Replay:
         self._nbytes = 0
         self._rendered: OrderedDict[tuple[LaneKey, int], bytes] = OrderedDict()
 
-    def missing(self, seq: int, stop_seq: int) -> list[Batch] | None:
+    def missing(self, lane: LaneKey, seq: int, stop_seq: int) -> list[Batch] | None:
         """The next batches to render for a client at `seq`, none beyond `stop_seq`; None if the log lost the place."""
+        if lane.criteria is not None and seq < self._log.recent:
+            return None
         batches = self._log.after(seq, min(RUN_BATCHES, stop_seq - seq))
         if batches is None:
             return None

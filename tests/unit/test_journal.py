@@ -47,7 +47,7 @@ def batch_of(seq: int, dice: Random) -> Batch:
         dice.random() < 0.5,
         dice.choice([None, Switch(b"/r\xff", None, "ab" * 20), Switch(b"/", "cd", None)]),
         dice.choice([None, RootState(b"/r\n\xfe", "missing")]),
-        dice.randbytes(24 * dice.randrange(3)),
+        identities=dice.randbytes(24 * dice.randrange(3)),
     )
 
 

@@ -142,6 +142,8 @@ def test_batches_are_read_back_from_the_files(tmp_path: Path) -> None:
         assert batches == told[seq - 1 : seq - 1 + len(batches)]
         seq = batches[-1].to_seq
     assert seq == log.head
+    assert log.after(1) == told
+    assert log.recent == log.head
     assert log.after(0) is None
     assert log.after(log.head + 1) is None
     store.close(None, Clock(0, 0), ())
