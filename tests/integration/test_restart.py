@@ -104,6 +104,25 @@ def test_other_roots_and_rules_are_ordinary_changes(tmp_path: Path, top: Path, f
         assert [root["path"] for root in get_json(f"{server.url}/watch")["roots"]] == [str(other), str(top)]
 
 
+def test_who_sees_a_part_of_the_tree_fetches_it_anew_if_it_has_changed(tmp_path: Path, top: Path) -> None:
+    """What a part of a batch is, is known only while someone asks for it."""
+    state, query = tmp_path / "state", "events=tree,quantum,message&exclude=*.o"
+    with serving(top, state=state) as server, server.follow(f"?{query}") as client:
+        (top / "a.o").touch()
+        (top / "a.c").touch()
+        client.until_clock(server.sync())
+        server.end(signal.SIGKILL)
+        (top / "b.o").touch()
+        (top / "b.c").touch()
+        with serving(top, state=state) as another:
+            client.url = f"{another.url}/events?{query}"
+            client.reconnect()
+            assert client.turn(DEADLINE_S).named("tree")[0]["reason"] == "rebase"
+            client.until_clock(another.sync(), DEADLINE_S)
+            names = {os.path.basename(path) for path in mirror_listing(client.mirror)}
+            assert names == {b"a.c", b"b.c", b"d", b"f"}
+
+
 def test_a_second_server_is_refused_and_told_of_the_first(tmp_path: Path, top: Path) -> None:
     with serving(top, state=tmp_path / "state") as first, serving(top, state=tmp_path / "state") as second:
         assert second.popen.wait(DEADLINE_S) == 3

@@ -24,7 +24,10 @@ from smarttree.state.recovery import Recovered
 from smarttree.state.snapshot import decode_tree, encode_tree
 from smarttree.state.store import Store
 from smarttree.stream.activity import Activity
+from smarttree.stream.batch import Criteria
+from smarttree.stream.classes import LaneKey
 from smarttree.stream.log import Log
+from smarttree.stream.replay import Replay
 from smarttree.tree import SERVICE_ID, Tree
 from tests.trees import ROOT_PATH, Forest, evolved, made_routine, plan_between, random_forest
 
@@ -144,6 +147,10 @@ def test_batches_are_read_back_from_the_files(tmp_path: Path) -> None:
     assert seq == log.head
     assert log.after(1) == told
     assert log.recent == log.head
+    replay = Replay(log, EPOCH, 1 << 20)
+    assert replay.missing(LaneKey(frozenset({"quantum"})), 1, log.head)
+    in_part = LaneKey(frozenset({"quantum"}), criteria=Criteria(path=ROOT_PATH))
+    assert replay.missing(in_part, 1, log.head) is None  # the files know of no parts
     assert log.after(0) is None
     assert log.after(log.head + 1) is None
     store.close(None, Clock(0, 0), ())
