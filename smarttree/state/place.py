@@ -78,12 +78,11 @@ class Place:
         if sys.platform == "win32":
             raise OSError(errno.ENOSYS, "this system has no lock that ends with its holder")
         self.directory, self._family = directory, family
+        if family is not None:
+            family.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seen = directory.stat()
-        if seen.st_uid != os.geteuid():
+        if directory.stat().st_uid != os.geteuid():
             raise PermissionError(f"{printable(os.fsencode(directory))} belongs to another user")
-        if stat.S_IMODE(seen.st_mode) & 0o077:
-            directory.chmod(0o700)
         self._lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,7 +93,11 @@ class Place:
                 f"another server (process {holder}) holds {printable(os.fsencode(directory))}: stop that one, or give "
                 "this one a state of its own (--state DIR), or none (--no-state)"
             ) from error
-        self._write_pid()
+        try:
+            self._write_pid()
+        except OSError:
+            os.close(self._lock)
+            raise
         self.boot = boot_id()
         self._witness = Witness(directory, self.boot)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,7 @@ from smarttree.tree import Tree
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_MIN_BYTES: Final = 4 << 20  # of log since the last one, before another is made
+_OURS: Final = re.compile(r"(?:tree|log)\.([0-9a-f]{16})\.[0-9]{20}(?:\.draft)?")
 CLEAN_BYTES: Final = 64 << 10  # of log since the last one, before another is made at a clean stop
 
 
@@ -102,8 +104,8 @@ class Store:
 
     def _remove_others(self, epoch: int) -> None:
         for path in self._place.directory.iterdir():
-            kind, _, rest = path.name.partition(".")
-            if kind in (TREE_PREFIX, "log") and not rest.startswith(f"{epoch:016x}."):
+            ours = _OURS.fullmatch(path.name)  # the directory may be one that has other things in it
+            if ours and ours[1] != f"{epoch:016x}":
                 path.unlink(missing_ok=True)
 
     # --- the engine ---------------------------------------------------------------------------------------------------

@@ -183,6 +183,19 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in life.directory.iterdir()} == {0o600}
 
 
+def test_what_else_is_in_the_directory_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_text("mine")
+    (tmp_path / "tree.txt").write_text("mine")
+    tmp_path.chmod(0o755)
+    for seed in (1, 2):
+        life = Life(tmp_path, seed)
+        life.turn(3)
+        life.end()
+    assert len(list(tmp_path.glob("log.*"))) == 2
+    assert {path.name for path in tmp_path.iterdir()} >= {"log.txt", "tree.txt"}
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
 # --- where the epoch must end ---------------------------------------------------------------------------------------
 
 
