@@ -84,7 +84,7 @@ class Service:
         self._tree = Tree()
         self._witness = witness
         self._watcher = watcher
-        self._disk = reader or disk.choose()
+        self._disk = reader or disk.choose(time.time_ns)
         self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
         self._reader = Reader(self._disk, rules=self._rules, roots=lambda: self.rooting.paths)  # for polling
         self._observer: Observer | None = None
