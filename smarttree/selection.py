@@ -71,11 +71,13 @@ class Selection:
         self._base = _Inside(only, command_rules(criteria.exclude))
         self._matched = bytearray()  # by id: whether it is asked for itself, not only what is below it
         self._tops: dict[int, int] = {}  # directories of the whole, and the root that each is here
+        self._told_seq = 0  # the clock that the last part led to that was told
         self._owes = False  # was told a piece, and not yet the last one
-        self.take_in(whole, Touched())
+        self.take_in(whole, Touched(), 0)
 
-    def take_in(self, whole: Tree, touched: Touched) -> None:
-        """As `follow`, of what nobody is told: who comes is shown the tree."""
+    def take_in(self, whole: Tree, touched: Touched, seq: int) -> None:
+        """As `follow`, of what nobody is told: who comes, at that clock or later, is shown the tree."""
+        self._told_seq = seq
         self._advance(whole, touched)
         self._ledger.take()
 
@@ -87,15 +89,17 @@ class Selection:
     # --- one batch ----------------------------------------------------------------------------------------------------
 
     def follow(self, whole: Tree, touched: Touched, clock: Clock, *, more: bool = False, is_news: bool = False) -> Part:
-        """What the batch that led the whole to `clock` changed here. `is_news`: it tells something else, too.
+        """What has changed here since the last part that was told, after the batch that led the whole to `clock`.
+        `is_news`: that tells something else, too.
 
         O(what is touched), and of all that is below a directory that has moved.
         """
         self._advance(whole, touched)
         found, changes = self._ledger.take()
         is_told = len(found) > 0 or is_news or (self._owes and not more)
-        self._owes = more if is_told else self._owes
-        data = encode_batch(clock, clock.seq - 1, self.digest, found)
+        data = encode_batch(clock, self._told_seq, self.digest, found)
+        if is_told:
+            self._owes, self._told_seq = more, clock.seq
         return Part(data, changes, self.digest, self.tree.totals(SERVICE_ID), is_told)
 
     def _advance(self, whole: Tree, touched: Touched) -> None:

@@ -121,7 +121,7 @@ class Selections:
             touched = Touched()
             for batch in batches:
                 touched.add(decode_batch(batch.data).records)
-            selection.take_in(self._tree, touched)
+            selection.take_in(self._tree, touched, self._log.head)
             if criteria.path is not None:
                 self._activity.add_path(criteria.path)
             kept = self._kept[criteria] = _Kept(selection, self._log.head, users=1)

@@ -80,7 +80,7 @@ class Service:
         self._witness = witness
         self._watcher = watcher
         self.keeping = Keeping(config)  # raises StateInUse
-        self._disk = reader or disk.choose(self.keeping.hidden)
+        self._disk = reader or disk.choose(time.time_ns, self.keeping.hidden)
         self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
         self._reader = Reader(self._disk, rules=self._rules, roots=lambda: self.rooting.paths)  # for polling
         self._observer: Observer | None = None

@@ -60,7 +60,7 @@ class Mirror:
             raise OutOfStep("epoch")
         if batch.to_seq <= self.seq:
             return False
-        if batch.from_seq != self.seq:
+        if batch.from_seq > self.seq:
             raise OutOfStep("clock")
         draft = _Draft(self, batch.records)
         if batch.digest_low is not None and batch.digest_low != draft.service_digest & U64:
@@ -68,12 +68,6 @@ class Mirror:
         draft.commit()
         self.seq = batch.to_seq
         return True
-
-    def pass_to(self, epoch: int, seq: int) -> None:
-        """An id that came alone: up to this clock nothing has changed of what is seen. Raises OutOfStep."""
-        if epoch != self.epoch:
-            raise OutOfStep("epoch")
-        self.seq = max(self.seq, seq)
 
     def apply_delta(self, records: Sequence[Record]) -> None:
         """One change without a clock; the caller knows that it fits. Raises QtnError, and then nothing has changed."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from smarttree.disk.base import Disk, Hidden
+from smarttree.disk.base import Disk, Hidden, unknown_ns
 
 __all__ = ["choose"]
 
 
-def choose(hidden: Hidden = ()) -> Disk:
-    """Our own system calls on Linux, Python's elsewhere. `hidden` directories are not there, whatever the roots."""
+def choose(now_ns: Callable[[], int] = unknown_ns, hidden: Hidden = ()) -> Disk:
+    """Our own system calls on Linux, Python's elsewhere. `now_ns`: the wall clock, in nanoseconds since 1970. `hidden`
+    directories are not there, whatever the roots.
+    """
     if sys.platform == "linux":
         from smarttree.disk.linux import LinuxDisk
 
-        return LinuxDisk(hidden)
+        return LinuxDisk(now_ns, hidden)
     else:
         from smarttree.disk.portable import PortableDisk
 
-        return PortableDisk(hidden)
+        return PortableDisk(now_ns, hidden)

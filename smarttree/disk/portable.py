@@ -10,11 +10,13 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from smarttree._listing import Listing, ListingBuilder
 from smarttree._looks import Looks
 from smarttree.disk import base
+from smarttree.disk.base import unknown_ns
 from smarttree.disk.rulefile import read_rule_file
 from smarttree.ignore import RULE_FILES, Rules, obey
 from smarttree.row import Row
@@ -96,11 +98,14 @@ class PortableDisk:
     name = "portable"
     _hidden: base.Hidden = ()
 
-    def __init__(self, hidden: base.Hidden = ()) -> None:
-        self._hidden = tuple(hidden)
-
     def progress(self) -> PortableProgress:
         return PortableProgress()
+
+    def __init__(self, now_ns: Callable[[], int] = unknown_ns, hidden: base.Hidden = ()) -> None:
+        self._now_ns, self._hidden = now_ns, tuple(hidden)
+
+    def now_ns(self) -> int:
+        return self._now_ns()
 
     def open(self, path: bytes, *, follow: bool = False) -> PortableDirectory:
         seen = os.stat(path) if follow else os.lstat(path)

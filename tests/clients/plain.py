@@ -189,9 +189,6 @@ class Follower:
             self.mirror.replace([self._snapshot(tree, turn.id) for tree in trees])
         for text in turn.named("quantum"):
             self.mirror.apply(decode_batch(from_text(text)))
-        if self.mirror.epoch and not any(frame.data is not None for frame in turn.frames):
-            epoch, _, seq = turn.id.partition("-")
-            self.mirror.pass_to(int(epoch, 16), int(seq))
         for message in turn.named("message"):
             if message.get("clock") != turn.id:
                 raise ProtocolBreach(f"the message's clock {message.get('clock')} is not its id {turn.id}")

@@ -341,13 +341,6 @@ def test_help_and_listing_load_no_server(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_server_begins_without_numpy() -> None:
-    """It takes 0.1 s to load, beside the first scan, and is needed for /stats alone."""
-    code = "import sys, smarttree.cli.serve, smarttree.http.app; sys.exit('numpy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
 def test_settings_for_a_listing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     show = read_settings([], {}).show

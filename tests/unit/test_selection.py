@@ -99,6 +99,7 @@ class Follower:
 def follow(states: list[Forest], ids: int, criteria: Criteria) -> None:
     whole = states[0].tree(ids)
     ledger, selection = Ledger(whole), Selection(criteria, whole)
+    selection.take_in(whole, Touched(), START.seq)
     follower, seen = Follower(selection), told_but_root(expected(states[0], criteria).tree(ids))
     assert told_but_root(selection.tree) == seen
     for before, after in pairwise(states):
