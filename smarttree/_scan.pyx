@@ -210,7 +210,7 @@ def scan(top, *, Placer watch=None, int threads=2, int depth=0, Progress progres
             for thread in team:
                 thread.join()
     finally:
-        if fd is not top:
+        if not isinstance(top, int):
             os.close(fd)
     for worker in workers:
         if worker.failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import resource
@@ -194,6 +195,19 @@ def test_descriptors_do_not_leak(threads: int, bushy: bytes) -> None:
         with pytest.raises(NotADirectoryError):
             scan(__file__, threads=threads)
     assert open_descriptors() == before
+
+
+def test_a_descriptor_that_was_given_stays_open_whatever_its_number(bushy: bytes) -> None:
+    """Python has but one object for each number up to 256: of larger ones `is` tells nothing."""
+    given = os.open(bushy, os.O_RDONLY | os.O_DIRECTORY)
+    high = fcntl.fcntl(given, fcntl.F_DUPFD_CLOEXEC, 1000)
+    try:
+        for top in (given, high):
+            assert len(scan(top)) == len(scan(bushy))
+            os.fstat(top)
+    finally:
+        os.close(given)
+        os.close(high)
 
 
 def test_too_few_descriptors_are_an_error_and_leak_none(plant: Plant) -> None:
