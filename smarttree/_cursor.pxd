@@ -50,7 +50,8 @@ cdef struct Track:
     Cursor *first            # of a circle of clients
     Track *next              # of the reactor's circle of tracks
     Track *previous
-    bint fresh               # grown since its clients were last served
+    uint64_t served          # the end when its clients were last served
+    bint fresh               # grown since
 
 
 cdef struct Cursor:
@@ -64,7 +65,7 @@ cdef struct Cursor:
     uint64_t index
     uint64_t seq
     uint64_t position        # bytes of the track taken
-    int64_t caught_up_ns     # when it last had everything
+    int64_t behind_ns        # since when it has not had everything
     int fd
     uint32_t received        # bytes that it sent, and nobody read
     uint8_t state

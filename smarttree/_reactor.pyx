@@ -110,9 +110,7 @@ cdef class Reactor:
         for i in range(f.goodbyes_n):
             f.goodbyes[i].next = NULL
             free_segments(f.goodbyes[i])
-        for fd in (f.epoll, f.wake_fd, f.report_fd):
-            if fd >= 0:
-                close(fd)
+        self.close_descriptors()
         free(f.goodbyes)
         free(f.reports)
         free(f.inbox.items)
@@ -140,7 +138,7 @@ cdef class Reactor:
         self.wake()
 
     def close(self):
-        """After the end of the thread: closes all that is left, and lets go of it."""
+        """After the end of the thread: closes all that is left, and lets go of it. No other call may follow."""
         cdef Flow *f = &self.flow
         while self.held:
             self.order(STOP, None, NULL)
@@ -148,6 +146,14 @@ cdef class Reactor:
             self.reports()
             if self.clients == 0 and f.tracks != NULL:
                 self.order_track(CLOSE_TRACK, f.tracks)
+        self.close_descriptors()
+
+    cdef void close_descriptors(self):
+        cdef Flow *f = &self.flow
+        for fd in (f.epoll, f.wake_fd, f.report_fd):
+            if fd >= 0:
+                close(fd)
+        f.epoll = f.wake_fd = f.report_fd = -1
 
     # ---------------------------------------------------------------- orders
 

@@ -58,14 +58,18 @@ cdef void enqueue_track(Flow *f, Track *track) noexcept nogil:
     cdef Cursor *c = track.first
     track.fresh = False
     if c == NULL:
+        track.served = track.end
         return
     track.first = c = c.next
     while True:
         if c.state == SEATED:
+            if c.segment == NULL and c.index >= track.served:
+                c.behind_ns = f.now_ns
             enqueue(f, c)
         c = c.next
         if c == track.first:
-            return
+            break
+    track.served = track.end
 
 
 cdef void serve_queue(Flow *f) noexcept nogil:
@@ -137,7 +141,6 @@ cdef bint serve(Flow *f, Cursor *c) noexcept nogil:
 cdef bint follow_up(Flow *f, Cursor *c) noexcept nogil:
     """What comes of something having been sent; as `serve`."""
     if c.state == SEATED and has_all(c):
-        c.caught_up_ns = f.now_ns
         return False
     if c.segment == NULL:
         if c.state == FEEDING:
@@ -191,7 +194,7 @@ cdef void attend(Flow *f, Cursor *c, uint32_t events) noexcept nogil:
 cdef void join(Flow *f, Cursor *c, Track *track) noexcept nogil:
     cdef epoll_event event
     enter(c, track)
-    c.caught_up_ns = f.now_ns
+    c.behind_ns = f.now_ns
     memset(&event, 0, sizeof(event))
     event.events, event.data.ptr = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, c
     if epoll_ctl(f.epoll, EPOLL_CTL_ADD, c.fd, &event) < 0:
@@ -309,7 +312,7 @@ cdef void count_one(Flow *f, Cursor *c) noexcept nogil:
     """Into the survey; among the worst, the furthest behind first."""
     cdef Survey *s = &f.survey
     cdef uint64_t nbytes = c.track.total - c.position if c.track.total > c.position else 0
-    cdef int64_t ns = 0 if nbytes == 0 else f.now_ns - c.caught_up_ns
+    cdef int64_t ns = 0 if nbytes == 0 else f.now_ns - c.behind_ns
     cdef socklen_t size = ADDRESS_BYTES
     cdef size_t at
     s.clients += 1

@@ -1,12 +1,9 @@
-"""The hub hands every batch to every client, and holds no queue for any of them: clients are cursors.
+"""The hub renders every batch once for each lane, and has it carried to every client; none has a queue.
 
 A batch is rendered once for each lane (the live bytes some class of streams shares), appended to the lane's segments,
-and *flushed*: each client that has everything before it, and whose socket took that, gets the new bytes at once, in
-one write that all share. Any other client is *lagging*: its own coroutine reads on at the client's pace, from the
-segments, or from the log where those are gone; when it reaches the end, the client is flushed to again. Both ways
-move whole segments, so a client always stands between two batches, and history and live cannot race.
-
-This is the only file of `stream` that knows asyncio. Everything here runs on the loop, except what says otherwise.
+and flushed: the carriers give each client what it lacks. Who moves the bytes is behind `Carrier`: the reactor's thread
+(`reacting.py`) for plain sockets, this loop (`looped.py`) for all else. Everything here runs on the loop, except what
+says otherwise.
 """
 
 from __future__ import annotations
@@ -15,54 +12,24 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
-import smarttree
 from smarttree.clock import Clock
-from smarttree.modes import View
 from smarttree.stream import sse
-from smarttree.stream.activity import Activity, Window
 from smarttree.stream.batch import Batch
-from smarttree.stream.classes import STATS, TREE, LaneKey, StreamClass
-from smarttree.stream.events import INITIAL, REBASE, opening_tail, periodic_stats
-from smarttree.stream.lanes import SLICE_BYTES, Client, Lane, Sink
-from smarttree.stream.log import Log
-from smarttree.stream.openings import BodyMaker, Key, Opening, Openings, make_opening
-from smarttree.stream.replay import IN_THE_LOG, Replay
-from smarttree.stream.segments import Run
-from smarttree.tree import Totals
-from smarttree.wire import PROTOCOL_VERSION
+from smarttree.stream.carriers import AUTO, REACTOR, choose, make_reacting
+from smarttree.stream.classes import STATS, LaneKey, StreamClass
+from smarttree.stream.events import periodic_stats
+from smarttree.stream.figures import Figures, together
+from smarttree.stream.lanes import GOODBYE_S, Carrier, Lane, Sink
+from smarttree.stream.looped import Looped
+from smarttree.stream.openings import BodyMaker
+from smarttree.stream.past import Past
+from smarttree.stream.welcome import Source, Welcome
 
 _LOG = logging.getLogger("smarttree.stream")
 
-GREETING: Final = f"smarttree {smarttree.__version__}, protocol {PROTOCOL_VERSION}"
-REPLAY_BYTES: Final = 32 << 20
 INLINE_CHANGES: Final = 200  # about a millisecond of rendering; more is done in a thread
-WAITING_COMMENT_S: Final = 2.0  # how often a client that came during the first scan is told how it goes
-WINDOWS_FRESH_S: Final = 1.0  # stats of openings are shared for so long
-GOODBYE_S: Final = 0.25  # for clients to take their `retry:` at the end
-
-
-class Progress(Protocol):
-    @property
-    def entries(self) -> int: ...
-
-
-class Source(Protocol):
-    """What the hub needs of the service. All of it may be asked from any thread."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def progress(self) -> Progress: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def log(self) -> Log: ...
-    @property
-    def activity(self) -> Activity: ...
-    def view(self) -> View: ...
-    def add_listener(self, listener: Callable[[], None], /) -> None: ...
 
 
 class Hub:
@@ -77,6 +44,7 @@ class Hub:
         stats_interval_s: float,
         retry_ms: tuple[int, int],
         now_ns: Callable[[], int],
+        fanout: str = AUTO,
     ) -> None:
         self._source = source
         self._body_maker = body_maker
@@ -84,12 +52,14 @@ class Hub:
         self._stats_interval_s = stats_interval_s
         self._retry_ms = retry_ms
         self._now_ns = now_ns
+        self._fanout = choose(fanout)
         self._lanes: dict[LaneKey, Lane] = {}
-        self._sinks: set[Sink] = set()
+        self._sinks: set[Sink] = set()  # those whose handlers run: all of the loop's, and who will be the reactor's
+        self._reacting: Carrier | None = None
+        self._carriers: list[Carrier] = []
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._head = -1
         self._closing = False
-        self._windows: tuple[float, dict[bytes, Window]] = (-1e9, {})
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -97,16 +67,26 @@ class Hub:
         """Begins to follow the service; to be called on the running loop, once."""
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
-        self._started = asyncio.Event()
         self._empty = asyncio.Event()
-        self._making = asyncio.Lock()
-        self._replaying = asyncio.Lock()
+        self._welcome = Welcome(self._source, self._body_maker, self._now_ns)
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._tell_stats())]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
         self._source.add_listener(self._wake_from_engine)
         self._woken.set()
+
+    def _begin(self) -> None:
+        """The first scan is done."""
+        self._epoch = self._source.clock.epoch
+        past = Past(self._source.log, self._epoch)
+        self._replay = past.replay
+        self._looped = Looped(past, self.retry)
+        self._carriers = [self._looped]
+        if self._fanout == REACTOR:
+            self._reacting = make_reacting(past, self.retry)
+            self._carriers.append(self._reacting)
+        self._welcome.begin()
 
     def _wake_from_engine(self) -> None:
         """Runs in the engine's thread."""
@@ -121,13 +101,19 @@ class Hub:
             self.ended.set_result(None)
 
     async def close(self) -> None:
-        """Ends every stream: who can take it at once gets a `retry:`; none is waited for longer than GOODBYE_S."""
+        """Ends every stream: who can take it in time gets a `retry:`; none is waited for longer than GOODBYE_S."""
+        if self._closing:
+            return
         self._closing = True
         for task in self._tasks:
             task.cancel()
-        self._started.set()
-        for lane in self._lanes.values():
-            lane.wake_all()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._welcome.started.set()
+        await asyncio.gather(self._end_handlers(), *(carrier.close() for carrier in self._carriers))
+        for _, waiter in self._waiters:
+            waiter.cancel()
+
+    async def _end_handlers(self) -> None:
         self._empty.clear()
         if self._sinks:
             with suppress(TimeoutError):
@@ -135,13 +121,14 @@ class Hub:
                     await self._empty.wait()
         for sink in tuple(self._sinks):
             sink.abort()
-        for _, waiter in self._waiters:
-            waiter.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def client_count(self) -> int:
-        return len(self._sinks)
+        return len(self._sinks) + (len(self._reacting) if self._reacting is not None else 0)
+
+    async def figures(self) -> Figures:
+        """How the streams do. Those that still get their opening are not among them."""
+        return together([await carrier.figures() for carrier in self._carriers])
 
     def retry(self) -> bytes:
         """When to come back: what a stream begins with, and ends with where the end is ours."""
@@ -150,130 +137,53 @@ class Hub:
     # -- one client ------------------------------------------------------------------------------------------------
 
     async def serve(self, sink: Sink, stream_class: StreamClass, since: str | None) -> None:
-        """One client's stream, from its preamble until it or the hub ends. `since` is the clock it comes with."""
+        """One client's stream, from its preamble until it ends, or is the reactor's. `since` is the clock it comes
+        with.
+        """
         self._sinks.add(sink)
         try:
-            await sink.write(self.retry()[:-1] + sse.comment(GREETING))
-            await self._until_started(sink)
+            await self._welcome.greet(sink, self.retry())
             if not self._closing:
                 await self._follow(sink, stream_class, since)
-            if self._closing:
+            else:
                 await sink.write(self.retry())
         finally:
             self._sinks.discard(sink)
             if not self._sinks:
                 self._empty.set()
 
-    async def _until_started(self, sink: Sink) -> None:
-        while not self._started.is_set():
-            await sink.write(sse.comment(f"scanning: {self._source.progress.entries} entries so far"))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(WAITING_COMMENT_S):
-                    await self._started.wait()
-
     async def _follow(self, sink: Sink, stream_class: StreamClass, since: str | None) -> None:
-        seq = self._resume_seq(since)
-        if seq is None:
-            seq = await self._open(sink, stream_class, INITIAL if since is None else REBASE)
-        key = stream_class.lane
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(key, self._source.log.head, self._loop.time())
-        woken = asyncio.Event()
-        client = Client(sink, seq, woken.set)
-        lane.clients[client] = None
+        seq = await self._welcome.bring(sink, stream_class, since)
+        lane = self._lane(stream_class.lane)
+        lane.enter()
         try:
             if lane.segments.seq < seq:
                 await self.reached(seq)
-            client.index = lane.index(seq)
-            while not self._closing and not lane.lost and await self._send_next(lane, client, woken):
-                pass
+            plain = self._reacting is not None and await sink.settle()
+            if self._closing or lane.lost:
+                await sink.write(self.retry())
+            elif self._reacting is not None and plain:
+                await self._reacting.carry(sink, lane, seq)
+            else:
+                await self._looped.carry(sink, lane, seq)
         finally:
-            del lane.clients[client]
-            if not lane.clients and self._lanes.get(key) is lane:
-                del self._lanes[key]
+            lane.leave()
 
-    def _resume_seq(self, since: str | None) -> int | None:
-        """The seq to go on from, or None if there is nothing to go on from: then a tree opens the stream."""
-        clock = Clock.parse(since) if since is not None else None
-        if clock is None or clock.epoch != self._epoch or self._source.log.after(clock.seq, 0) is None:
-            return None
-        return clock.seq
+    def _lane(self, key: LaneKey) -> Lane:
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key, self._source.log.head, self._loop.time(), self._emptied)
+        return lane
 
-    async def _send_next(self, lane: Lane, client: Client, woken: asyncio.Event) -> bool:
-        """Sends the next run at the client's pace, or waits for one. False when the log lost the client's place."""
-        run = lane.segments.read(client.index, SLICE_BYTES)
-        if run is None:
-            run = await self._from_log(lane, client.seq)
-            if run is None:
-                return False
-            run = run._replace(next_index=lane.index(run.seq))
-        if run.data:
-            client.index, client.seq = run.next_index, run.seq
-            await client.sink.write(run.data)
-        else:
-            client.idle = True
-            await woken.wait()
-            woken.clear()
-        return True
-
-    async def _from_log(self, lane: Lane, seq: int) -> Run | None:
-        stop_seq = lane.segments.floor
-        run = self._replay.cached(lane.key, seq, stop_seq)
-        if run is not None:
-            return run
-        async with self._replaying:
-            run = self._replay.cached(lane.key, seq, stop_seq)
-            if run is not None:
-                return run
-            batches = self._replay.missing(seq, stop_seq)
-            if not batches:
-                return None
-            rendered = await asyncio.to_thread(self._replay.render, lane.key, batches)
-            self._replay.keep(lane.key, rendered)
-            return Run(b"".join(data for _, data in rendered), IN_THE_LOG, rendered[-1][0])
-
-    # -- openings --------------------------------------------------------------------------------------------------
-
-    async def _open(self, sink: Sink, stream_class: StreamClass, reason: str) -> int:
-        """Sends an opening; returns the seq it leads to. A rebase tells its trees even to who asked for none."""
-        wants_tree = TREE in stream_class.events
-        key = Key(stream_class.mode, stream_class.body and wants_tree, reason)
-        opening = await self._opening(key)
-        if wants_tree or reason == REBASE:
-            await sink.write(opening.data)
-        windows = await self._root_windows([path for path, _ in opening.roots])
-        told = [(path, windows[path], totals) for path, totals in opening.roots]
-        await sink.write(opening_tail(opening.moment, told, stream_class.lane))
-        return opening.moment.clock.seq
-
-    async def _opening(self, key: Key) -> Opening:
-        opening = self._openings.get(key)
-        if opening is not None:
-            return opening
-        async with self._making:  # so that a thousand who come at once have one made
-            opening = self._openings.get(key)
-            if opening is None:
-                opening = await asyncio.to_thread(self._make_opening, key)
-                self._openings.put(key, opening)
-            return opening
-
-    def _make_opening(self, key: Key) -> Opening:
-        """Runs in a thread."""
-        return make_opening(self._source.view(), key, self._body_maker)
-
-    async def _root_windows(self, paths: Sequence[bytes]) -> dict[bytes, Window]:
-        made, windows = self._windows
-        if self._loop.time() - made > WINDOWS_FRESH_S or not windows.keys() >= set(paths):
-            windows = await asyncio.to_thread(self._summaries, paths)
-            self._windows = (self._loop.time(), windows)
-        return windows
-
-    def _summaries(self, paths: Sequence[bytes]) -> dict[bytes, Window]:
-        """Runs in a thread."""
-        return {path: self._source.activity.summary(self._now_ns(), path) for path in paths}
+    def _emptied(self, lane: Lane) -> None:
+        if self._lanes.get(lane.key) is lane:
+            del self._lanes[lane.key]
 
     # -- batches, heartbeats, stats --------------------------------------------------------------------------------
+
+    def _flush(self, lane: Lane) -> None:
+        for carrier in self._carriers:
+            carrier.flush(lane)
 
     async def reached(self, seq: int) -> None:
         """Returns when everything up to `seq` has been handed to every lane."""
@@ -297,17 +207,10 @@ class Hub:
                     await self._woken.wait()
             self._woken.clear()
             if self._source.state == "ready":
-                if not self._started.is_set():
+                if not self._welcome.started.is_set():
                     self._begin()
                 await self._advance()
                 self._beat()
-
-    def _begin(self) -> None:
-        log = self._source.log
-        self._epoch = self._source.clock.epoch
-        self._openings = Openings(log)
-        self._replay = Replay(log, self._epoch, REPLAY_BYTES)
-        self._started.set()
 
     async def _advance(self) -> None:
         log = self._source.log
@@ -323,11 +226,13 @@ class Hub:
             if not batches:
                 _LOG.warning("retention is too small: a batch was dropped before it was sent; closing its clients")
                 self._lanes.pop(lane.key, None)
-                lane.lose()
+                lane.lost = True
+                for carrier in self._carriers:
+                    carrier.lose(lane)
                 return
             for to_seq, data in await self._rendered(lane.key, batches):
                 lane.append(to_seq, data, self._loop.time())
-            lane.flush()
+            self._flush(lane)
             await asyncio.sleep(0)  # an engine faster than this loop must not keep requests waiting
 
     async def _rendered(self, key: LaneKey, batches: Sequence[Batch]) -> list[tuple[int, bytes]]:
@@ -345,22 +250,16 @@ class Hub:
             if now - lane.touched >= self._heartbeat_s:
                 seq = lane.segments.seq
                 lane.append(seq, sse.heartbeat(str(Clock(self._epoch, seq))), now)
-                lane.flush()
+                self._flush(lane)
 
     async def _tell_stats(self) -> None:
         """The other task: periodic stats, an interlude for each lane that wants them."""
         while True:
             await asyncio.sleep(self._stats_interval_s)
             if any(STATS in key for key in self._lanes):
-                told = await asyncio.to_thread(self._current_stats)
+                told = await self._welcome.current_stats()
                 for lane in self._lanes.values():
                     if STATS in lane.key:
                         seq = lane.segments.seq
                         lane.append(seq, periodic_stats(Clock(self._epoch, seq), told), self._loop.time())
-                        lane.flush()
-
-    def _current_stats(self) -> list[tuple[bytes, Window, Totals]]:
-        """Runs in a thread."""
-        tree, now_ns = self._source.view().tree, self._now_ns()
-        paths = [(root, tree.path(root)) for root in tree.roots()]
-        return [(path, self._source.activity.summary(now_ns, path), tree.totals(root)) for root, path in paths]
+                        self._flush(lane)

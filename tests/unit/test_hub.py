@@ -78,6 +78,16 @@ class Sink:
         if not stalled:
             self.flow.set()
 
+    @property
+    def peer(self) -> str:
+        return "memory"
+
+    async def settle(self) -> bool:
+        return False
+
+    def detach(self) -> int:
+        raise AssertionError("there is no descriptor")
+
     def free(self) -> bool:
         return self.flow.is_set()
 
