@@ -7,7 +7,9 @@ tests run on the sanitizers' build.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import resource
 import select
 import socket
 import struct
@@ -38,7 +40,7 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def pair(*, tcp: bool = False) -> tuple[int, socket.socket]:
+def pair(*, tcp: bool = False, small: bool = True) -> tuple[int, socket.socket]:
     """A descriptor for the reactor, and the client's end. TCP where resets are to be had."""
     if tcp:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -46,7 +48,7 @@ def pair(*, tcp: bool = False) -> tuple[int, socket.socket]:
             ours, _ = listener.accept()
     else:
         ours, theirs = socket.socketpair()
-    if not tcp:  # TCP's window of that size opens by a timer
+    if small and not tcp:  # TCP's window of that size opens by a timer
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     for each in (ours, theirs):
         each.setblocking(False)
@@ -361,3 +363,44 @@ def test_bad_orders_are_refused(stand: Stand) -> None:
         stand.reactor.append(stand.lane, 0, 1, b"", 0)
     with pytest.raises(ValueError):
         Reactor([])
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 3000:
+        pytest.skip("may not have 3,000 descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 3000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_fifty_of_a_thousand_that_are_stalled_for_good_cost_the_others_nothing(
+    stand: Stand, many_descriptors: None
+) -> None:
+    readers = []
+    for number in range(1000):
+        fd, theirs = pair(small=False)
+        stand.join(fd, 0)
+        readers.append((theirs, hashlib.sha256(), number % 20 == 0))
+    wanted, settled = hashlib.sha256(), 0
+    for number in range(1000):
+        data = b"%1000d" % number
+        wanted.update(data)
+        stand.append(data)
+        stand.start = max(0, number - 20)
+        stand.segments[max(0, number - 50)] = b""
+        if number % 5 == 0 or number == 999:
+            stand.turn(2)
+            for theirs, got, stalled in readers:
+                if not stalled:
+                    got.update(read(theirs))
+        if number == 200:
+            settled = resident_bytes()
+    stand.turn(2)
+    for theirs, got, stalled in readers:
+        got.update(read(theirs) if not stalled else b"")
+        assert stalled or got.digest() == wanted.digest()
+        theirs.close()
+    assert resident_bytes() - settled < 4 << 20
+    assert not stand.fed
