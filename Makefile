@@ -75,7 +75,7 @@ lock: ## pin the newest versions that pyproject.toml and package.json allow
 	@cd tests/node && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
 
 .PHONY: mirror
-mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees and with planted defects, about two minutes
+mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees, through faults by name and with planted defects, about three minutes
 	@$(PHASE) mirror $(BIN)/python -m pytest tests/mirror $(T)
 
 .PHONY: soak

@@ -32,7 +32,7 @@ from bench.rounds import Contestant, Samples, interleaved
 from smarttree import qtn
 from smarttree.clock import Clock
 from smarttree.stream.batch import Batch, Changes
-from smarttree.stream.classes import QUANTUM
+from smarttree.stream.classes import QUANTUM, LaneKey
 from smarttree.stream.events import render
 from smarttree.tree import Totals, Tree
 
@@ -81,7 +81,7 @@ def modified(tree: Tree, top: int, files: Sequence[int]) -> tuple[Tree, list[Cha
 def event(data: bytes) -> bytes:
     """The batch as the server sends it to who asks for `quantum` alone."""
     batch = Batch(CLOCK.seq - 1, CLOCK.seq, 0, data, Changes(), 0, Totals(0, 0, 0), more=False)
-    return render(batch, CLOCK.epoch, frozenset({QUANTUM}))
+    return render(batch, CLOCK.epoch, LaneKey(frozenset({QUANTUM})))
 
 
 def sizes(before: Tree, after: Tree, told: Sequence[Changed]) -> Sizes:

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
-from smarttree._memory cimport resize, room_for, widen
+from smarttree._memory cimport resize_zeroed, room_for, widen
 from smarttree._wire cimport ENTRY_HASH_HEAD_BYTES, IDS_MAX
 from smarttree._xxh64 cimport xxh64_pair
 
@@ -89,9 +89,7 @@ cdef class Columns:
             raise MemoryError("a tree holds fewer than 50,000,000 entries (spec/QTN1.md, limits)")
         room = room_for(self.room, ids, ROW_BYTES)
         for i in range(COLUMNS):
-            done = done and resize(&self.memory[i], room, WIDTHS[i])
-            if done:
-                memset(<uint8_t *>self.memory[i] + self.room * WIDTHS[i], 0, (room - self.room) * WIDTHS[i])
+            done = done and resize_zeroed(&self.memory[i], self.room, room, WIDTHS[i])
         self.parent_ = <uint32_t *>self.memory[0]
         self.name_off = <uint32_t *>self.memory[1]
         self.name_len = <uint16_t *>self.memory[2]

@@ -165,9 +165,9 @@ cdef inline void adopt(Track *track, Segment **ring, uint64_t room) noexcept nog
     track.ring, track.room = ring, room
 
 
-cdef inline void seat(Cursor *c, uint64_t index) noexcept nogil:
-    """Goes on at `index` of the track. What the track has dropped counts as taken up to where it still knows."""
-    c.state, c.index, c.offset = SEATED, index, 0
+cdef inline void seat(Cursor *c, uint64_t index, uint64_t seq) noexcept nogil:
+    """Goes on at `index` of the track, with everything up to `seq`. What the track has dropped counts as taken up to where it still knows."""
+    c.state, c.index, c.seq, c.offset = SEATED, index, seq, 0
     if index >= c.track.end:
         c.position = c.track.total
     elif index >= c.track.start:

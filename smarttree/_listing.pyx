@@ -59,10 +59,12 @@ cdef class Listing:
         """
         return self.at(index).watch
 
-    def watches(self):
-        """(index, key of the watch, or -errno) of every directory for which one was asked."""
+    def watches(self, uint32_t first=0):
+        """(index, key of the watch, or -errno) of every directory for which one was asked; indices count from `first`
+        on.
+        """
         cdef uint32_t i
-        return [(i, self.items[i].watch) for i in range(self.n) if self.items[i].watch != NO_WATCH]
+        return [(first + i, self.items[i].watch) for i in range(self.n) if self.items[i].watch != NO_WATCH]
 
     def hard_linked(self):
         """(index, inode, links) of every entry that is no directory and has other names."""

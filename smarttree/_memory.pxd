@@ -1,6 +1,7 @@
 # cython: language_level=3
 """Growing memory, without the GIL and without an exception: the caller turns False into what fits there."""
-from libc.stdlib cimport realloc
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
 
 
 cdef enum:
@@ -24,6 +25,26 @@ cdef inline bint resize(void **memory, size_t room, size_t item) noexcept nogil:
     if moved == NULL:
         return False
     memory[0] = moved
+    return True
+
+
+cdef inline bint resize_zeroed(void **memory, size_t before, size_t room, size_t item) noexcept nogil:
+    """As `resize`, from `before` items, with new content zero. Where nearly all is new, nothing of it is touched: what
+    is used here and there only takes few pages.
+    """
+    cdef void *fresh
+    if before > room // 16:
+        if not resize(memory, room, item):
+            return False
+        memset(<char *>memory[0] + before * item, 0, (room - before) * item)
+        return True
+    fresh = calloc(room, item)
+    if fresh == NULL:
+        return False
+    if before:
+        memcpy(fresh, memory[0], before * item)
+    free(memory[0])
+    memory[0] = fresh
     return True
 
 

@@ -181,10 +181,10 @@ cdef class Reactor:
             raise MemoryError
         return 0
 
-    cdef int order(self, Order order, Client client, Segment *segment, uint64_t index=0) except -1:
+    cdef int order(self, Order order, Client client, Segment *segment, uint64_t index=0, uint64_t seq=0) except -1:
         cdef Command command
         memset(&command, 0, sizeof(command))
-        command.order, command.segment, command.index = order, segment, index
+        command.order, command.segment, command.index, command.seq = order, segment, index, seq
         if client is not None:
             command.who, command.cursor = client.cursor.owner, &client.cursor
         return self.put(&command)
@@ -261,9 +261,9 @@ cdef class Reactor:
         self.clients += 1
         return client
 
-    def seat(self, Client client, uint64_t index):
-        """Goes on at a segment of its lane: from now on it is served by itself."""
-        self.order(SEAT, client, NULL, index)
+    def seat(self, Client client, uint64_t index, uint64_t seq):
+        """A client that has everything up to `seq` goes on at a segment of its lane: now it is served by itself."""
+        self.order(SEAT, client, NULL, index, seq)
 
     def feed(self, Client client, bytes data):
         """Bytes for one client that waits; `fed` is reported once they are sent."""

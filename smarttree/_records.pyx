@@ -5,7 +5,7 @@
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, qsort
+from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memchr, memcpy, memset
 
 from typing import NamedTuple
@@ -197,7 +197,7 @@ cdef void put_prefixes(Buffer *prefixes, Buffer *suffixes, const Item *items, si
 
 cdef bint put_values(Buffer **columns, const Item *items, size_t n) noexcept nogil:
     """Columns 7 to 10."""
-    cdef uint64_t *values = <uint64_t *>malloc((n + 1) * sizeof(uint64_t))
+    cdef uint64_t *values = <uint64_t *>calloc(n + 1, sizeof(uint64_t))
     cdef size_t count = 0, i
     cdef bint done = True
     if values == NULL:

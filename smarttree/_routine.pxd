@@ -30,4 +30,5 @@ cdef class Routine:
     cdef readonly size_t ends        # so many known entries were gone when they were looked at
     cdef Step *extend(self, Act act, uint32_t anchor) except NULL
     cdef int keep_name(self, Step *step, const uint8_t *name, size_t size) except -1
-    cdef bint settle(self, Columns tree, uint32_t directory, bytes name, Looks looks, size_t i, written) except -1
+    cdef bint settle(self, Columns tree, uint32_t directory, bytes name, Looks looks, size_t i, written,
+                     hidden) except -1

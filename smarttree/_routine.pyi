@@ -20,6 +20,7 @@ class Routine:
         written: Collection[Place],
         inodes: Collection[int],
         linked: Collection[int],
+        hidden: Callable[[Place, int], bool] | None,
     ) -> list[int]: ...
     @property
     def ends(self) -> int: ...

@@ -70,6 +70,17 @@ cdef class Tree(Columns):
         self.n += 1
         return self.n - 1
 
+    @property
+    def ids(self):
+        """One more than the highest id that was ever issued."""
+        return self.n
+
+    def admit(self, ids):
+        """Let the caller give any id below `ids` by itself: those of another Tree. `issue` gives none of them."""
+        if ids > self.n:
+            self.reserve(ids)
+            self.n = ids
+
     def recycle(self, ids):
         """Give dead ids back for reuse. The caller answers for no reader remembering them any more."""
         self.free_ids.extend(ids)

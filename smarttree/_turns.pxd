@@ -56,6 +56,7 @@ cdef struct Command:
     uint64_t room
     uint64_t index
     uint64_t start
+    uint64_t seq
 
 
 cdef struct Commands:

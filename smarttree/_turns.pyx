@@ -261,7 +261,7 @@ cdef void carry_out(Flow *f, Command *command) noexcept nogil:
         join(f, c, command.track)
     elif order == SEAT:
         if c.state == WAITING:
-            seat(c, command.index)
+            seat(c, command.index, command.seq)
             enqueue(f, c)
     elif order == FEED:
         if c.state == WAITING:

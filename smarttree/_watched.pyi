@@ -13,5 +13,10 @@ class Watched:
     def forget(self, directory: int) -> int | None: ...
     def end(self, key: int) -> None: ...
     def hear(
-        self, events: Iterable[Event], names: dict[int, set[bytes]], moved: set[Place], written: set[Place]
+        self,
+        events: Iterable[Event],
+        names: dict[int, set[bytes]],
+        moved: set[Place],
+        written: set[Place],
+        stored: set[Place],
     ) -> tuple[int, list[Event]]: ...

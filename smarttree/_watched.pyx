@@ -75,7 +75,8 @@ cdef class Watched:
         if directory >= 0 and key_value(&self.key_of, directory) == key:
             key_remove(&self.key_of, directory)
 
-    def hear(self, events, dict names not None, set moved not None, set written not None):
+    def hear(self, events, dict names not None, set moved not None, set written not None,
+             set stored not None):
         """Put events into the hints' sets; (how many names are new, the events that need more thought).
 
         Those are of keys without an id, and those that say more than that something happened at a place. About 0.2 µs
@@ -104,5 +105,8 @@ cdef class Watched:
             if mask & MOVED_FROM:
                 moved.add((directory, name))
             if mask & (MODIFY | CLOSE_WRITE):
-                written.add((directory, name))
+                place = (directory, name)
+                written.add(place)
+                if mask & MODIFY:
+                    stored.add(place)
         return fresh, others

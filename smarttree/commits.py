@@ -15,6 +15,7 @@ from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.order import Step, order
 from smarttree.plan import Plan
+from smarttree.selections import Selections
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import RootState, Switch
 from smarttree.stream.log import Log
@@ -34,12 +35,16 @@ class Commits:
         epoch: int,
         limits: Limits,
         now_ns: Callable[[], int],
+        *,
+        compares: bool = False,
     ) -> None:
         self._tree, self._ledger, self._log, self._activity = tree, ledger, log, activity
         self._epoch, self._limits, self._now_ns = epoch, limits, now_ns
         self._lock = threading.Lock()  # guards the tree and the clock as one
         self._view: View | None = None
-        self._view_wanted = False  # since `release_view`
+        self._view_wanted = False  # since `release`
+        self.selections = Selections(tree, log, activity, self._lock, self.view, compares=compares)
+        ledger.part_maker = self.selections.parts
         self._dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
 
     @property
@@ -55,8 +60,11 @@ class Commits:
                 self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
             return self._view
 
-    def release_view(self) -> None:
-        """To be called now and then: a view that nobody asked for since the last time is not kept any longer."""
+    def release(self, now_s: float) -> None:
+        """To be called now and then: a view that nobody asked for since the last time is not kept any longer, nor what
+        of the tree nobody asks for any more.
+        """
+        self.selections.retire(now_s)
         with self._lock:
             if not self._view_wanted:
                 self._view = None

@@ -6,16 +6,18 @@ is the page's (`_page`); here is only when a page is full.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from smarttree._changes import Changes
 from smarttree._page import Page
+from smarttree._records import Records
 from smarttree.clock import Clock
 from smarttree.codec import encode_batch
 from smarttree.order import Act, Step
 from smarttree.plan import Plan
-from smarttree.stream.batch import Batch, RootState, Switch
+from smarttree.stream.batch import Batch, Criteria, Part, RootState, Switch
 from smarttree.tree import SERVICE_ID, Tree
 
 
@@ -26,12 +28,21 @@ class Limits(NamedTuple):
     max_changes: int
 
 
+class PartMaker(Protocol):
+    """Who makes the parts of each batch, when it is cut."""
+
+    def __call__(
+        self, clock: Clock, records: Records, changes: Changes, /, *, more: bool, is_news: bool
+    ) -> Mapping[Criteria, Part]: ...
+
+
 class Ledger:
     """Steps in, batches out. `dead` collects the ids that ended: not reused before their batch is forgotten."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._page = Page(tree)
+        self.part_maker: PartMaker | None = None
 
     def __bool__(self) -> bool:
         return bool(self._page)
@@ -74,12 +85,18 @@ class Ledger:
             yield
             done = self._page.carry_out(plan.routine, done, **limits._asdict())
 
+    def take(self) -> tuple[Records, Changes]:
+        """What was written down, and a clean page."""
+        return self._page.cut()
+
     def cut(
         self, clock: Clock, time_ns: int, *, more: bool, vcs: Switch | None = None, root: RootState | None = None
     ) -> Batch:
         """The batch that leads to `clock`, and a clean page. Without any change, it leads to the same tree."""
-        records, changes = self._page.cut()
-        digest = self._tree.digest(SERVICE_ID)
+        records, changes = self.take()
+        digest, maker = self._tree.digest(SERVICE_ID), self.part_maker
+        is_news = vcs is not None or root is not None
+        parts = maker(clock, records, changes, more=more, is_news=is_news) if maker is not None else {}
         return Batch(
             from_seq=clock.seq - 1,
             to_seq=clock.seq,
@@ -91,6 +108,7 @@ class Ledger:
             more=more,
             vcs=vcs,
             root=root,
+            parts=parts,
         )
 
 

@@ -4,7 +4,7 @@ out, and keep what could not be looked at for later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from smarttree._listing import Listing
 from smarttree.disk.base import Directory, Disk, Progress
@@ -16,6 +16,7 @@ from smarttree.problems import Problems
 from smarttree.reconcile import Reconciliation
 from smarttree.rulebook import RuleBook, ruled_anew
 from smarttree.standing import Standing
+from smarttree.ticks import hiding, tick_ns
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Hints, Watcher
 from smarttree.wire import DEPTH_MAX
@@ -27,7 +28,14 @@ class Observer:
     """Looks at the disk for one Tree. Used by the engine's thread only."""
 
     def __init__(
-        self, tree: Tree, watcher: Watcher, disk: Disk, *, threads: int, rules: Rules, one_by_one: bool = False
+        self,
+        tree: Tree,
+        watcher: Watcher,
+        disk: Disk,
+        *,
+        threads: int,
+        rules: Rules,
+        one_by_one: bool = False,
     ) -> None:
         """`rules`: those that hold in each root, but for rule files in it. `one_by_one`: someone wants to hear of each
         step by itself.
@@ -38,7 +46,8 @@ class Observer:
         self.problems = Problems(tree)
         self.standing = Standing(tree, disk)
         self.later = Hints()  # what could not be looked at yet: add it to the next hints
-        self._patience, self._one_by_one = PATIENCE, one_by_one
+        self._patience, self._one_by_one, self._tick_ns = PATIENCE, one_by_one, tick_ns()
+        self._ended_ns = self._ended_before_ns = 0  # when the last two windows' looks ended
 
     # --- the first scan ---------------------------------------------------------------------------------------------
 
@@ -51,10 +60,8 @@ class Observer:
             finally:
                 opened.close()
             root = self._tree.graft(listing, path)
-            self._watcher.bind(
-                ((root + index, key) for index, key in listing.watches()),
-                ((root + index, key) for index, key in listing.asides.items()),
-            )
+            asides = [(root + index, key) for index, key in listing.asides.items()]
+            self._watcher.bind(listing.watches(root), asides)
         for index, inode, count in listing.hard_linked():
             self._links.add(inode, root + index, count)
         for index, name, number in listing.problems:
@@ -106,6 +113,8 @@ class Observer:
             written=hints.written,
             lost=hints.overflow,
             one_by_one=self._one_by_one,
+            # All that is heard now happened after the drain before this one, and that followed the looks before that.
+            hidden=hiding(hints.stored, self._ended_before_ns, self._tick_ns),
         )
         whole = set(self._tree.roots()) if hints.overflow else set(filter(self._tree.has_directory, hints.whole))
         waiting = {eid: set(names) for eid, names in hints.names.items() if self._tree.has_directory(eid)}
@@ -128,6 +137,7 @@ class Observer:
             self._bind(found)
             self._note_problems(found)
         self.later.whole |= elsewhere
+        self._ended_before_ns, self._ended_ns = self._ended_ns, self._disk.now_ns()
         return bool(found.watches or elsewhere)
 
     def _ruled_elsewhere(self, found: Reconciliation) -> set[int]:
@@ -144,6 +154,12 @@ class Observer:
         self._patience = self._patience - 1 if moving else PATIENCE
         for place in moving:
             self.later.add(*place)
+
+    def unheard(self) -> Iterator[int]:
+        """Directories to be looked at now and then: what becomes of them may be told by no hint."""
+        yield from self.standing.strayed()
+        if self._watcher.name.startswith("fanotify"):  # what could not be opened has no key by which that would tell
+            yield from self.problems.closed()
 
     def links_outside(self) -> Hints:
         """Look at files that are written, perhaps, through links outside the roots."""
@@ -180,6 +196,7 @@ class Observer:
         self.later.whole |= looking.whole & looking.waiting.keys()
         if self.later:
             self.later.moved, self.later.written = hints.moved, hints.written
+            self.later.stored = hints.stored
             self.later.closed, self.later.arrived = hints.closed, hints.arrived
 
     def _note_problems(self, found: Reconciliation) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from itertools import islice
 from typing import NamedTuple
 
-from smarttree.tree import Tree
+from smarttree.tree import SERVICE_ID, Tree
 
 PROBLEMS_MAX = 1000
 """Problems that are shown, and names kept for one directory; beyond, the directory stands for its names."""
@@ -63,6 +64,12 @@ class Problems:
     def is_closed(self, directory: int) -> bool:
         """Whether it was not allowed to read the directory, or something in it."""
         return not FORBIDDEN.isdisjoint(self._of.get(directory, NONE).values())
+
+    def closed(self) -> list[int]:
+        """Directories below a root that may not be read, a thousand at most."""
+        tree = self._tree
+        closed = (eid for eid, names in self._of.items() if names.get(b"") in FORBIDDEN and tree.has_directory(eid))
+        return list(islice((eid for eid in closed if tree.parent(eid) != SERVICE_ID), PROBLEMS_MAX))
 
     def too_deep(self) -> list[int]:
         """Directories at the last level that is told: what is in them was not read."""

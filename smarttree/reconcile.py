@@ -11,7 +11,7 @@ alone proves nothing); after lost hints the identity must do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from smarttree._compare import KIND_ITSELF, KIND_LEFT, Comparison
 from smarttree._listing import NO_WATCH_KEY, Listing
@@ -27,12 +27,19 @@ class Reconciliation:
     """One window's observations. Feed it, `match` now and then, and take the `plan` when nothing is `unlisted`."""
 
     def __init__(
-        self, tree: Tree, *, moved: Collection[Place], written: Collection[Place], lost: bool, one_by_one: bool = False
+        self,
+        tree: Tree,
+        *,
+        moved: Collection[Place],
+        written: Collection[Place],
+        lost: bool,
+        one_by_one: bool = False,
+        hidden: Callable[[Place, int], bool] | None = None,
     ) -> None:
-        """`one_by_one`: nothing is routine, each step stands in the plan by itself."""
+        """`one_by_one`: nothing is routine, each step stands in the plan by itself. `hidden`: see `ticks`."""
         self._tree = tree
         self._one_by_one = lost or one_by_one  # after lost hints any two may be a rename
-        self._moved, self._written, self._lost = moved, written, lost
+        self._moved, self._written, self._lost, self._hidden = moved, written, lost, hidden
         self._seen: dict[int, set[bytes]] = {}
         self._gone: dict[int, Identity] = {}  # ids whose place holds something else now, not yet found elsewhere
         self._gone_by: dict[Identity, list[int]] = {}
@@ -66,6 +73,8 @@ class Reconciliation:
             before = self._tree.row(known)
             if row is not None and row.identity == before.identity:
                 self._compare(known, before, row, written=place in self._written)
+                if self._hidden is not None and known not in self._plan.updates and self._hidden(place, row.mtime_ns):
+                    self._plan.updates[known] = Update(row, True)
                 return
             self._gone[known] = before.identity
             self._gone_by.setdefault(before.identity, []).append(known)
@@ -89,6 +98,7 @@ class Reconciliation:
             written=self._written,
             inodes=self._moved_inodes,
             linked=linked,
+            hidden=self._hidden,
         )
 
     def skip(self, directory: int, name: bytes) -> None:

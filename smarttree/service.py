@@ -84,13 +84,16 @@ class Service:
         self._tree = Tree()
         self._witness = witness
         self._watcher = watcher
-        self._disk = reader or disk.choose()
+        self._disk = reader or disk.choose(time.time_ns)
         self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
         self._reader = Reader(self._disk, rules=self._rules, roots=lambda: self.rooting.paths)  # for polling
         self._observer: Observer | None = None
         limits, epoch = Limits(config.batch_max_bytes, config.batch_max), secrets.randbits(64)
         ledger = Ledger(self._tree) if witness is None else WitnessedLedger(self._tree, witness)
-        self._commits = Commits(self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns)
+        self._commits = Commits(
+            self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns, compares=config.content_hash
+        )
+        self.selections = self._commits.selections
         self._lock = threading.Lock()  # guards the two below
         self._syncs: list[Future[Clock]] = []  # asked for
         self._ended = False  # no sync will be answered any more
@@ -265,9 +268,9 @@ class Service:
         hints = watcher.drain(barrier=bool(self._answering))
         if self._answering or time.monotonic() >= self._poll_at:
             self._poll_at = time.monotonic() + ROOT_POLL_S
-            self._commits.release_view()
-            for root in self._observer.standing.strayed():
-                hints.names.setdefault(root, set())
+            self._commits.release(time.monotonic())
+            for directory in self._observer.unheard():
+                hints.names.setdefault(directory, set())
         self._look_at_links(hints)
         self.contents.turn()
         committed = self._commit_or_keep(watcher, hints)

@@ -60,7 +60,7 @@ class Mirror:
             raise OutOfStep("epoch")
         if batch.to_seq <= self.seq:
             return False
-        if batch.from_seq != self.seq:
+        if batch.from_seq > self.seq:
             raise OutOfStep("clock")
         draft = _Draft(self, batch.records)
         if batch.digest_low is not None and batch.digest_low != draft.service_digest & U64:

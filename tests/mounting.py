@@ -1,4 +1,4 @@
-"""File systems in memory, mounted for a test.
+"""File systems in memory or in a file, mounted for a test.
 
 Law: a test is skipped where nothing may be mounted.
 """
@@ -14,9 +14,10 @@ import pytest
 
 
 @contextmanager
-def mounted(point: Path, kind: str = "tmpfs") -> Iterator[None]:
+def mounted(point: Path, kind: str = "tmpfs", *, source: Path | None = None, options: str = "rw") -> Iterator[None]:
     """A file system there, while it lasts."""
-    if subprocess.run(["mount", "-t", kind, kind, point], capture_output=True, check=False).returncode:
+    command = ["mount", "-t", kind, "-o", options, source or kind, point]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("nothing may be mounted here")
     try:
         yield

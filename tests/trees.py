@@ -341,5 +341,5 @@ def _sort_out(
     plan: Plan, tree: Tree, directory: int, name: bytes, row: Row | None, written: set[tuple[int, bytes]]
 ) -> list[int]:
     return plan.routine.sort_out(
-        tree, directory, [name], Looks([row]), set(), moved=(), written=written, inodes=(), linked=()
+        tree, directory, [name], Looks([row]), set(), moved=(), written=written, inodes=(), linked=(), hidden=None
     )

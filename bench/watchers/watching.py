@@ -12,13 +12,13 @@ import select
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from time import monotonic
+from time import clock_gettime, monotonic
 from typing import Self
 
 DEADLINE_S = 300.0
 NOTICE_S = 30.0
 TAKE_BYTES = 1 << 20
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+CPUCLOCK_SCHED = 2
 
 
 class NotToldError(Exception):
@@ -108,9 +108,10 @@ class Watching(ABC):
     # --- what it costs ------------------------------------------------------------------------------------------------
 
     def cpu_s(self) -> float:
-        """Processor time of all its threads, those that have ended as well, in clock ticks."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+        """Processor time of all its threads, those that have ended as well. To the nanosecond: /proc tells it in ticks
+        of 10 ms.
+        """
+        return clock_gettime(~self.pid << 3 | CPUCLOCK_SCHED)  # what clock_getcpuclockid(3) makes of a process
 
     def resident_bytes(self) -> int:
         return self._status("VmRSS")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import Final
 
@@ -28,10 +29,14 @@ def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
     service = Service(config)
     service.start()
     try:
-        # aiohttp and numpy take 0.3 s to load: half of what the scan of a million files takes, and now beside it.
+        gc.disable()
+        # aiohttp takes 0.15 s to load: a quarter of what the scan of half a million files takes, and now beside it.
         from smarttree.http.app import run
         from smarttree.progress import ScanProgress
 
+        # What is loaded by now stays: no collection needs to look through it.
+        gc.freeze()
+        gc.enable()
         return run(service, http, sockets, progress=ScanProgress(quiet=quiet))
     finally:
         service.stop()

@@ -54,6 +54,11 @@ class Directory(Protocol):
         """Give back what it holds."""
 
 
+def unknown_ns() -> int:
+    """A clock for who has none: all that happens is after it."""
+    return 0
+
+
 class Disk(Protocol):
     """Opens directories. `name` is as in the log."""
 
@@ -62,6 +67,9 @@ class Disk(Protocol):
 
     def progress(self) -> Progress:
         """A counter that this disk's scans take."""
+
+    def now_ns(self) -> int:
+        """By the clock that gives files their times: since 1970, in nanoseconds."""
 
     def open(self, path: bytes, *, follow: bool = False) -> Directory:
         """The directory at an absolute path of any length the system takes; the last name may be a link only if

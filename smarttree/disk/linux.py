@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from smarttree._listing import Listing
 from smarttree._looks import Looks
@@ -10,6 +11,7 @@ from smarttree._scan import scan
 from smarttree._stat import look, look_at
 from smarttree._walk import Placer, Progress
 from smarttree.disk import base
+from smarttree.disk.base import unknown_ns
 from smarttree.disk.rulefile import read_rule_file
 from smarttree.ignore import Rules
 from smarttree.row import Row
@@ -55,6 +57,12 @@ class LinuxDisk:
 
     def progress(self) -> Progress:
         return Progress()
+
+    def __init__(self, now_ns: Callable[[], int] = unknown_ns) -> None:
+        self._now_ns = now_ns
+
+    def now_ns(self) -> int:
+        return self._now_ns()
 
     def open(self, path: bytes, *, follow: bool = False) -> LinuxDirectory:
         """Paths longer than PATH_MAX are opened part by part."""

@@ -10,11 +10,13 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from smarttree._listing import Listing, ListingBuilder
 from smarttree._looks import Looks
 from smarttree.disk import base
+from smarttree.disk.base import unknown_ns
 from smarttree.disk.rulefile import read_rule_file
 from smarttree.ignore import RULE_FILES, Rules, obey
 from smarttree.row import Row
@@ -91,6 +93,12 @@ class PortableDisk:
 
     def progress(self) -> PortableProgress:
         return PortableProgress()
+
+    def __init__(self, now_ns: Callable[[], int] = unknown_ns) -> None:
+        self._now_ns = now_ns
+
+    def now_ns(self) -> int:
+        return self._now_ns()
 
     def open(self, path: bytes, *, follow: bool = False) -> PortableDirectory:
         seen = os.stat(path) if follow else os.lstat(path)

@@ -58,6 +58,9 @@ class ShallowDisk:
     def name(self) -> str:
         return self._inner.name
 
+    def now_ns(self) -> int:
+        return self._inner.now_ns()
+
     def progress(self) -> Progress:
         return self._inner.progress()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -18,14 +19,14 @@ from aiohttp.abc import AbstractStreamWriter
 from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.errors import BadParameter, NotAvailableYet
+from smarttree.http.criteria import criteria
 from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.params import Query
-from smarttree.http.paths import locate
 from smarttree.stream import sse
 from smarttree.stream.classes import EVENTS, StreamClass
 
-KNOWN: Final = ("path", "mode", "events", "tree", "only", "since")
-LATER: Final = ("include", "exclude", "types", "ticket")
+KNOWN: Final = ("path", "mode", "events", "tree", "only", "since", "include", "exclude", "types")
+LATER: Final = ("ticket",)
 # Without a bound the kernel grows the buffer of a stalled client to 3.8 MB; with this it holds 0.25 MB.
 SEND_BUFFER_BYTES: Final = 128 * 1024
 # A peer that acknowledges nothing, or takes nothing, for so long is gone: TCP alone gives up after 15 minutes.
@@ -98,7 +99,7 @@ class Connection:
         self._transport.abort()
 
 
-def stream_class(query: Query, default_mode: str, *, contents: bool) -> StreamClass:
+def stream_class(query: Query, default_mode: str, roots: Sequence[bytes], *, contents: bool) -> StreamClass:
     """The class a request asks for. `contents`: those of files are compared. Raises an InputError."""
     mode = query.text("mode") or default_mode
     modes.check(mode)
@@ -112,7 +113,8 @@ def stream_class(query: Query, default_mode: str, *, contents: bool) -> StreamCl
         raise NotAvailableYet("tree=manifest is not available yet; tree is full or none")
     if tree not in ("full", "none"):
         raise BadParameter(f"tree is full or none, not {tree!r}")
-    return StreamClass(mode, events, tree == "full", only_content(query, contents=contents))
+    only = only_content(query, contents=contents)
+    return StreamClass(mode, events, tree == "full", only, criteria(query, roots))
 
 
 def only_content(query: Query, *, contents: bool) -> bool:
@@ -123,12 +125,6 @@ def only_content(query: Query, *, contents: bool) -> bool:
     if only is not None and not contents:
         raise BadParameter("only=content needs a server that compares contents: start it with --content-hash")
     return only is not None
-
-
-def require_whole(roots: tuple[bytes, ...], path: bytes | None) -> None:
-    """Refuses a `path` that is not all there is: a stream of a part comes later."""
-    if path is not None and (locate(roots, path),) != roots:
-        raise NotAvailableYet("a stream of one path is not available yet; leave path out for everything")
 
 
 def resume_point(request: web.Request, query: Query) -> str | None:
@@ -145,8 +141,7 @@ def resume_point(request: web.Request, query: Query) -> str | None:
 async def get_events(request: web.Request) -> web.StreamResponse:
     query = Query(request, KNOWN, LATER)
     config, hub, service = request.app[CONFIG], request.app[HUB], request.app[SERVICE]
-    asked = stream_class(query, config.mode, contents=service.config.content_hash)
-    require_whole(service.rooting.paths, query.octets("path"))
+    asked = stream_class(query, config.mode, service.rooting.paths, contents=service.config.content_hash)
     since = resume_point(request, query)
     response = EventStream()
     writer = await response.prepare(request)

@@ -35,6 +35,10 @@ class Query:
         """Every value given, in order; empty if none was."""
         return self._values.get(name, [])
 
+    def octets_all(self, name: str) -> list[bytes]:
+        """Every value as the bytes that were sent."""
+        return [value.encode("utf-8", "surrogateescape") for value in self.all(name)]
+
     def text(self, name: str) -> str | None:
         """The one value, or None."""
         values = self.all(name)

@@ -89,6 +89,7 @@ class Activity:
     def __init__(self, roots: Sequence[bytes]) -> None:
         self._lock = threading.Lock()
         self._windows = {root: _RootWindow(root) for root in roots}
+        self._paths: dict[bytes, _RootWindow] = {}
 
     def add_root(self, root: bytes) -> None:
         """Begin a window."""
@@ -100,17 +101,26 @@ class Activity:
         with self._lock:
             self._windows.pop(root, None)
 
+    def add_path(self, path: bytes) -> None:
+        """Begin a window of what is below a path in a root; a window that is there stays as it is."""
+        with self._lock:
+            self._paths.setdefault(path, _RootWindow(path))
+
+    def drop_path(self, path: bytes) -> None:
+        with self._lock:
+            self._paths.pop(path, None)
+
     def add(self, batch: Batch) -> None:
         """Counts a batch, at the second of its commit. O(changes)."""
         second = batch.time_ns // 1_000_000_000
         with self._lock:
-            for window in self._windows.values():
-                window.add(second, batch.changes)  # no root lies inside another: a path belongs to one window at most
+            for window in (*self._windows.values(), *self._paths.values()):
+                window.add(second, batch.changes)
 
     def summary(self, now_ns: int, root: bytes) -> Window:
-        """The five minutes before `now_ns` below `root`; nothing for no root. O(paths in the window)."""
+        """The five minutes before `now_ns` below a root, or a path that was added. O(paths in the window)."""
         with self._lock:
-            window = self._windows.get(root)
+            window = self._windows.get(root) or self._paths.get(root)
             if window is None:  # removed a moment ago
                 return Window(0, 0, [])
             window.forget(now_ns // 1_000_000_000)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from smarttree.stream.batch import Criteria
 
 TREE: Final = "tree"
 CHANGE: Final = "change"
@@ -12,27 +14,38 @@ STATS: Final = "stats"
 MESSAGE: Final = "message"  # the unnamed event: `onmessage`
 EVENTS: Final = (TREE, CHANGE, QUANTUM, STATS, MESSAGE)
 
-ONLY_CONTENT: Final = "only=content"  # a marker beside the events of a lane
 
-# What live bytes depend on: a tree stands in openings only, so five events make sixteen lanes; those with changes or
-# messages are two each, with all changes or only with those of content.
-LaneKey = frozenset[str]
+class LaneKey(NamedTuple):
+    """What live bytes depend on: a tree stands in openings only, so `events` has no `tree`. `criteria` None: all of the
+    tree is seen.
+    """
+
+    events: frozenset[str]
+    only_content: bool = False
+    criteria: Criteria | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StreamClass:
     """`mode` is how a tree is told; `events` which events are; `body` whether a tree comes with its document.
 
-    `only_content` leaves out the changes that are known to have left a file's content as it was.
+    `only_content` leaves out the changes that are known to have left a file's content as it was; `criteria` all of the
+    tree that is not asked for.
     """
 
     mode: str
     events: frozenset[str] = frozenset(EVENTS)
     body: bool = True
     only_content: bool = False
+    criteria: Criteria | None = None
 
     @property
     def lane(self) -> LaneKey:
         """The live bytes this class shares with others."""
         differs = self.only_content and not self.events.isdisjoint((CHANGE, MESSAGE))
-        return self.events - {TREE} | ({ONLY_CONTENT} if differs else frozenset())
+        return LaneKey(self.events - {TREE}, differs, self.criteria)
+
+    @property
+    def whole(self) -> StreamClass:
+        """The same of all of the tree."""
+        return replace(self, criteria=None)

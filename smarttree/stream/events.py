@@ -21,8 +21,8 @@ from smarttree.codec import to_text
 from smarttree.printable import name_fields
 from smarttree.stream import sse
 from smarttree.stream.activity import WINDOW_NAME, Window
-from smarttree.stream.batch import Batch, Change, RootState, Switch
-from smarttree.stream.classes import CHANGE, MESSAGE, ONLY_CONTENT, QUANTUM, STATS, TREE, LaneKey
+from smarttree.stream.batch import Batch, Change, Part, RootState, Switch
+from smarttree.stream.classes import CHANGE, MESSAGE, QUANTUM, STATS, TREE, LaneKey
 from smarttree.tree import Totals
 from smarttree.wire import PREFIX_BATCH, PREFIX_DELTA, PROTOCOL_VERSION
 
@@ -43,12 +43,13 @@ class Body(NamedTuple):
 
 
 class RootFacts(NamedTuple):
-    """A root at one clock."""
+    """A root at one clock. `digest` is None where it is seen in part; `filtered`: only what was asked for is."""
 
     path: bytes
     totals: Totals
-    digest: int
+    digest: int | None
     body: Body | None
+    filtered: bool = False
 
 
 class Moment(NamedTuple):
@@ -95,9 +96,9 @@ def tree_parts(root: RootFacts, mode: str, clock: Clock, reason: str | None) -> 
     tail: dict[str, object] = {
         "stats": totals_field(root.totals),
         "clock": str(clock),
-        "digest": digest_text(root.digest),
+        "digest": None if root.digest is None else digest_text(root.digest),
         **({"reason": reason} if reason is not None else {}),
-        "filtered": False,
+        "filtered": root.filtered,
         "protocol": PROTOCOL_VERSION,
         "version": smarttree.__version__,
     }
@@ -164,21 +165,26 @@ def _message_frame(
 
 
 def render(batch: Batch, epoch: int, lane: LaneKey) -> bytes:
-    """A batch as one class sees it. About 0.4 µs for each `change` asked for, without the GIL."""
-    clock = Clock(epoch, batch.to_seq)
-    last = MESSAGE if MESSAGE in lane else QUANTUM if QUANTUM in lane else CHANGE
+    """A batch as one class sees it. About 0.4 µs for each `change` asked for, without the GIL.
+
+    Raises KeyError where the batch has no part for the lane's criteria.
+    """
+    clock, events = Clock(epoch, batch.to_seq), lane.events
+    seen: Batch | Part = batch if lane.criteria is None else batch.parts[lane.criteria]
+    if isinstance(seen, Part) and not seen.is_told:
+        return sse.heartbeat(str(clock))
+    last = MESSAGE if MESSAGE in events else QUANTUM if QUANTUM in events else CHANGE
     frames: list[bytes] = []
-    only_content = ONLY_CONTENT in lane
-    if CHANGE in lane:
+    if CHANGE in events:
         id = str(clock) if last == CHANGE else None
         stamp = timestamp_text(batch.time_ns)
-        frames.append(change_frames(batch.changes, stamp, id, _change_frame, only_content=only_content))
-    if QUANTUM in lane:
-        text = to_text(PREFIX_BATCH, batch.data)
+        frames.append(change_frames(seen.changes, stamp, id, _change_frame, only_content=lane.only_content))
+    if QUANTUM in events:
+        text = to_text(PREFIX_BATCH, seen.data)
         frames.append(sse.frame(text, event=QUANTUM, id=str(clock) if last == QUANTUM else None))
-    if MESSAGE in lane:
-        moment = Moment(clock, batch.totals, None if only_content else batch.digest)
-        count = len(batch.changes) - (batch.changes.same if only_content else 0)
+    if MESSAGE in events:
+        moment = Moment(clock, seen.totals, None if lane.only_content else seen.digest)
+        count = len(seen.changes) - (seen.changes.same if lane.only_content else 0)
         frames.append(_message_frame(moment, count, more=batch.more, vcs=batch.vcs, root=batch.root))
     return b"".join(frames) or sse.heartbeat(str(clock))
 
@@ -188,9 +194,9 @@ def opening_tail(moment: Moment, windows: Iterable[tuple[bytes, Window, Totals]]
 
     The trees themselves carry no id, so that they can be shared; where nothing follows, a frame with the id alone does.
     """
-    frames = [stats_frame(path, window, totals) for path, window, totals in windows] if STATS in lane else []
-    if MESSAGE in lane:
-        shown = moment._replace(digest=None) if ONLY_CONTENT in lane else moment
+    frames = [stats_frame(path, window, totals) for path, window, totals in windows] if STATS in lane.events else []
+    if MESSAGE in lane.events:
+        shown = moment._replace(digest=None) if lane.only_content else moment
         frames.append(_message_frame(shown, 0, more=False))
     else:
         frames.append(sse.heartbeat(str(moment.clock)))

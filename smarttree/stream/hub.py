@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from smarttree.clock import Clock
@@ -25,7 +25,8 @@ from smarttree.stream.lanes import GOODBYE_S, Carrier, Lane, Sink
 from smarttree.stream.looped import Looped
 from smarttree.stream.openings import BodyMaker
 from smarttree.stream.past import Past
-from smarttree.stream.welcome import Source, Welcome
+from smarttree.stream.source import Source
+from smarttree.stream.welcome import Welcome
 
 _LOG = logging.getLogger("smarttree.stream")
 
@@ -144,7 +145,8 @@ class Hub:
         try:
             await self._welcome.greet(sink, self.retry())
             if not self._closing:
-                await self._follow(sink, stream_class, since)
+                async with self._selected(stream_class) as (asked, floor):
+                    await self._follow(sink, asked, since, floor)
             else:
                 await sink.write(self.retry())
         finally:
@@ -152,8 +154,27 @@ class Hub:
             if not self._sinks:
                 self._empty.set()
 
-    async def _follow(self, sink: Sink, stream_class: StreamClass, since: str | None) -> None:
-        seq = await self._welcome.bring(sink, stream_class, since)
+    @asynccontextmanager
+    async def _selected(self, asked: StreamClass) -> AsyncIterator[tuple[StreamClass, int]]:
+        """While inside, batches have a part for what is asked for: the class that is served, and since which clock."""
+        criteria, selections = asked.criteria, self._source.selections
+        if criteria is None:
+            yield asked, 0
+            return
+
+        def leave(using: asyncio.Future[int | None]) -> None:
+            if not using.cancelled() and using.exception() is None and using.result() is not None:
+                selections.leave(criteria, self._loop.time())
+
+        using = asyncio.ensure_future(asyncio.to_thread(selections.use, criteria))
+        try:
+            floor = await asyncio.shield(using)
+            yield (asked, floor) if floor is not None else (asked.whole, 0)
+        finally:
+            using.add_done_callback(leave)
+
+    async def _follow(self, sink: Sink, stream_class: StreamClass, since: str | None, floor: int) -> None:
+        seq = await self._welcome.bring(sink, stream_class, since, floor)
         lane = self._lane(stream_class.lane)
         lane.enter()
         try:
@@ -173,11 +194,15 @@ class Hub:
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(key, self._source.log.head, self._loop.time(), self._emptied)
+            if key.criteria is not None:  # its clients outlive the handlers that have asked for it
+                self._source.selections.share(key.criteria)
         return lane
 
     def _emptied(self, lane: Lane) -> None:
         if self._lanes.get(lane.key) is lane:
             del self._lanes[lane.key]
+        if lane.key.criteria is not None:
+            self._source.selections.leave(lane.key.criteria, self._loop.time())
 
     # -- batches, heartbeats, stats --------------------------------------------------------------------------------
 
@@ -256,10 +281,10 @@ class Hub:
         """The other task: periodic stats, an interlude for each lane that wants them."""
         while True:
             await asyncio.sleep(self._stats_interval_s)
-            if any(STATS in key for key in self._lanes):
-                told = await self._welcome.current_stats()
-                for lane in self._lanes.values():
-                    if STATS in lane.key:
+            for criteria in {key.criteria for key in self._lanes if STATS in key.events}:
+                told = await self._welcome.current_stats(criteria)
+                for lane in list(self._lanes.values()):
+                    if STATS in lane.key.events and lane.key.criteria == criteria:
                         seq = lane.segments.seq
                         lane.append(seq, periodic_stats(Clock(self._epoch, seq), told), self._loop.time())
                         self._flush(lane)

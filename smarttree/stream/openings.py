@@ -6,10 +6,12 @@ own, and the next batch follows it. Pure but for its cache, which one thread at 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from smarttree.modes import View
+from smarttree.stream.batch import Criteria
 from smarttree.stream.events import Body, Moment, RootFacts, tree_frame
 from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Totals
@@ -18,10 +20,14 @@ from smarttree.tree import SERVICE_ID, Totals
 BodyMaker = Callable[[View, str, int], Body]
 
 
+OPENINGS_BYTES: Final = 64 << 20
+
+
 class Key(NamedTuple):
     mode: str
     body: bool
     reason: str
+    criteria: Criteria | None = None
 
 
 class Opening(NamedTuple):
@@ -33,29 +39,34 @@ class Opening(NamedTuple):
 
 
 def make_opening(view: View, key: Key, body_maker: BodyMaker) -> Opening:
-    """Renders an opening. O(tree) where bodies are asked for: not for the event loop."""
+    """Renders an opening; `view` is of what the key's criteria ask for. O(tree) where bodies are asked for: not for the
+    event loop.
+    """
     tree, frames, roots = view.tree, [], []
+    filtered, in_part = key.criteria is not None, key.criteria is not None and not key.criteria.is_whole
     for root in tree.roots():
         path, totals = tree.path(root), tree.totals(root)
         body = body_maker(view, key.mode, root) if key.body else None
-        frames.append(tree_frame(RootFacts(path, totals, tree.digest(root), body), key.mode, view.clock, key.reason))
+        facts = RootFacts(path, totals, None if in_part else tree.digest(root), body, filtered)
+        frames.append(tree_frame(facts, key.mode, view.clock, key.reason))
         roots.append((path, totals))
-    moment = Moment(view.clock, tree.totals(SERVICE_ID), tree.digest(SERVICE_ID))
+    moment = Moment(view.clock, tree.totals(SERVICE_ID), None if in_part else view.digest)
     return Opening(moment, tuple(roots), b"".join(frames))
 
 
 class Openings:
-    """The newest opening for each key. Bounded: there are as many keys as modes, times four."""
+    """The newest opening for each key, as many as OPENINGS_BYTES have room for, the least recently used dropped."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._openings: dict[Key, Opening] = {}
+        self._openings: OrderedDict[Key, Opening] = OrderedDict()
 
-    def get(self, key: Key) -> Opening | None:
-        """One that is good enough: what follows it is retained and less than half its size."""
+    def get(self, key: Key, floor: int = 0) -> Opening | None:
+        """One that is good enough: not older than `floor`, what follows it is retained and less than half its size."""
         opening = self._openings.get(key)
-        if opening is None:
+        if opening is None or opening.moment.clock.seq < floor:
             return None
+        self._openings.move_to_end(key)
         tail_bytes = self._log.cost_after(opening.moment.clock.seq)
         if tail_bytes is None:
             del self._openings[key]
@@ -64,3 +75,6 @@ class Openings:
 
     def put(self, key: Key, opening: Opening) -> None:
         self._openings[key] = opening
+        self._openings.move_to_end(key)
+        while len(self._openings) > 1 and sum(len(each.data) for each in self._openings.values()) > OPENINGS_BYTES:
+            self._openings.popitem(last=False)

@@ -100,7 +100,7 @@ class Reacting:
         """From the lane where that knows the place, which is nearly always; else from the log."""
         index = self._clients[client].index(seq)
         if index != IN_THE_LOG:
-            self._reactor.seat(client, index)
+            self._reactor.seat(client, index, seq)
             self._reactor.wake()
         else:
             self._reading[client] = asyncio.create_task(self._read_on(client, seq))

@@ -8,46 +8,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 import smarttree
 from smarttree.clock import Clock
-from smarttree.modes import View
 from smarttree.stream import sse
-from smarttree.stream.activity import Activity, Window
+from smarttree.stream.activity import Window
+from smarttree.stream.batch import Criteria
 from smarttree.stream.classes import TREE, StreamClass
 from smarttree.stream.events import INITIAL, REBASE, opening_tail
 from smarttree.stream.lanes import Sink
-from smarttree.stream.log import Log
 from smarttree.stream.openings import BodyMaker, Key, Opening, Openings, make_opening
+from smarttree.stream.source import Source
 from smarttree.tree import Totals
 from smarttree.wire import PROTOCOL_VERSION
 
 GREETING: Final = f"smarttree {smarttree.__version__}, protocol {PROTOCOL_VERSION}"
 WAITING_COMMENT_S: Final = 2.0  # how often a client that came during the first scan is told how it goes
 WINDOWS_FRESH_S: Final = 1.0  # stats of openings are shared for so long
-
-
-class Progress(Protocol):
-    @property
-    def entries(self) -> int: ...
-
-
-class Source(Protocol):
-    """What the hub needs of the service. All of it may be asked from any thread."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def progress(self) -> Progress: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def log(self) -> Log: ...
-    @property
-    def activity(self) -> Activity: ...
-    def view(self) -> View: ...
-    def add_listener(self, listener: Callable[[], None], /) -> None: ...
 
 
 class Welcome:
@@ -76,18 +54,22 @@ class Welcome:
                 async with asyncio.timeout(WAITING_COMMENT_S):
                     await self.started.wait()
 
-    async def bring(self, sink: Sink, stream_class: StreamClass, since: str | None) -> int:
-        """The seq that batches follow on: that of a clock which the log knows, or of the opening that it sends."""
-        clock = Clock.parse(since) if since is not None else None
-        if clock is not None and clock.epoch == self._epoch and self._source.log.after(clock.seq, 0) is not None:
-            return clock.seq
-        return await self._open(sink, stream_class, INITIAL if since is None else REBASE)
+    async def bring(self, sink: Sink, stream_class: StreamClass, since: str | None, floor: int) -> int:
+        """The seq that batches follow on: that of a clock which the log knows, or of the opening that it sends.
 
-    async def _open(self, sink: Sink, stream_class: StreamClass, reason: str) -> int:
+        `floor`: the clock from which this class is told.
+        """
+        clock = Clock.parse(since) if since is not None else None
+        known = clock is not None and clock.epoch == self._epoch and self._source.log.after(clock.seq, 0) is not None
+        if clock is not None and known and clock.seq >= floor:
+            return clock.seq
+        return await self._open(sink, stream_class, INITIAL if since is None else REBASE, floor)
+
+    async def _open(self, sink: Sink, stream_class: StreamClass, reason: str, floor: int) -> int:
         """A rebase tells its trees even to who asked for none."""
         wants_tree = TREE in stream_class.events
-        key = Key(stream_class.mode, stream_class.body and wants_tree, reason)
-        opening = await self._opening(key)
+        key = Key(stream_class.mode, stream_class.body and wants_tree, reason, stream_class.criteria)
+        opening = await self._opening(key, floor)
         if wants_tree or reason == REBASE:
             await sink.write(opening.data)
         windows = await self._root_windows([path for path, _ in opening.roots])
@@ -95,12 +77,12 @@ class Welcome:
         await sink.write(opening_tail(opening.moment, told, stream_class.lane))
         return opening.moment.clock.seq
 
-    async def _opening(self, key: Key) -> Opening:
-        opening = self._openings.get(key)
+    async def _opening(self, key: Key, floor: int) -> Opening:
+        opening = self._openings.get(key, floor)
         if opening is not None:
             return opening
         async with self._making:  # so that a thousand who come at once have one made
-            opening = self._openings.get(key)
+            opening = self._openings.get(key, floor)
             if opening is None:
                 opening = await asyncio.to_thread(self._make_opening, key)
                 self._openings.put(key, opening)
@@ -108,7 +90,9 @@ class Welcome:
 
     def _make_opening(self, key: Key) -> Opening:
         """Runs in a thread."""
-        return make_opening(self._source.view(), key, self._body_maker)
+        selections = self._source.selections
+        view = self._source.view() if key.criteria is None else selections.view(key.criteria, self._epoch)
+        return make_opening(view, key, self._body_maker)
 
     async def _root_windows(self, paths: Sequence[bytes]) -> dict[bytes, Window]:
         made, windows = self._windows
@@ -121,12 +105,16 @@ class Welcome:
         """Runs in a thread."""
         return {path: self._source.activity.summary(self._now_ns(), path) for path in paths}
 
-    async def current_stats(self) -> list[tuple[bytes, Window, Totals]]:
-        """Of all roots, now: what periodic stats tell."""
-        return await asyncio.to_thread(self._current_stats)
+    async def current_stats(self, criteria: Criteria | None) -> list[tuple[bytes, Window, Totals]]:
+        """Of the roots as they are seen, now: what periodic stats tell."""
+        return await asyncio.to_thread(self._current_stats, criteria)
 
-    def _current_stats(self) -> list[tuple[bytes, Window, Totals]]:
+    def _current_stats(self, criteria: Criteria | None) -> list[tuple[bytes, Window, Totals]]:
         """Runs in a thread."""
-        tree, now_ns = self._source.view().tree, self._now_ns()
-        paths = [(root, tree.path(root)) for root in tree.roots()]
-        return [(path, self._source.activity.summary(now_ns, path), tree.totals(root)) for root, path in paths]
+        if criteria is None:
+            tree = self._source.view().tree
+            roots = [(tree.path(root), tree.totals(root)) for root in tree.roots()]
+        else:
+            roots = self._source.selections.totals(criteria)
+        now_ns = self._now_ns()
+        return [(path, self._source.activity.summary(now_ns, path), totals) for path, totals in roots]

@@ -20,6 +20,11 @@ __all__ = ["AUTO", "NAMES", "choose"]
 AUTO: Final = "auto"
 NAMES: Final = ("fanotify", "inotify", "watchdog", "polling")
 
+_WATCHDOG_ON_LINUX: Final = (
+    "watchdog goes on without a word where it can't watch (a limit of the system), and what it loses is told at the "
+    "next barrier only; leave --watcher out to have a watcher chosen that loses nothing"
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -89,7 +94,10 @@ def _make(name: str, roots: Sequence[bytes], polled: Sequence[Polled] = ()) -> W
     if name == "watchdog":
         from smarttree.watch.portable import PortableWatcher
 
-        return PortableWatcher(roots)
+        if sys.platform != "linux":
+            return PortableWatcher(roots)
+        logger.warning("%s", _WATCHDOG_ON_LINUX)
+        return PortableWatcher(roots, degraded=_WATCHDOG_ON_LINUX)
     if sys.platform == "linux":
         from smarttree.watch.linux import FanotifyWatcher, InotifyWatcher
 

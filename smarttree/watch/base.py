@@ -26,14 +26,16 @@ class Hints:
 
     `names` has, for each directory's id, the names to look at (none: only the directory itself). `moved` are places
     from which the kernel says something was moved away (evidence for a rename, with the inode); `written` those whose
-    content it says was written. `closed` are those that someone who could write has closed, and `arrived` those that a
-    rename brought there: nothing is decided by these two, they are for whoever tells such things. `whole`: directories
-    to read anew with everything below. `overflow`: hints were lost, read everything anew.
+    content it says was written, and `stored` those of them of which it said so at the write, not only at the end.
+    `closed` are those that someone who could write has closed, and `arrived` those that a rename brought there: nothing
+    is decided by these two, they are for whoever tells such things. `whole`: directories to read anew with everything
+    below. `overflow`: hints were lost, read everything anew.
     """
 
     names: dict[int, set[bytes]] = field(default_factory=dict)
     moved: set[Place] = field(default_factory=set)
     written: set[Place] = field(default_factory=set)
+    stored: set[Place] = field(default_factory=set)
     closed: set[Place] = field(default_factory=set)
     arrived: set[Place] = field(default_factory=set)
     whole: set[int] = field(default_factory=set)
@@ -50,7 +52,7 @@ class Hints:
         """What was heard of the directory `old` was of `new`: say it of both."""
         if old in self.names:
             self.names.setdefault(new, set()).update(self.names[old])
-            for places in (self.moved, self.written, self.closed, self.arrived):
+            for places in (self.moved, self.written, self.stored, self.closed, self.arrived):
                 places.update([(new, name) for name in self.names[old] if (old, name) in places])
 
     def merge(self, other: Hints) -> None:
@@ -59,6 +61,7 @@ class Hints:
             self.names.setdefault(directory, set()).update(names)
         self.moved |= other.moved
         self.written |= other.written
+        self.stored |= other.stored
         self.closed |= other.closed
         self.arrived |= other.arrived
         self.whole |= other.whole

@@ -30,6 +30,7 @@ SHARE: Final = 0.1
 """Of one core, at most. A pass is made by one thread, so it never takes more of the processor than of the clock."""
 
 _NOT_THERE: Final = {errno.ENOENT, errno.ENOTDIR}
+_CLOSED: Final = {errno.EACCES, errno.EPERM}
 
 
 class Polled(NamedTuple):
@@ -200,7 +201,12 @@ def point_out(tree: Tree, top: int, listing: Listing, hints: Hints) -> None:
         hints.names.setdefault(top, set())
         return
     left: list[int] = []
-    for kind, directory, name, eid, _ in Comparison(tree, top, listing).findings():
+    comparison = Comparison(tree, top, listing)
+    if any(number in _CLOSED for _, name, number in listing.problems if not name):
+        # What may not be read shows no difference: the engine finds out what is the matter, and says it.
+        matched = comparison.matched()
+        hints.whole.update(eid for eid, index in matched if listing.problems_of(index).get(b"") in _CLOSED)
+    for kind, directory, name, eid, _ in comparison.findings():
         if kind == KIND_ITSELF:
             hints.names.setdefault(directory, set())
             continue

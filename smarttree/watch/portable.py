@@ -31,9 +31,9 @@ class PortableWatcher(FileSystemEventHandler):
 
     name = "watchdog"
     scan_handle = None
-    degraded = ""
 
-    def __init__(self, roots: Sequence[bytes]) -> None:
+    def __init__(self, roots: Sequence[bytes], *, degraded: str = "") -> None:
+        self.degraded = degraded
         self._roots = tuple(roots)
         self._watched: dict[bytes, ObservedWatch] = {}
         self._lock = threading.Lock()  # guards the six below

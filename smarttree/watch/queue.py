@@ -189,7 +189,7 @@ class QueueWatcher(Generic[AnyQueue]):
 
     def _hear(self, events: list[Event]) -> None:
         hints = self._hints
-        fresh, others = self._watched.hear(events, hints.names, hints.moved, hints.written)
+        fresh, others = self._watched.hear(events, hints.names, hints.moved, hints.written, hints.stored)
         self._names_n += fresh
         if self._ends:
             self._note_ends(events)

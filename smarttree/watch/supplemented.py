@@ -73,13 +73,13 @@ class SupplementedWatcher:
         return self._kernel.placing()
 
     def bind(self, watches: Iterable[tuple[int, int]], asides: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
-        placed = []
-        for directory, key in watches:
-            if key < 0:
-                self._refused[directory] = -key
-            else:
+        placed = list(watches)
+        refused = {directory: -key for directory, key in placed if key < 0}
+        if refused or self._refused:
+            placed = [watch for watch in placed if watch[0] not in refused]
+            for directory, _ in placed:
                 self._refused.pop(directory, None)
-                placed.append((directory, key))
+            self._refused |= refused
         replaced = self._kernel.bind(placed, asides)
         if self._refused and not self.degraded:
             self._plan()  # later ones when a pass has ended: it takes as long as there are many

@@ -113,11 +113,16 @@ func TestApplyBatchByItsClock(t *testing.T) {
 	if _, err := ApplyBatch(s, &right); err != nil {
 		t.Error(err)
 	}
+	early := *b
+	early.FromSeq = 5
+	if _, err := ApplyBatch(s, &early); err != nil {
+		t.Error(err)
+	}
 	right.Digest++
 	if _, err := ApplyBatch(s, &right); err != ErrFetchAnew {
 		t.Error(err)
 	}
-	for _, other := range []*Batch{{Epoch: 1, FromSeq: 7, ToSeq: 8}, {Epoch: s.Epoch, FromSeq: 6, ToSeq: 8}} {
+	for _, other := range []*Batch{{Epoch: 1, FromSeq: 7, ToSeq: 8}, {Epoch: s.Epoch, FromSeq: 8, ToSeq: 9}} {
 		if _, err := ApplyBatch(s, other); err != ErrFetchAnew {
 			t.Error(err)
 		}

@@ -77,7 +77,7 @@ func DecodeDelta(doc []byte, options Options) (*Delta, error) {
 }
 
 // ApplyBatch is what a receiver at the snapshot's clock has after a batch. One that is over already changes nothing.
-// ErrFetchAnew: the batch is of another epoch, or does not go on where the snapshot stands, or the digest differs
+// ErrFetchAnew: the batch is of another epoch, or begins after the snapshot's clock, or the digest differs
 // after it.
 func ApplyBatch(s *Snapshot, b *Batch) (*Snapshot, error) {
 	switch {
@@ -85,7 +85,7 @@ func ApplyBatch(s *Snapshot, b *Batch) (*Snapshot, error) {
 		return nil, ErrFetchAnew
 	case b.ToSeq <= s.Seq:
 		return s, nil
-	case b.FromSeq != s.Seq:
+	case b.FromSeq > s.Seq:
 		return nil, ErrFetchAnew
 	}
 	tree, err := NewTree(s).Apply(b.Records)

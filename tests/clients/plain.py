@@ -203,7 +203,7 @@ class Follower:
         snapshot = decode_snapshot(from_text(tree["compressed"]))
         if tree["clock"] != clock:
             raise ProtocolBreach(f"a tree of clock {tree['clock']} in an opening of clock {clock}")
-        if tree["digest"] != f"{snapshot.digest:032x}":
+        if tree["digest"] not in (None, f"{snapshot.digest:032x}"):
             raise ProtocolBreach(f"the tree says digest {tree['digest']}, its snapshot {snapshot.digest:032x}")
         if snapshot.path.decode("utf-8", "replace") != tree["path"]:
             raise ProtocolBreach(f"the tree says path {tree['path']}, its snapshot {snapshot.path!r}")

@@ -162,3 +162,10 @@ def test_a_service_that_fails_ends_the_server_with_its_error(project: Path, caps
         serve(ServiceConfig(roots=(bytes(project / "README.md"),)), HttpConfig(port=0), quiet=True)
     assert caught.value.exit_status != 0
     assert capsys.readouterr().out.startswith("serving ")
+
+
+def test_a_server_begins_without_numpy() -> None:
+    """It takes 0.1 s to load, beside the first scan, and is needed for /stats alone."""
+    code = "import sys, smarttree.cli.serve, smarttree.http.app; sys.exit('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,8 +1,10 @@
-"""The system's limits on inotify, reached: what can't be watched is polled, that is said, and nothing is lost."""
+"""The system's limits on inotify, reached: what can't be watched is polled, that is said, and nothing is lost.
+
+That one is reached in the first scan stands in `tests/mirror/test_faults.py`.
+"""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -36,26 +38,6 @@ def look(server: Process, follower: Follower, top: Path) -> None:
     """The mirror law, at a barrier."""
     follower.until_clock(server.sync())
     assert difference(listing(bytes(top)), mirror_listing(follower.mirror)) == ""
-
-
-def test_in_the_middle_of_the_first_scan(wide: Path) -> None:
-    with Process(wide, *EAGER, command=limited(SERVE, WATCHES)) as server:
-        server.await_ready()
-        (said,) = [line for line in server.log().splitlines() if " WARNING " in line]
-        for part in (f"user.max_inotify_watches is {WATCHES}", "polled", "sudo sysctl user.max_inotify_watches=65536"):
-            assert part in said
-            assert part in degraded(server)
-        assert server.log().count("wide/d") == 1  # where it began
-        with server.follow() as follower:
-            for number in range(100):
-                (wide / f"d{number:02}" / "in" / "f").write_text("x")
-            look(server, follower, wide)
-            os.rename(wide / "d99", wide / "d00" / "moved")  # from what is polled to what is watched
-            (wide / "d00" / "moved" / "in" / "f").write_text("xx")
-            look(server, follower, wide)
-            os.rename(wide / "d00", wide / "d98" / "in" / "back")
-            (wide / "d98" / "in" / "back" / "moved" / "in" / "f").write_text("xxx")
-            look(server, follower, wide)
 
 
 def test_what_is_polled_is_told_without_anyone_asking(wide: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -16,7 +16,6 @@ from tests.integration import storm
 from tests.integration.bursts import burst
 from tests.integration.consumers import ByDeltas, ByWords, shape_of, without_times_of_directories
 from tests.integration.edits import EDITS, Edit, grow
-from tests.integration.links import THROUGH_LINKS
 from tests.integration.process import Process
 
 BARE = "?events=tree,quantum"
@@ -167,19 +166,3 @@ def test_hints_that_were_lost_delay_a_change_and_never_hide_it(tmp_path: Path) -
         assert not [tree for turn in witnesses.full.turns[1:] for tree in turn.named("tree")]
         grow(root / "afterwards")
         witnesses.look("and it goes on")
-
-
-@pytest.mark.parametrize("edit", THROUGH_LINKS, ids=lambda edit: edit.__name__.strip("_"))
-def test_a_write_through_another_name(
-    edit: Callable[[Path, Path], None], server: Process, watched: Path, tmp_path: Path
-) -> None:
-    """`file` and `known/link` are one file. The process is stopped meanwhile, so that it sees only how all ended."""
-    root = watched / edit.__name__
-    (root / "known").mkdir(parents=True)
-    (root / "file").write_bytes(b"before")
-    (root / "known" / "link").hardlink_to(root / "file")
-    with witnessing(server, watched) as witnesses:
-        server.popen.send_signal(signal.SIGSTOP)
-        edit(root, tmp_path)
-        server.popen.send_signal(signal.SIGCONT)
-        witnesses.look(edit.__name__)

@@ -20,9 +20,10 @@ import pytest
 from tests.clients.plain import get_json
 from tests.disk import Listing, difference, listing, mirror_listing
 from tests.integration.process import Process
+from tests.mirror.watching import unprivileged
 from tests.storm.perform import remove
 from tests.storm.team import PROJECT
-from tests.storm.witness import ResumingFollower, Witnesses
+from tests.storm.witness import Witnesses
 
 DEPTH_MAX = 512
 NAMES = [
@@ -187,32 +188,7 @@ def test_what_was_too_deep_is_told_once_it_is_moved_up(root: Path) -> None:
         os.close(fd)
 
 
-def test_a_hundred_thousand_entries_in_one_directory(root: Path) -> None:
-    (root / "many").mkdir()
-    fd = os.open(root / "many", os.O_RDONLY)
-    for number in range(100_000):
-        os.mknod(b"%d.txt" % number, dir_fd=fd)
-    with Process(root) as server:
-        server.await_ready()
-        with closing(ResumingFollower(f"{server.url}/events?events=tree,quantum,message")) as follower:
-            follower.reach(server.sync())
-            assert difference(listing(bytes(root)), mirror_listing(follower.mirror)) == ""
-            for number in range(0, 100_000, 100):
-                os.rename(b"%d.txt" % number, b"%d.moved" % number, src_dir_fd=fd, dst_dir_fd=fd)
-                os.unlink(b"%d.txt" % (number + 1), dir_fd=fd)
-            (root / "many").rename(root / "more")
-            follower.reach(server.sync())
-            assert difference(listing(bytes(root)), mirror_listing(follower.mirror)) == ""
-            assert follower.digests_checked > 1
-    os.close(fd)
-
-
 # ---------------------------------------------------------------- closed doors
-
-
-def unprivileged() -> tuple[str, ...]:
-    script = str(PROJECT / "tests/storm/unprivileged.py")
-    return (sys.executable, script, "--serve") if os.geteuid() == 0 else (sys.executable, "-m", "smarttree", "--serve")
 
 
 def without(whole: Listing, *closed: Path) -> Listing:
@@ -247,7 +223,7 @@ def test_a_directory_that_may_not_be_read(root: Path) -> None:
         (root / name).mkdir()
         (root / name / "file").touch()
     (root / "closed").chmod(0)
-    with Process(root, command=unprivileged()) as server:
+    with Process(root, command=unprivileged("auto")) as server:
         server.await_ready()
         with closing(Witnesses(server.url, root, changes=False)) as witnesses:
             assert [(one["path"], one["errno"]) for one in problems(server)] == [(str(root / "closed"), errno.EACCES)]
@@ -263,39 +239,11 @@ def test_a_directory_that_may_not_be_read(root: Path) -> None:
         (root / name).chmod(0o700)
 
 
-def test_a_directory_that_is_closed_and_opened_again(root: Path) -> None:
-    """What was told of it stays, and is a problem by name. Once it may be read, what was missed is told."""
-    inner = root / "often" / "inner"
-    inner.mkdir(parents=True)
-    (inner / "file").touch()
-    (root / "never").mkdir(mode=0)
-    (root / "never").chmod(0)
-    inside = os.open(inner, os.O_RDONLY)
-    with Process(root, command=unprivileged()) as server:
-        server.await_ready()
-        with closing(Witnesses(server.url, root, changes=False)) as witnesses:
-            (root / "often").chmod(0)
-            os.close(os.open("unseen", os.O_CREAT, dir_fd=inside))
-            os.unlink("file", dir_fd=inside)
-            witnesses.follow()
-            assert bytes(inner / "file") in mirror_listing(witnesses.full.mirror)
-            # Both are closed now. Which of them a look met first, or whether it met both, is chance.
-            shown, often = {one["path"] for one in problems(server)}, {str(inner), str(inner.parent)}
-            assert shown - often == {str(root / "never")}
-            assert shown & often
-            for name in ("often", "never"):
-                (root / name).chmod(0o700)
-            (root / "never" / "now").touch()
-            look(root, server, witnesses, "opened")
-            assert problems(server) == []
-    os.close(inside)
-
-
 def test_names_may_be_looked_at_where_they_may_not_be_listed(root: Path) -> None:
     (root / "known").mkdir()
     (root / "known" / "gone").mkdir()
     (root / "known" / "file").touch()
-    with Process(root, command=unprivileged()) as server:
+    with Process(root, command=unprivileged("auto")) as server:
         server.await_ready()
         with closing(Witnesses(server.url, root, changes=False)) as witnesses:
             (root / "known").chmod(0o311)

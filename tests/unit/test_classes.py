@@ -12,7 +12,7 @@ from smarttree.codec import from_text
 from smarttree.stream import sse
 from smarttree.stream.activity import Window
 from smarttree.stream.batch import Batch, Change, Changes
-from smarttree.stream.classes import CHANGE, EVENTS, MESSAGE, ONLY_CONTENT, QUANTUM, STATS, TREE, StreamClass
+from smarttree.stream.classes import CHANGE, EVENTS, MESSAGE, QUANTUM, STATS, TREE, LaneKey, StreamClass
 from smarttree.stream.events import (
     INITIAL,
     REBASE,
@@ -31,7 +31,7 @@ from tests.clients.sse import Frame, Parser
 
 EPOCH = 0x1234
 CLOCK = str(Clock(EPOCH, 8))
-ALL = frozenset(EVENTS)
+ALL = LaneKey(frozenset(EVENTS))
 TOTALS = Totals(files=3, dirs=1, size=100)
 CHANGES = (
     Change("created", b"/r/a", None, "file", 5, b"\x01\x02\x04a", 5),
@@ -65,7 +65,9 @@ def test_a_batch_is_changes_then_quantum_then_the_message() -> None:
 
 
 def test_a_change_tells_all_its_fields() -> None:
-    created, renamed, *_ = (json.loads(frame.data or "") for frame in frames(render(BATCH, EPOCH, frozenset({CHANGE}))))
+    created, renamed, *_ = (
+        json.loads(frame.data or "") for frame in frames(render(BATCH, EPOCH, LaneKey(frozenset({CHANGE}))))
+    )
     assert created == {
         "type": "created",
         "path": "/r/a",
@@ -83,7 +85,7 @@ def test_a_change_tells_all_its_fields() -> None:
 @pytest.mark.parametrize("lane", all_lanes(), ids=lambda lane: "+".join(sorted(lane)) or "none")
 @pytest.mark.parametrize("batch", [BATCH, EMPTY], ids=["changes", "empty"])
 def test_in_every_class_the_id_is_once_last_and_in_the_last_line(batch: Batch, lane: frozenset[str]) -> None:
-    told = frames(render(batch, EPOCH, lane))
+    told = frames(render(batch, EPOCH, LaneKey(lane)))
     assert [frame.id for frame in told] == [None] * (len(told) - 1) + [CLOCK]
     assert told[-1].last_field == "id"
     assert {frame.event for frame in told if frame.data is not None} <= lane
@@ -91,7 +93,7 @@ def test_in_every_class_the_id_is_once_last_and_in_the_last_line(batch: Batch, l
 
 @pytest.mark.parametrize("lane", [frozenset({TREE}), frozenset({STATS})], ids=["tree", "stats"])
 def test_a_class_that_wants_nothing_of_a_batch_gets_its_id(lane: frozenset[str]) -> None:
-    assert render(BATCH, EPOCH, lane) == sse.heartbeat(CLOCK)
+    assert render(BATCH, EPOCH, LaneKey(lane)) == sse.heartbeat(CLOCK)
 
 
 def test_more_is_told() -> None:
@@ -102,7 +104,7 @@ def test_more_is_told() -> None:
 def test_classes_with_the_same_live_bytes_share_a_lane() -> None:
     one = StreamClass("json", frozenset({TREE, CHANGE}))
     other = StreamClass("quantum", frozenset({CHANGE}), body=False)
-    assert one.lane == other.lane == {CHANGE}
+    assert one.lane == other.lane == LaneKey(frozenset({CHANGE}))
 
 
 def modified(name: bytes, content: str | None) -> Change:
@@ -114,7 +116,7 @@ TOUCHED = Batch(7, 8, 0, b"\x01", Changes([modified(b"c", "same")]), 1, TOTALS, 
 
 
 def test_only_content_leaves_out_what_is_the_same_and_counts_what_is_shown() -> None:
-    told = frames(render(MIXED, EPOCH, frozenset({CHANGE, MESSAGE, ONLY_CONTENT})))
+    told = frames(render(MIXED, EPOCH, LaneKey(frozenset({CHANGE, MESSAGE}), only_content=True)))
     assert [json.loads(frame.data or "").get("path") for frame in told] == ["/r/a", "/r/b", None]
     message = json.loads(told[-1].data or "")
     assert (message["changes"], message["digest"], message["stats"]["files"]) == (2, None, 3)
@@ -122,21 +124,23 @@ def test_only_content_leaves_out_what_is_the_same_and_counts_what_is_shown() -> 
 
 
 def test_only_content_has_the_id_on_the_last_frame_that_is_shown() -> None:
-    lane = frozenset({CHANGE, ONLY_CONTENT})
+    lane = LaneKey(frozenset({CHANGE}), only_content=True)
     assert [frame.id for frame in frames(render(MIXED, EPOCH, lane))] == [None, CLOCK]
     assert render(TOUCHED, EPOCH, lane) == sse.heartbeat(CLOCK)
-    assert [frame.id for frame in frames(render(TOUCHED, EPOCH, lane | {QUANTUM}))] == [CLOCK]
+    assert [frame.id for frame in frames(render(TOUCHED, EPOCH, lane._replace(events=lane.events | {QUANTUM})))] == [
+        CLOCK
+    ]
 
 
 def test_only_content_is_a_lane_of_its_own_where_it_makes_a_difference() -> None:
     for events in all_lanes():
         plain, only = (StreamClass("json", events, only_content=only).lane for only in (False, True))
         assert (plain != only) == bool(events & {CHANGE, MESSAGE})
-        assert only - {ONLY_CONTENT} == plain
+        assert only._replace(only_content=False) == plain
 
 
 def test_an_opening_of_only_content_has_no_digest_to_compare_with() -> None:
-    data = opening_tail(Moment(Clock(EPOCH, 8), TOTALS, 5), [], frozenset({MESSAGE, ONLY_CONTENT}))
+    data = opening_tail(Moment(Clock(EPOCH, 8), TOTALS, 5), [], LaneKey(frozenset({MESSAGE}), only_content=True))
     assert json.loads(frames(data)[-1].data or "")["digest"] is None
 
 
@@ -175,7 +179,7 @@ def test_a_tree_that_is_cut_says_at_which_depth() -> None:
 @pytest.mark.parametrize("lane", all_lanes(), ids=lambda lane: "+".join(sorted(lane)) or "none")
 def test_an_opening_ends_with_its_id(lane: frozenset[str]) -> None:
     windows = [(b"/a", Window(1, 2, []), TOTALS), (b"/b", Window(0, 0, []), TOTALS)]
-    told = frames(opening_tail(Moment(Clock(EPOCH, 8), TOTALS, 5), windows, lane))
+    told = frames(opening_tail(Moment(Clock(EPOCH, 8), TOTALS, 5), windows, LaneKey(lane)))
     assert [frame.id for frame in told] == [None] * (len(told) - 1) + [CLOCK]
     stats = [json.loads(frame.data or "")["path"] for frame in told if frame.event == "stats"]
     assert stats == (["/a", "/b"] if STATS in lane else [])

@@ -36,9 +36,9 @@ def test_a_view_is_shared_until_the_clock_moves_on() -> None:
 def test_a_view_that_nobody_asks_for_is_let_go() -> None:
     commits = commits_on(Tree())
     kept = weakref.ref(commits.view().tree)
-    commits.release_view()
+    commits.release(0.0)
     assert kept() is not None
     assert commits.view().tree is kept()
-    commits.release_view()
-    commits.release_view()
+    commits.release(0.0)
+    commits.release(0.0)
     assert kept() is None

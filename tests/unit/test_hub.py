@@ -16,7 +16,7 @@ from smarttree.modes import View
 from smarttree.stream import hub as hub_module
 from smarttree.stream import lanes as lanes_module
 from smarttree.stream.activity import Activity
-from smarttree.stream.batch import Batch, Change, Changes
+from smarttree.stream.batch import Batch, Change, Changes, Criteria
 from smarttree.stream.classes import EVENTS, StreamClass
 from smarttree.stream.events import Body
 from smarttree.stream.hub import Hub
@@ -34,6 +34,25 @@ class Progress(NamedTuple):
     entries: int = 3
 
 
+class NoSelections:
+    """All are in use."""
+
+    def use(self, criteria: Criteria) -> int | None:
+        return None
+
+    def share(self, criteria: Criteria) -> None:
+        pytest.fail("what was not given can't be shared")
+
+    def leave(self, criteria: Criteria, now_s: float) -> None:
+        pytest.fail("what was not given can't be left")
+
+    def view(self, criteria: Criteria, epoch: int) -> View:
+        return pytest.fail("nothing is selected")
+
+    def totals(self, criteria: Criteria) -> list[tuple[bytes, Totals]]:
+        return pytest.fail("nothing is selected")
+
+
 class Source:
     """A service without a disk: an empty tree, and a log that the test appends to."""
 
@@ -42,6 +61,7 @@ class Source:
         self.progress = Progress()
         self.log = Log(0, retention_bytes=retention_bytes, retention_s=1e9)
         self.activity = Activity([])
+        self.selections = NoSelections()
         self.listener: Callable[[], None] = lambda: None
         self.views = 0
 

@@ -13,12 +13,12 @@ from smarttree.clock import Clock
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.order import order
 from smarttree.plan import Plan, Update
-from smarttree.stream.batch import Batch, Change
-from smarttree.tree import NO_ID, SERVICE_ID, Tree, kind_of
+from smarttree.stream.batch import Batch
+from smarttree.tree import SERVICE_ID, Tree
 from spec import qtn1
-from spec.qtn1_mirror import Mirror
+from tests.leading import assert_changes_lead, mirror_of, told
 from tests.plain_trees import DIRECTORY, FILE
-from tests.trees import ROOT, ROOT_PATH, Forest, Node, entries_of, made_routine, pair, plan_between, row
+from tests.trees import ROOT, ROOT_PATH, Forest, Node, made_routine, pair, plan_between, row
 
 START = Clock(7, 41)
 TIME_NS = 123
@@ -67,62 +67,6 @@ def assert_batches_lead(start: Tree, target: Tree, batches: list[Batch]) -> None
         assert mirror.service_digest == batch.digest
     assert told(tree) == told(target)
     assert mirror.digest() == target.digest(SERVICE_ID)
-
-
-def mirror_of(tree: Tree) -> Mirror:
-    mirror = Mirror()
-    mirror.replace([qtn1.decode_snapshot(codec.encode_snapshot(tree, root, START)) for root in tree.roots()])
-    return mirror
-
-
-def told(tree: Tree) -> dict[int, tuple[int, bytes, int, int, int]]:
-    return {eid: (e.parent, e.name, e.mode, e.size, e.mtime_ns) for eid, e in entries_of(tree).items()}
-
-
-def assert_changes_lead(start: Tree, target: Tree, changes: list[Change]) -> None:
-    """Applied one after the other: each valid when it comes, by its paths, and at last the target is reached."""
-    tree = start
-    for change in changes:
-        records = codec.decode_delta(change.delta)
-        (record,) = records
-        after = codec.apply(tree, records)
-        assert_true(change, record.id, tree, after)
-        growth = after.totals(SERVICE_ID).size - tree.totals(SERVICE_ID).size
-        assert change.growth == growth
-        tree = after
-    assert without_dir_mtimes(tree) == without_dir_mtimes(target)
-
-
-def assert_true(change: Change, eid: int, before: Tree, after: Tree) -> None:
-    """The change says what happens between two states."""
-    was, comes = before.resolve(change.path), after.resolve(change.path)
-    assert (change.old_path is not None) == (change.type == "renamed")
-    holder = before if change.type == "deleted" else after
-    assert (change.kind, change.size) == (kind_of(holder.mode(eid)), holder.row(eid).size)
-    match change.type:
-        case "created":
-            assert (was, comes) == (NO_ID, eid)
-            assert eid not in before
-        case "deleted":
-            assert (was, comes) == (eid, NO_ID)
-            assert eid not in after
-        case "renamed":
-            assert change.old_path is not None
-            assert (was, comes) == (NO_ID, eid)
-            assert before.resolve(change.old_path) == eid
-        case "modified":
-            assert was == comes == eid
-        case _:
-            pytest.fail(f"a change of the type {change.type}")
-
-
-def without_dir_mtimes(tree: Tree) -> dict[bytes, tuple[int, int, int, int]]:
-    """By path: (id, mode, size, mtime), that of a directory left out."""
-    return {
-        tree.path(eid): (eid, e.mode, e.size, 0 if tree.is_dir(eid) else e.mtime_ns)
-        for eid, e in entries_of(tree).items()
-        if e.parent != SERVICE_ID
-    }
 
 
 @pytest.mark.parametrize("seed", range(400))

@@ -96,6 +96,14 @@ def test_what_could_not_be_read_is_no_difference() -> None:
     assert told(tree, root, listed((b"c", B), trouble=(b"", errno.EACCES))) == [(KIND_CAME, b"c")]
 
 
+def test_what_may_not_be_read_is_looked_into_so_that_it_is_said() -> None:
+    tree, root = grown((b"a", A))
+    for number, whole in ((errno.EACCES, {root}), (errno.EPERM, {root}), (errno.EIO, set())):
+        hints = Hints()
+        point_out(tree, root, listed((b"a", A), trouble=(b"", number)), hints)
+        assert (hints.whole, hints.names) == (whole, {})
+
+
 def test_what_is_no_directory_can_not_be_compared() -> None:
     tree, root = grown((b"a", A))
     for eid in (tree.child(root, b"a"), 77):

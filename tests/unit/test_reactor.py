@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 if sys.platform != "linux":
@@ -87,7 +87,7 @@ class Stand:
     def place(self, client: Client, index: int) -> None:
         """What the hub does: from the log, one segment at a time, until the lane knows the place."""
         if index >= self.start:
-            self.reactor.seat(client, index)
+            self.reactor.seat(client, index, index)
         else:
             self.reactor.feed(client, self.segments[index])
             self.fed[client] = index + 1
@@ -136,6 +136,7 @@ STEPS = st.one_of(
 )
 
 
+@example([("append", 1), ("append", 1), ("trim", 1), ("join", 0), ("turn",), ("append", 1), ("trim", 2), ("append", 1)])
 @settings(max_examples=LAW_EXAMPLES, deadline=None)
 @given(st.lists(STEPS, max_size=60))
 def test_each_client_gets_what_follows_its_start_whatever_is_interleaved(steps: list[tuple[object, ...]]) -> None:
@@ -340,7 +341,7 @@ def test_a_hundred_thousand_joins_and_leaves_leave_nothing_behind(stand: Stand) 
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         client = stand.reactor.join(ours.detach(), stand.lane, number)
-        stand.reactor.seat(client, number)
+        stand.reactor.seat(client, number, number)
         stand.reactor.append(stand.lane, number, number + 1, b"%200d" % number, max(0, number - 50))
         if number % 2:
             theirs.close()

@@ -13,6 +13,7 @@ from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.order import order
 from smarttree.plan import Plan
 from smarttree.reconcile import Reconciliation
+from smarttree.ticks import TICK_NS, hiding, tick_ns
 from smarttree.tree import SERVICE_ID, Row, Tree
 from smarttree.watch.base import Place
 from tests.plain_trees import DIRECTORY, FILE
@@ -212,6 +213,23 @@ def test_a_copy_that_keeps_size_and_mtime_is_told_by_its_ctime() -> None:
     """`cp -p` and `rsync -t`: only ctime moves, and the kernel said that it was written."""
     house = House({b"a": file(10)})
     assert house.changes({b"a": file(10, ctime=2)}, written=[b"a"]) == ["modified a"]
+
+
+def test_what_was_stored_may_be_hidden_by_a_clock_that_stands_still() -> None:
+    """Only where it was stored, and only while another write could have had the time that was seen."""
+    at, place = 7 * 10**9 + 5, (1, b"a")
+    assert tick_ns("linux", "6.12.9") == tick_ns("linux", "5.10") == tick_ns("win32") == TICK_NS
+    assert tick_ns("linux", "6.13.0-rc1") == tick_ns("linux", "7.0") == 0
+    assert hiding((), 0, TICK_NS) is None
+    hidden = hiding({place}, at + TICK_NS - 1, TICK_NS)
+    assert hidden is not None
+    assert hidden(place, at)
+    assert not hidden((1, b"b"), at)
+    assert not hidden(place, at - 1)
+    assert hidden(place, 7 * 10**9)  # whole seconds stand still for longer
+    fine = hiding({place}, at, 0)
+    assert fine is not None
+    assert not fine(place, at + 10**6 + 1)
 
 
 def test_a_ctime_alone_is_not_told_where_nothing_was_written() -> None:

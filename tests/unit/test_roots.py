@@ -245,6 +245,7 @@ class Held(LinuxDisk):
     """Reads a directory only when it may."""
 
     def __init__(self, held: Path) -> None:
+        super().__init__()
         self.path = bytes(held)
         self.reached, self.open_now = threading.Event(), threading.Event()
 

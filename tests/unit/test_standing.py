@@ -223,6 +223,7 @@ class Closed(LinuxDisk):
     """A disk on which a directory may be closed to us, with what an errno says; no privilege opens it."""
 
     def __init__(self, top: Path) -> None:
+        super().__init__()
         self.top, self.to_open, self.to_scan = bytes(top), 0, 0
 
     def open(self, path: bytes, *, follow: bool = False) -> LinuxDirectory:

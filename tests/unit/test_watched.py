@@ -10,7 +10,7 @@ from smarttree._watched import Watched
 keys = st.integers(0, 12) | st.integers(0, 2**63 - 1).filter(lambda key: key % 5 == 0)
 ids = st.integers(1, 12)
 pairs = st.lists(st.tuples(ids, keys), max_size=6)
-MODIFY, MOVED_FROM, IGNORED = 0x2, 0x40, 0x8000
+MODIFY, CLOSE_WRITE, MOVED_FROM, IGNORED = 0x2, 0x8, 0x40, 0x8000
 
 
 class Model:
@@ -90,9 +90,18 @@ def test_what_is_heard() -> None:
     names: dict[int, set[bytes]] = {}
     moved: set[tuple[int, bytes]] = set()
     written: set[tuple[int, bytes]] = set()
-    events = [(10, MODIFY, b"a"), (10, MOVED_FROM, b"b"), (20, 0x100, b""), (20, IGNORED, b""), (30, MODIFY, b"c")]
-    assert watched.hear([*events, (10, MODIFY, b"a"), (-1, 0x4000, b"")], names, moved, written) == (
-        2,
+    stored: set[tuple[int, bytes]] = set()
+    events = [
+        (10, MODIFY, b"a"),
+        (20, CLOSE_WRITE, b"d"),
+        (10, MOVED_FROM, b"b"),
+        (20, 0x100, b""),
+        (20, IGNORED, b""),
+        (30, MODIFY, b"c"),
+    ]
+    assert watched.hear([*events, (10, MODIFY, b"a"), (-1, 0x4000, b"")], names, moved, written, stored) == (
+        3,
         [(20, IGNORED, b""), (30, MODIFY, b"c"), (-1, 0x4000, b"")],
     )
-    assert (names, moved, written) == ({1: {b"a", b"b"}, 2: set()}, {(1, b"b")}, {(1, b"a")})
+    assert (names, moved) == ({1: {b"a", b"b"}, 2: {b"d"}}, {(1, b"b")})
+    assert (written, stored) == ({(1, b"a"), (2, b"d")}, {(1, b"a")})

@@ -1,0 +1,39 @@
+"""From a request's filters to criteria: `path`, `include`, `exclude` and `types`, the same wherever they are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smarttree.errors import BadParameter
+from smarttree.http.params import Query
+from smarttree.http.paths import locate
+from smarttree.ignore import GLOB_BYTES_MAX
+from smarttree.stream.batch import ALL_KINDS, Criteria
+
+
+def criteria(query: Query, roots: Sequence[bytes]) -> Criteria | None:
+    """What a request wants to see; None: everything. Raises BadParameter, AmbiguousPath."""
+    path = query.octets("path")
+    below = None if path is None else locate(roots, path)
+    asked = Criteria(
+        None if [below] == list(roots) else below,
+        tuple(sorted({_glob("include", glob) for glob in query.octets_all("include")})),
+        tuple(sorted({_glob("exclude", glob) for glob in query.octets_all("exclude")})),
+        _kinds(query.all("types")),
+    )
+    return None if asked == Criteria() else asked
+
+
+def _glob(name: str, glob: bytes) -> bytes:
+    if not glob or glob.startswith(b"!") or b"\n" in glob or b"\0" in glob:
+        raise BadParameter(f"{name} is a glob as in a .gitignore, not empty, without ! before it or a line break in it")
+    if len(glob) > GLOB_BYTES_MAX:
+        raise BadParameter(f"{name} has at most {GLOB_BYTES_MAX} bytes")
+    return glob
+
+
+def _kinds(values: Sequence[str]) -> frozenset[str]:
+    kinds = frozenset(kind for value in values for kind in value.split(","))
+    if unknown := sorted(kinds - ALL_KINDS):
+        raise BadParameter(f"there is no type {unknown[0]!r}; the types are {', '.join(sorted(ALL_KINDS))}")
+    return kinds or ALL_KINDS
