@@ -202,9 +202,6 @@ def test_other_modes_tell_the_tree_in_their_own_field(server: Server, mode: str,
 @pytest.mark.parametrize(
     ("query", "code"),
     [
-        ("include=*.rs", "not-available-yet"),
-        ("exclude=*.rs", "not-available-yet"),
-        ("types=file", "not-available-yet"),
         ("only=content", "bad-parameter"),
         ("only=names", "bad-parameter"),
         ("ticket=x", "not-available-yet"),
