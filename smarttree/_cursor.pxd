@@ -166,7 +166,9 @@ cdef inline void adopt(Track *track, Segment **ring, uint64_t room) noexcept nog
 
 
 cdef inline void seat(Cursor *c, uint64_t index, uint64_t seq) noexcept nogil:
-    """Goes on at `index` of the track, with everything up to `seq`. What the track has dropped counts as taken up to where it still knows."""
+    """Goes on at `index` of the track, with everything up to `seq`.
+
+    What the track has dropped counts as taken up to where it still knows."""
     c.state, c.index, c.seq, c.offset = SEATED, index, seq, 0
     if index >= c.track.end:
         c.position = c.track.total

@@ -339,7 +339,8 @@ cdef class Reactor:
         if report.told == SURVEYED:
             out.append((TOLD[SURVEYED], None, self.figures()))
             return 0
-        out.append((TOLD[report.told], <Client>report.who, WHY[report.value] if report.told == CLOSED else report.value))
+        value = WHY[report.value] if report.told == CLOSED else report.value
+        out.append((TOLD[report.told], <Client>report.who, value))
         if report.told == CLOSED:
             self.clients -= 1
             self.order(RELEASE, <Client>report.who, NULL)
@@ -361,7 +362,12 @@ cdef class Reactor:
             "sent_bytes": survey.sent_bytes,
             "closed": {WHY[i]: survey.closed[i] for i in range(REASONS)},
             "worst": [
-                (survey.worst[i].address[:ADDRESS_BYTES], survey.worst[i].seq, survey.worst[i].nbytes, survey.worst[i].ns)
+                (
+                    survey.worst[i].address[:ADDRESS_BYTES],
+                    survey.worst[i].seq,
+                    survey.worst[i].nbytes,
+                    survey.worst[i].ns,
+                )
                 for i in range(survey.worst_n)
             ],
         }

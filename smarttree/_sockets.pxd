@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""What of Linux the reactor speaks to: epoll, an eventfd, one message to a socket, a lock, a clock that only goes on."""
+"""What of Linux the reactor speaks to: epoll, an eventfd, messages to a socket, a lock, a clock."""
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 
