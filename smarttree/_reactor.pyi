@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, Self, TypedDict
 
 TOLD: Final[tuple[str, ...]]
 WHY: Final[tuple[str, ...]]
@@ -27,7 +27,7 @@ class Lane:
     def end(self) -> int: ...
 
 class Reactor:
-    def __init__(self, goodbyes: Sequence[bytes]) -> None: ...
+    def __new__(cls, goodbyes: Sequence[bytes]) -> Self: ...
     @property
     def clients(self) -> int: ...
     @property
