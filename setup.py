@@ -15,8 +15,8 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-# What speaks to the Linux kernel; elsewhere disk/portable.py and watch/portable.py stand in for it.
-LINUX_ONLY = {"_exchange", "_fanotify", "_rulefile", "_scan", "_stat", "_walk", "_watch"}
+# What speaks to the Linux kernel; elsewhere disk/portable.py, watch/portable.py and stream/looped.py stand in for it.
+LINUX_ONLY = {"_exchange", "_fanotify", "_reactor", "_rulefile", "_scan", "_stat", "_turns", "_walk", "_watch"}
 VARIANTS = {"": "fast", "0": "fast", "1": "debug", "asan": "asan", "fuzz": "fuzz"}
 VARIANT = VARIANTS[os.environ.get("SMARTTREE_DEBUG", "")]
 LEFT_OUT = LINUX_ONLY if sys.platform != "linux" or VARIANT == "fuzz" else set()

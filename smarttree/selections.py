@@ -70,6 +70,11 @@ class Selections:
                 kept = self._begin(criteria)
             return kept.since
 
+    def share(self, criteria: Criteria) -> None:
+        """One more user of what is in use. This waits for nobody."""
+        with self._counting:
+            self._kept[criteria].users += 1
+
     def leave(self, criteria: Criteria, now_s: float) -> None:
         """One user fewer. This waits for nobody."""
         with self._counting:

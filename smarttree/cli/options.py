@@ -11,6 +11,7 @@ from typing import Final
 from smarttree import watch
 from smarttree.cli import values
 from smarttree.cli.option import Group, Option, Scope
+from smarttree.stream import carriers
 
 __all__ = ["BY_KEY", "LATER_COMMANDS", "OPTIONS", "Group", "Option", "Scope"]
 
@@ -131,6 +132,16 @@ _NOW: Final = (
         metavar="N",
         targets=("http.max_connections",),
         help="streams open at the same time; one more is told to come back later",
+    ),
+    Option(
+        name="fanout",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        read=values.read_word(*carriers.NAMES),
+        metavar="NAME",
+        targets=("http.fanout",),
+        help="what sends to the streams: reactor (Linux; a thread of its own, which keeps thousands of clients out of "
+        "everyone's way) or loop; auto takes the reactor where it can, and the loop for what that can't serve",
     ),
     Option(
         name="watch-base",

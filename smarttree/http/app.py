@@ -60,6 +60,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         stats_interval_s=http.stats_interval_s,
         retry_ms=(http.retry_min_ms, http.retry_max_ms),
         now_ns=time.time_ns,
+        fanout=http.fanout,
     )
     app.cleanup_ctx.append(_hub_runs)
     app.on_shutdown.append(_close_hub)

@@ -1,4 +1,5 @@
-"""`GET /events`: the stream. This file reads the request and owns the connection; the hub does the rest.
+"""`GET /events`: the stream. This file reads the request, and owns the connection until it is detached; the hub does
+the rest.
 
 A browser's EventSource ends for good at any answer but 200. So only a request that can never be right gets another;
 a full house and a shutdown are told by `retry:` and a close.
@@ -7,11 +8,13 @@ a full house and a shutdown are told by `retry:` and a close.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from smarttree import modes
 from smarttree.clock import Clock
@@ -50,14 +53,20 @@ class EventStream(web.StreamResponse):
 class Connection:
     """A client's connection, as the hub sees it."""
 
-    __slots__ = ("_response", "_transport")
+    __slots__ = ("_response", "_socket", "_transport", "_writer")
 
-    def __init__(self, response: EventStream, transport: asyncio.Transport) -> None:
+    def __init__(self, response: EventStream, writer: AbstractStreamWriter, transport: asyncio.Transport) -> None:
         self._response = response
+        self._writer = writer
         self._transport = transport
-        connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        self._socket = transport.get_extra_info("socket")
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+
+    @property
+    def peer(self) -> str:
+        host, port = (self._transport.get_extra_info("peername") or ("", 0))[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def free(self) -> bool:
         return not self._transport.is_closing() and self._transport.get_write_buffer_size() == 0
@@ -70,6 +79,21 @@ class Connection:
         while rest:
             await self._response.write(rest[:WRITE_BYTES])
             rest = rest[WRITE_BYTES:]
+
+    async def settle(self) -> bool:
+        if self._transport.get_extra_info("sslcontext") is not None:
+            return False
+        self._transport.set_write_buffer_limits(0)  # so that to be drained is to be empty
+        await self._writer.drain()
+        if self._transport.is_closing():
+            raise ConnectionResetError("the client left")
+        return True
+
+    def detach(self) -> int:
+        """The abort closes aiohttp's descriptor alone, and has it forget the connection: the kernel's lives on."""
+        descriptor = os.dup(self._socket.fileno())
+        self._transport.abort()
+        return descriptor
 
     def abort(self) -> None:
         self._transport.abort()
@@ -120,14 +144,14 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     asked = stream_class(query, config.mode, service.rooting.paths, contents=service.config.content_hash)
     since = resume_point(request, query)
     response = EventStream()
-    await response.prepare(request)
+    writer = await response.prepare(request)
     if request.method == "HEAD":
         return response
     transport = request.transport
-    if transport is None:
+    if transport is None or writer is None:
         raise ConnectionResetError("the client left")
     if hub.client_count >= config.max_connections:
         await response.write(hub.retry() + sse.comment("as many streams as may be are open; come back later"))
         return response
-    await hub.serve(Connection(response, transport), asked, since)
+    await hub.serve(Connection(response, writer, transport), asked, since)
     return response

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from smarttree.clock import Clock
 from smarttree.http.clock import json_response
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import HUB, SERVICE
@@ -18,6 +19,7 @@ from smarttree.printable import name_fields
 from smarttree.service import Service
 from smarttree.stream.activity import Activity
 from smarttree.stream.events import totals_field, window_fields
+from smarttree.stream.figures import Figures
 from smarttree.tree import SERVICE_ID, Tree
 
 if TYPE_CHECKING:  # numpy takes 0.1 s to load, and the first scan has better use for it
@@ -111,6 +113,23 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
     }
 
 
+def streams_fields(figures: Figures, epoch: int) -> dict[str, object]:
+    """How the streams do; `worst` are those furthest behind."""
+    return {
+        "count": figures.clients,
+        "lagging": figures.lagging,
+        "lag_bytes": figures.lag_bytes,
+        "lag_s": round(figures.lag_s, 3),
+        "sends": figures.sends,
+        "sent_bytes": figures.sent_bytes,
+        "closed": dict(figures.closed),
+        "worst": [
+            {"peer": lag.peer, "clock": str(Clock(epoch, lag.seq)), "bytes": lag.nbytes, "s": round(lag.seconds, 3)}
+            for lag in figures.worst
+        ],
+    }
+
+
 async def get_stats(request: web.Request) -> web.StreamResponse:
     query = Query(request, ("path",), ("window",))
     service = request.app[SERVICE]
@@ -124,4 +143,6 @@ async def get_stats(request: web.Request) -> web.StreamResponse:
         return view, describe(service, view, top, time.time_ns())
 
     view, data = await asyncio.to_thread(answer)
-    return json_response({**data, "clients": request.app[HUB].client_count}, view.clock)
+    hub = request.app[HUB]
+    streams = streams_fields(await hub.figures(), view.clock.epoch)
+    return json_response({**data, "clients": hub.client_count, "streams": streams}, view.clock)

@@ -1,1 +1,1 @@
-"""From a batch to wire bytes and to clients. All of it is pure but `hub`, which alone knows asyncio."""
+"""From a batch to wire bytes and to clients. Pure, but for the hub and the files it is made of, which know asyncio."""

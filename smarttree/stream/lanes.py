@@ -1,6 +1,7 @@
-"""A lane is the live bytes that some classes of streams share, and the clients that stand in it. Pure.
+"""A lane is the live bytes that some classes of streams share; a carrier takes them to the clients that stand in it.
 
-`flush` is the fan-out: one write for each client, of bytes that all share.
+Here are the lane, which is pure, and what everyone around it needs to know of the others: a client's connection
+(`Sink`), and who moves its bytes (`Carrier`: the reactor's thread, or this loop where there is none).
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from smarttree.stream.classes import LaneKey
+from smarttree.stream.figures import Figures
 from smarttree.stream.replay import IN_THE_LOG
-from smarttree.stream.segments import Run, Segments
+from smarttree.stream.segments import Segments
 
 SLICE_BYTES: Final = 64 * 1024  # one write to one client: keeps 10,000 of them fair, and a socket's buffer takes it
+GOODBYE_S: Final = 0.25  # for clients to take their `retry:` at the end
 LANE_BYTES: Final = 16 << 20  # segments of a lane; who lags further reads from the log
 
 
 class Sink(Protocol):
     """A client's connection."""
+
+    @property
+    def peer(self) -> str: ...
 
     def free(self) -> bool:
         """Whether everything written so far is with the kernel, so that `send` costs no memory."""
@@ -28,36 +34,36 @@ class Sink(Protocol):
     async def write(self, data: bytes) -> None:
         """Writes at the client's pace. Raises ConnectionError when the client is gone."""
 
+    async def settle(self) -> bool:
+        """Whether it is a plain socket of the kernel's, which may be detached. If so, all that was written is there."""
+
+    def detach(self) -> int:
+        """The socket, as a descriptor that is the caller's; this object is of no use from then on. After `settle`."""
+
     def abort(self) -> None:
         """Ends the connection at once."""
 
 
-class Client:
-    """A cursor: everything up to `seq` has been written to `sink`, and `index` is the segment to come.
-
-    While `idle` it is the flush's to serve. Otherwise it is lagging, and belongs to its own coroutine; `wake` tells
-    that coroutine so.
+class Lane:
+    """Lives as long as it has clients: who `enter`s it `leave`s it. `lost` when the log dropped a batch before it was
+    sent here.
     """
 
-    __slots__ = ("idle", "index", "seq", "sink", "wake")
-
-    def __init__(self, sink: Sink, seq: int, wake: Callable[[], None]) -> None:
-        self.sink = sink
-        self.seq = seq
-        self.index = IN_THE_LOG
-        self.idle = False
-        self.wake = wake
-
-
-class Lane:
-    """Lives as long as it has clients. `lost` when the log dropped a batch before it was sent here."""
-
-    def __init__(self, key: LaneKey, seq: int, now: float) -> None:
+    def __init__(self, key: LaneKey, seq: int, now: float, on_empty: Callable[[Lane], None]) -> None:
         self.key = key
         self.segments = Segments(seq, LANE_BYTES)
-        self.clients: dict[Client, None] = {}
+        self.clients = 0
         self.touched = now  # when something was last appended; the heartbeat's measure
         self.lost = False
+        self._on_empty = on_empty
+
+    def enter(self) -> None:
+        self.clients += 1
+
+    def leave(self) -> None:
+        self.clients -= 1
+        if not self.clients:
+            self._on_empty(self)
 
     def append(self, seq: int, data: bytes, now: float) -> None:
         self.segments.append(seq, data)
@@ -68,29 +74,23 @@ class Lane:
         index = self.segments.locate(seq)
         return IN_THE_LOG if index is None else index
 
-    def flush(self) -> None:
-        """Gives every idle client what it lacks, or hands it to its own coroutine. About 4 µs a client."""
-        runs: dict[int, Run | None] = {}
-        for client in self.clients:
-            if not client.idle:
-                continue
-            if client.index not in runs:
-                runs[client.index] = self.segments.read(client.index, SLICE_BYTES)
-            run = runs[client.index]
-            whole = run is not None and run.next_index == self.segments.end and len(run.data) <= SLICE_BYTES
-            if run is not None and whole and client.sink.free():
-                client.sink.send(run.data)
-                client.index, client.seq = run.next_index, run.seq
-            else:
-                client.idle = False
-                client.wake()
 
-    def lose(self) -> None:
-        """The clients are to be closed: they come back by their ids."""
-        self.lost = True
-        self.wake_all()
+class Carrier(Protocol):
+    """Who moves bytes to clients. All of it is called on the loop."""
 
-    def wake_all(self) -> None:
-        for client in self.clients:
-            client.idle = False
-            client.wake()
+    def __len__(self) -> int:
+        """How many clients it has."""
+
+    async def carry(self, sink: Sink, lane: Lane, seq: int) -> None:
+        """Takes a client on from `seq`. Returns when that has ended, or is no concern of the caller's any more."""
+
+    def flush(self, lane: Lane) -> None:
+        """The lane has grown."""
+
+    def lose(self, lane: Lane) -> None:
+        """The lane is lost: its clients are closed between two batches, and come back by their ids."""
+
+    async def figures(self) -> Figures: ...
+
+    async def close(self) -> None:
+        """Ends every stream: with a `retry:` for who takes it in time."""

@@ -19,6 +19,7 @@ from smarttree.stream.segments import Run
 IN_THE_LOG: Final = -1  # the index of a client that is in no segment: always before the first
 RUN_BATCHES: Final = 64  # rendered at a time: about a millisecond's work where batches are small
 RUN_BYTES: Final = 1 << 20  # and not many large ones
+JOINED_BYTES: Final = 256 << 10  # a lagging client's own copy, which it holds for as long as it takes nothing
 
 
 class Replay:
@@ -62,7 +63,7 @@ class Replay:
         """What follows `seq`, up to `stop_seq`, as far as it is at hand; None if nothing is."""
         taken: list[bytes] = []
         total = 0
-        while seq < stop_seq and total < RUN_BYTES and (data := self._rendered.get((lane, seq + 1))) is not None:
+        while seq < stop_seq and total < JOINED_BYTES and (data := self._rendered.get((lane, seq + 1))) is not None:
             self._rendered.move_to_end((lane, seq + 1))
             taken.append(data)
             total += len(data)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 
@@ -37,7 +38,13 @@ class Segments:
         self._start = 0
         self._floor = seq
         self._nbytes = 0
+        self.total = 0  # bytes ever appended
         self._max_bytes = max_bytes
+
+    @property
+    def start(self) -> int:
+        """The index of the first segment that is still here."""
+        return self._start
 
     @property
     def end(self) -> int:
@@ -67,6 +74,7 @@ class Segments:
             raise ValueError(f"segment {seq} after {self.seq}")
         self._segments.append(Segment(seq, data))
         self._nbytes += len(data)
+        self.total += len(data)
         while self._nbytes > self._max_bytes and len(self._segments) > 1:
             first = self._segments.popleft()
             self._nbytes -= len(first.data)
@@ -81,6 +89,11 @@ class Segments:
         if not self._floor <= seq <= self.seq:
             return None
         return self._start + bisect_right(self._segments, seq, key=lambda segment: segment.seq)
+
+    def since(self, index: int) -> Iterator[tuple[int, Segment]]:
+        """The segments from `index` on, with their indexes. None before `start`."""
+        for each in range(max(index, self._start), self.end):
+            yield each, self._segments[each - self._start]
 
     def read(self, index: int, limit_bytes: int) -> Run | None:
         """Whole segments from `index` on: as many as `limit_bytes` allows, but at least one where there is one.

@@ -35,7 +35,8 @@ class Server:
         below = tuple(os.fsencode(os.path.realpath(base)) for base in bases)
         served = {field.name: settings.pop(field.name) for field in fields(ServiceConfig) if field.name in settings}
         self.service = Service(ServiceConfig(roots=real, watch_bases=below, **served))
-        self._http = HttpConfig(**{"port": 0, **settings})
+        fanout = os.environ.get("SMARTTREE_FANOUT", "auto")  # as a process would take it
+        self._http = HttpConfig(**{"port": 0, "fanout": fanout, **settings})
         self._scan = scan
         self._up: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="server")

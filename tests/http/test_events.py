@@ -17,6 +17,12 @@ from tests.disk import difference, listing, mirror_listing
 from tests.http.server import Server
 
 
+@pytest.fixture(params=["reactor", "loop"], autouse=True)
+def fanout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds whoever moves the bytes."""
+    monkeypatch.setenv("SMARTTREE_FANOUT", request.param)
+
+
 def events(server: Server, query: str = "", **options: Any) -> Follower:
     return Follower(f"{server.url}/events{query}", **options)
 
@@ -276,4 +282,10 @@ def test_a_client_that_reads_nothing_for_long_gets_everything_later(server: Serv
 def test_the_clients_are_counted(server: Server) -> None:
     with events(server) as client:
         client.turn()
-        assert server.json("/stats")["clients"] == 1
+        clock = server.sync()
+        client.until_clock(clock)
+        stats = server.json("/stats")
+        assert stats["clients"] == 1
+        assert stats["streams"].keys() == {
+            *("count", "lagging", "lag_bytes", "lag_s", "sends", "sent_bytes", "closed", "worst")
+        }

@@ -40,6 +40,9 @@ class NoSelections:
     def use(self, criteria: Criteria) -> int | None:
         return None
 
+    def share(self, criteria: Criteria) -> None:
+        pytest.fail("what was not given can't be shared")
+
     def leave(self, criteria: Criteria, now_s: float) -> None:
         pytest.fail("what was not given can't be left")
 
@@ -94,6 +97,16 @@ class Sink:
         self.sent = 0
         if not stalled:
             self.flow.set()
+
+    @property
+    def peer(self) -> str:
+        return "memory"
+
+    async def settle(self) -> bool:
+        return False
+
+    def detach(self) -> int:
+        raise AssertionError("there is no descriptor")
 
     def free(self) -> bool:
         return self.flow.is_set()
