@@ -17,10 +17,9 @@ from setuptools import Extension, setup
 
 # What speaks to the Linux kernel; elsewhere disk/portable.py, watch/portable.py and stream/looped.py stand in for it.
 LINUX_ONLY = {"_exchange", "_fanotify", "_reactor", "_rulefile", "_scan", "_stat", "_turns", "_walk", "_watch"}
-REACTOR = {"_reactor", "_turns"}  # they are tried with sanitizers, too
-VARIANTS = {"": "fast", "0": "fast", "1": "debug", "asan": "asan", "fuzz": "fuzz"}
-VARIANT = VARIANTS[os.environ.get("SMARTTREE_DEBUG", "")]
-LEFT_OUT = LINUX_ONLY if sys.platform != "linux" else LINUX_ONLY - REACTOR if VARIANT == "fuzz" else set()
+VARIANT = {"": "fast", "0": "fast", "1": "debug", "asan": "asan", "fuzz": "fuzz"}[os.environ.get("SMARTTREE_DEBUG", "")]
+UNTRIED = LINUX_ONLY - {"_reactor", "_turns"} if VARIANT == "fuzz" else set()
+LEFT_OUT = LINUX_ONLY if sys.platform != "linux" else UNTRIED
 KERNELS = sorted(path.stem for path in Path("smarttree").glob("_*.pyx") if path.stem not in LEFT_OUT)
 
 DEBUG = VARIANT != "fast"
