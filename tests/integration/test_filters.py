@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.clients.plain import get
+from tests.clients.plain import DEADLINE_S, get
 from tests.disk import Listing, difference, listing, mirror_listing
 from tests.integration import storm
 from tests.integration.consumers import ByDeltas, ByWords, shape_of, without_times_of_directories
@@ -168,6 +170,53 @@ def test_a_path_that_comes_and_goes(tmp_path: Path) -> None:
         (root / "in" / "part1").rmdir()
         (root / "in" / "up" / "b.txt").rename(root / "in" / "part1")
         look("a file in place of a directory")
+
+
+def test_roots_that_come_and_go(tmp_path: Path) -> None:
+    """A part over all roots, and one of a path in a root that is removed, added again, and lost for a while."""
+    roots = one, two, three = [tmp_path / name for name in ("one", "two", "three")]
+    for root in roots:
+        (root / "in" / "deep").mkdir(parents=True)
+        (root / "in" / "deep" / "a.txt").touch()
+    with Process(one, two, "--watch-base", str(tmp_path)) as server, ExitStack() as stack:
+        texts, below = ASKED[0], Asked("path={root}/in", lambda _, __: True, "in")
+        of_all = stack.enter_context(server.follow(f"?{texts.query}"))
+        of_two = stack.enter_context(server.follow(f"?path={two}/in"))
+
+        def look(*served: Path) -> None:
+            clock = server.sync()
+            disk = {root: listing(bytes(root)) for root in served}
+            for follower, asked, tops in ((of_all, texts, served), (of_two, below, {two} & {*served})):
+                follower.until_clock(clock)
+                shown = {path: seen for top in tops for path, seen in selected(disk[top], asked, top).items()}
+                assert difference(shown, mirror_listing(follower.mirror)) == "", (asked.query, served)
+
+        look(one, two)
+        ask(server, "POST", three)
+        look(one, two, three)
+        (three / "in" / "deep").rename(two / "in" / "moved")
+        look(one, two, three)
+        (two / "in" / "moved").rename(one / "out")
+        look(one, two, three)
+        ask(server, "DELETE", one)
+        look(two, three)
+        ask(server, "DELETE", two)
+        look(three)
+        ask(server, "POST", two)
+        (two / "in" / "b.txt").touch()
+        look(two, three)
+        two.rename(tmp_path / "away")
+        look(three)
+        (tmp_path / "away").rename(two)
+        look(two, three)
+
+
+def ask(server: Process, method: str, root: Path) -> None:
+    """For a root to be added or removed."""
+    body = json.dumps({"path": str(root)}).encode()
+    request = Request(f"{server.url}/watch", body, {"Content-Type": "application/json"}, method=method)
+    with urlopen(request, timeout=DEADLINE_S) as answer:
+        assert answer.status in (200, 201)
 
 
 def test_who_comes_back_gets_what_was_missed_and_nothing_else(tmp_path: Path) -> None:
