@@ -16,8 +16,9 @@ from smarttree.modes import View
 from smarttree.stream import sse
 from smarttree.stream.activity import Window
 from smarttree.stream.batch import Criteria
-from smarttree.stream.classes import TREE, StreamClass
-from smarttree.stream.events import INITIAL, REBASE, opening_tail
+from smarttree.stream.classes import TREE, LaneKey, StreamClass
+from smarttree.stream.compacted import Answer, Answers
+from smarttree.stream.events import INITIAL, REBASE, opening_tail, render
 from smarttree.stream.lanes import Sink
 from smarttree.stream.openings import BodyMaker, Key, Opening, Openings, make_opening
 from smarttree.stream.source import Source
@@ -38,12 +39,12 @@ class Welcome:
         self._now_ns = now_ns
         self._loop = asyncio.get_running_loop()
         self.started = asyncio.Event()
-        self._making = asyncio.Lock()
+        self._making, self._compacting = asyncio.Lock(), asyncio.Lock()
         self._windows: tuple[float, dict[bytes, Window]] = (-1e9, {})
 
     def begin(self) -> None:
         self._epoch = self._source.clock.epoch
-        self._openings = Openings(self._source.log)
+        self._openings, self._answers = Openings(self._source.log), Answers(self._source.log)
         self.started.set()
 
     async def greet(self, sink: Sink, retry: bytes) -> None:
@@ -56,15 +57,35 @@ class Welcome:
                     await self.started.wait()
 
     async def bring(self, sink: Sink, stream_class: StreamClass, since: str | None, floor: int) -> int:
-        """The seq that batches follow on: that of a clock which the log knows, or of the opening that it sends.
+        """The seq that batches follow on: that of a clock which the log knows, or of what it sends: a compacted batch
+        from a clock that is remembered, or an opening.
 
         `floor`: the clock from which this class is told.
         """
-        clock = Clock.parse(since) if since is not None else None
-        known = clock is not None and clock.epoch == self._epoch and self._source.log.after(clock.seq, 0) is not None
-        if clock is not None and known and clock.seq >= floor:
-            return clock.seq
+        clock, log = Clock.parse(since) if since is not None else None, self._source.log
+        if clock is not None and clock.epoch == self._epoch:
+            if clock.seq >= floor and log.after(clock.seq, 0) is not None:
+                return clock.seq
+            if stream_class.criteria is None and log.horizon <= clock.seq < log.oldest:
+                answer = await self._compacted(clock, stream_class.lane)
+                if answer is not None and answer.batch is not None:
+                    await sink.write(answer.rendered[stream_class.lane])
+                    return answer.batch.to_seq
         return await self._open(sink, stream_class, INITIAL if since is None else REBASE, floor)
+
+    async def _compacted(self, clock: Clock, lane: LaneKey) -> Answer | None:
+        """What leads from a clock to a recent one, rendered for a class; None where the tree is to be sent."""
+        async with self._compacting:
+            answer = self._answers.get(clock.seq, self._loop.time())
+            if answer is None and self._answers.has_room():
+                batch = await asyncio.to_thread(self._source.compact, clock)
+                answer = Answer(clock.seq, batch, self._loop.time())
+                self._answers.put(answer)
+            if answer is not None and answer.batch is not None and lane not in answer.rendered:
+                if not self._answers.has_bytes():
+                    return None
+                answer.rendered[lane] = await asyncio.to_thread(render, answer.batch, clock.epoch, lane)
+        return answer if self._epoch == clock.epoch else None
 
     async def _open(self, sink: Sink, stream_class: StreamClass, reason: str, floor: int) -> int:
         """A rebase tells its trees even to who asked for none."""
