@@ -11,6 +11,7 @@ from aiohttp import web
 
 from smarttree import modes
 from smarttree.errors import BadParameter
+from smarttree.http.chunk import manifest
 from smarttree.http.clock import clock_header, synced
 from smarttree.http.documents import field_of, json_pieces
 from smarttree.http.errors import require_ready
@@ -21,8 +22,8 @@ from smarttree.modes import Mode, View
 from smarttree.stream.events import Body, RootFacts, tree_parts
 from smarttree.wire import DEPTH_MAX, MEDIA_TYPE_QTN
 
-KNOWN: Final = ("path", "mode", "depth", "sync")
-LATER: Final = ("tree", "include", "exclude", "types", "only")
+KNOWN: Final = ("path", "mode", "depth", "tree", "sync")
+LATER: Final = ("include", "exclude", "types", "only")
 JSON: Final = "application/json"
 PIECE_BYTES: Final = 256 * 1024
 WHOLE_BYTES: Final = 1 << 20  # up to here an answer is made whole, and has a Content-Length
@@ -76,9 +77,14 @@ async def get_tree(request: web.Request) -> web.StreamResponse:
     depth, path = query.number("depth", 0, DEPTH_MAX), query.octets("path")
     if depth is not None and not mode.CUTS:
         raise BadParameter(f"depth does not go with mode {mode.NAME}, which always tells the whole tree")
+    tree = query.text("tree") or "full"
+    if tree not in ("full", "manifest") or (tree == "manifest" and mode.NAME != "quantum"):
+        raise BadParameter(f"tree is full, or, in mode quantum, manifest; not {tree!r} in mode {mode.NAME}")
     require_ready(service)
     if query.flag("sync"):
         await synced(request.app)
+    if tree == "manifest" and (answer := await manifest(request, path, bare=bare)) is not None:
+        return answer
 
     def begin() -> tuple[View, Iterator[bytes], bytes]:
         view = service.view()

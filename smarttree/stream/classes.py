@@ -30,7 +30,7 @@ class StreamClass:
     """`mode` is how a tree is told; `events` which events are; `body` whether a tree comes with its document.
 
     `only_content` leaves out the changes that are known to have left a file's content as it was; `criteria` all of the
-    tree that is not asked for.
+    tree that is not asked for. With `manifest`, the document is only the list of its parts.
     """
 
     mode: str
@@ -38,6 +38,7 @@ class StreamClass:
     body: bool = True
     only_content: bool = False
     criteria: Criteria | None = None
+    manifest: bool = False
 
     @property
     def lane(self) -> LaneKey:

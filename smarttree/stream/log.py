@@ -15,12 +15,14 @@ from typing import Final, NamedTuple, Protocol
 
 from smarttree.errors import StateDamaged
 from smarttree.stream.batch import Batch
-from smarttree.stream.horizon import Horizon, Remembered, unpack
+from smarttree.stream.horizon import HORIZON_BYTES, Horizon, Remembered, unpack
 
 _LOG = logging.getLogger("smarttree.stream")
 
 MEMORY_BYTES: Final = 32 << 20
 """Of batches that a store has as well."""
+HORIZON_MIN_BYTES: Final = 64 << 10
+"""Of what is remembered beyond batches, however few may be kept: where that is little, four times as much."""
 
 
 class Store(Protocol):
@@ -61,7 +63,7 @@ class Log:
         self._retention_ns = int(retention_s * 1e9)
         self._memory_bytes = retention_bytes
         self._store: Store | None = None
-        self._horizon = Horizon(seq)
+        self._horizon = Horizon(seq, min(HORIZON_BYTES, max(HORIZON_MIN_BYTES, 4 * retention_bytes)))
 
     def keep_in(self, store: Store | None) -> None:
         """From now on batches are kept there, after those that it has. None: in memory, where nothing is kept yet."""
@@ -90,7 +92,7 @@ class Log:
 
     @property
     def horizon(self) -> int:
-        """The smallest seq from which a reader can be brought up to date at all: from `remembered`, if not by batches."""
+        """The smallest seq from which a reader can be brought up to date: by `remembered`, if not by batches."""
         oldest = self.oldest
         with self._lock:
             return min(self._horizon.seq, oldest)

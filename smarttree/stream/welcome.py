@@ -90,10 +90,13 @@ class Welcome:
     async def _open(self, sink: Sink, stream_class: StreamClass, reason: str, floor: int) -> int:
         """A rebase tells its trees even to who asked for none."""
         wants_tree = TREE in stream_class.events
-        key = Key(stream_class.mode, stream_class.body and wants_tree, reason, stream_class.criteria)
+        with_body = stream_class.body and wants_tree
+        key = Key(stream_class.mode, with_body, reason, stream_class.criteria, with_body and stream_class.manifest)
         opening = await self._opening(key, floor)
         if wants_tree or reason == REBASE:
+            opening.give()
             await sink.write(opening.data)
+            opening.give()  # a slow client has it only now
         windows = await self._root_windows([path for path, _ in opening.roots])
         told = [(path, windows[path], totals) for path, totals in opening.roots]
         await sink.write(opening_tail(opening.moment, told, stream_class.lane))

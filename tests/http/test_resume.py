@@ -1,4 +1,4 @@
-"""Who comes back later than the log goes: one batch from exactly their clock, as long as what happened is remembered."""
+"""Who comes back later than the log goes: one batch from just their clock, as long as what happened is remembered."""
 
 from __future__ import annotations
 
