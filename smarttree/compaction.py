@@ -1,4 +1,4 @@
-"""Compaction: one batch from a clock whose batches are gone to the present, from what is remembered of the time between.
+"""Compaction: one batch from a clock whose batches are gone to the present, from what is remembered of the time since.
 
 Law: applied to the tree at that clock, its records give the present one, and so do its changes, one after the other.
 Pure. It is judged by that effect: values may be told that are as they were.

@@ -1,4 +1,4 @@
-"""`GET /chunk/HASH`: one group of columns, for whoever was given a manifest that names it; and how they are given one."""
+"""`GET /chunk/HASH`: one group of columns, for whoever was given a manifest that names it; and how one is given."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Compacted answers: what brings a client up to date whose batches are gone, made once for all who come with its clock.
 
-Law: bounded in number and in bytes; who comes when that is used up is sent the shared tree. Pure but for its cache, which
-one thread at a time uses.
+Law: bounded in number and in bytes; who comes when that is used up is sent the shared tree. Pure but for its cache,
+which one thread at a time uses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TAIL_BYTES: Final = 64 << 10  # so much may follow an answer before another one 
 
 @dataclass(slots=True)
 class Answer:
-    """`batch` leads from `seq` to a recent clock; None: there is no such batch, and that is known, too. `rendered` is by
+    """`batch` leads from `seq` to a recent clock; None: there is no such batch, and that is known, too. `rendered`: by
     class.
     """
 

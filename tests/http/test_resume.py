@@ -13,7 +13,7 @@ from tests.disk import difference, listing, mirror_listing
 from tests.http.server import Server
 from tests.integration.consumers import ByDeltas, ByWords, shape_of, without_times_of_directories
 
-TINY = {"retention_bytes": 1000}
+TINY = 1000  # bytes of log
 
 
 def shake(server: Server, top: Path, rounds: int) -> None:
@@ -45,7 +45,7 @@ def events_of(turns: list[Turn], name: str) -> list[Any]:
 
 @pytest.mark.parametrize("rounds", [1, 20])
 def test_who_comes_later_than_the_log_goes_gets_one_batch(project: Path, rounds: int) -> None:
-    with Server(project, **TINY) as server, Follower(f"{server.url}/events") as client:
+    with Server(project, retention_bytes=TINY) as server, Follower(f"{server.url}/events") as client:
         client.turn()
         began = mirror_listing(client.mirror)
         root = os.fsencode(os.path.realpath(project))
@@ -69,7 +69,7 @@ def test_who_comes_later_than_the_log_goes_gets_one_batch(project: Path, rounds:
 
 
 def test_all_who_wait_at_one_clock_get_the_same_bytes(project: Path) -> None:
-    with Server(project, **TINY) as server:
+    with Server(project, retention_bytes=TINY) as server:
         clients = [Follower(f"{server.url}/events?events=tree,change,quantum") for _ in range(5)]
         for client in clients:
             client.turn()
@@ -82,7 +82,7 @@ def test_all_who_wait_at_one_clock_get_the_same_bytes(project: Path) -> None:
 
 
 def test_who_sees_a_part_or_comes_from_before_all_memory_is_rebased(project: Path) -> None:
-    with Server(project, **TINY) as server:
+    with Server(project, retention_bytes=TINY) as server:
         part, whole = (Follower(f"{server.url}/events?{query}") for query in ("exclude=*.o", "events=tree,quantum"))
         for client in (part, whole):
             client.turn()
@@ -97,7 +97,7 @@ def test_who_sees_a_part_or_comes_from_before_all_memory_is_rebased(project: Pat
 
 
 def test_ids_are_used_again_only_beyond_the_horizon(project: Path) -> None:
-    with Server(project, **TINY) as server:
+    with Server(project, retention_bytes=TINY) as server:
         for number in range(30):
             (project / f"{number}").touch()
             server.sync()
