@@ -258,7 +258,7 @@ cdef class Page:
         return records, changes
 
     def take_traces(self):
-        """What was left behind since this was asked last; None where that is not written down. To be asked after a cut."""
+        """What was left behind since this was asked last; None where that is not written down. After a cut."""
         taken, self.traces = self.traces, None if self.traces is None else Traces()
         return taken
 

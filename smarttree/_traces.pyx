@@ -114,7 +114,7 @@ cdef class Touches:
         return self.room * sizeof(Slot)
 
     cdef Slot *find(self, uint32_t eid) noexcept nogil:
-        """An id's slot, or the empty one where it would be. The multiplication spreads ids that count up (Fibonacci)."""
+        """An id's slot, or the empty one where it would be. The multiplication spreads ids that count up."""
         cdef size_t at = <size_t>((eid * 0x9E3779B97F4A7C15ULL) >> 32) & (self.room - 1)
         while self.slots[at].id != 0 and self.slots[at].id != eid:
             at = (at + 1) & (self.room - 1)

@@ -2,8 +2,8 @@
 
 Law: of every clock from `seq` on it is known which ids were touched since, which of them began since, and where all
 that moved or ended since was at that clock. So a client from there can be brought up to date, although the batches it
-lacks are gone. An entry that was not touched costs nothing. Bounded by bytes: half of what is remembered goes at a time.
-For one thread at a time.
+lacks are gone. An entry that was not touched costs nothing. Bounded by bytes: half of it all goes at a time. For one
+thread at a time.
 """
 
 from __future__ import annotations
