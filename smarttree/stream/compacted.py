@@ -13,9 +13,9 @@ from smarttree.stream.batch import Batch
 from smarttree.stream.classes import LaneKey
 from smarttree.stream.log import Log
 
-ANSWERS_MAX: Final = 16
+ANSWERS_MAX: Final = 64
 ANSWERS_BYTES: Final = 32 << 20
-KEPT_S: Final = 60.0  # who lost the same connection comes back within a few seconds
+KEPT_S: Final = 5.0  # who lost the same connection comes back within three seconds
 TAIL_BYTES: Final = 64 << 10  # so much may follow an answer before another one is made
 
 

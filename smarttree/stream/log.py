@@ -21,8 +21,8 @@ _LOG = logging.getLogger("smarttree.stream")
 
 MEMORY_BYTES: Final = 32 << 20
 """Of batches that a store has as well."""
-HORIZON_MIN_BYTES: Final = 64 << 10
-"""Of what is remembered beyond batches, however few may be kept: where that is little, four times as much."""
+HORIZON_MIN_BYTES: Final = 1 << 20
+"""Of what is remembered beyond batches, however few of those are kept; else four times as much as of them."""
 
 
 class Store(Protocol):
