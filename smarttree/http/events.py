@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractStreamWriter
 from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, IDENTITY, piece, preface
-from smarttree.errors import BadParameter, NotAvailableYet
+from smarttree.errors import BadParameter
 from smarttree.http.criteria import criteria
 from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.negotiation import choose
@@ -124,12 +124,13 @@ def stream_class(
         if unknown := sorted(events - set(EVENTS)):
             raise BadParameter(f"there is no event {unknown[0]!r}; the events are {', '.join(EVENTS)}")
     tree = query.text("tree") or "full"
-    if tree == "manifest":
-        raise NotAvailableYet("tree=manifest is not available yet; tree is full or none")
-    if tree not in ("full", "none"):
-        raise BadParameter(f"tree is full or none, not {tree!r}")
+    if tree not in ("full", "manifest", "none"):
+        raise BadParameter(f"tree is full, manifest or none, not {tree!r}")
+    if tree == "manifest" and mode != "quantum":
+        raise BadParameter(f"tree=manifest goes with mode quantum, not with {mode}")
     only = only_content(query, contents=contents)
-    return StreamClass(mode, events, tree == "full", only, criteria(query, roots), coding)
+    part = criteria(query, roots)
+    return StreamClass(mode, events, tree != "none", only, part, coding, manifest=tree == "manifest")
 
 
 def only_content(query: Query, *, contents: bool) -> bool:
