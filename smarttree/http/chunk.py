@@ -15,6 +15,7 @@ from smarttree.http.groups import Groups, Named
 from smarttree.http.keys import GROUPS, SERVICE
 from smarttree.http.params import Query
 from smarttree.http.paths import find_directory
+from smarttree.http.stored import Stored, answer
 from smarttree.modes import View
 from smarttree.modes.quantum import NAME as QUANTUM
 from smarttree.stream.events import Body, RootFacts, to_json, tree_parts
@@ -76,4 +77,5 @@ async def get_chunk(request: web.Request) -> web.StreamResponse:
     group = request.app[GROUPS].get(int(text, 16)) if known else None
     if group is None:
         raise NoSuchChunk("there is no such chunk, or no longer; a manifest's are kept for a minute: fetch a new one")
-    return web.Response(body=group, content_type="application/octet-stream", headers={"Cache-Control": CACHE})
+    headers = {"Cache-Control": CACHE, "Content-Type": "application/octet-stream"}
+    return await answer(request, f'"{text}"', headers, Stored(group, len(group)))

@@ -63,7 +63,7 @@ class Log:
         self._retention_ns = int(retention_s * 1e9)
         self._memory_bytes = retention_bytes
         self._store: Store | None = None
-        self._horizon = Horizon(seq, min(HORIZON_BYTES, max(HORIZON_MIN_BYTES, 4 * retention_bytes)))
+        self._horizon = Horizon(seq, min(HORIZON_BYTES, max(HORIZON_MIN_BYTES, retention_bytes)))
 
     def keep_in(self, store: Store | None) -> None:
         """From now on batches are kept there, after those that it has. None: in memory, where nothing is kept yet."""

@@ -65,6 +65,9 @@ def test_a_manifest_and_its_chunks_are_the_snapshot(large: Path) -> None:
         assert client.snapshot(bare[2]) == whole(server)
         first = client.fetched
         assert first >= 5
+        known, group = next(iter(client.groups.items()))
+        assert server.get(f"/chunk/{known:032x}", **{"If-None-Match": f'"{known:032x}"'})[0] == 304
+        assert server.get(f"/chunk/{known:032x}", Range="bytes=2-5")[::2] == (206, group[2:6])
         told = server.json("/tree?tree=manifest&mode=quantum")
         assert from_text(told["manifest"]) == bare[2]
         assert {"path", "stats", "clock", "digest"} < told.keys()

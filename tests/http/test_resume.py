@@ -43,9 +43,14 @@ def events_of(turns: list[Turn], name: str) -> list[Any]:
     return [event for turn in turns for event in turn.named(name)]
 
 
+@pytest.mark.parametrize("coding", ["identity", "gzip", "zstd"])
 @pytest.mark.parametrize("rounds", [1, 20])
-def test_who_comes_later_than_the_log_goes_gets_one_batch(project: Path, rounds: int) -> None:
-    with Server(project, retention_bytes=TINY) as server, Follower(f"{server.url}/events") as client:
+def test_who_comes_later_than_the_log_goes_gets_one_batch(project: Path, rounds: int, coding: str) -> None:
+    headers = {"Accept-Encoding": coding}
+    with (
+        Server(project, retention_bytes=TINY, compress=True) as server,
+        Follower(f"{server.url}/events", headers=headers) as client,
+    ):
         client.turn()
         began = mirror_listing(client.mirror)
         root = os.fsencode(os.path.realpath(project))
