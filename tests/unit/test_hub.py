@@ -73,6 +73,9 @@ class Source:
         self.views += 1
         return View(self.clock, Tree(), 0)
 
+    def compact(self, since: Clock, /) -> Batch | None:
+        return None
+
     def add_listener(self, listener: Callable[[], None], /) -> None:
         self.listener = listener
 
