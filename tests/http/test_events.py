@@ -16,11 +16,7 @@ from tests.clients.sse import Frame
 from tests.disk import difference, listing, mirror_listing
 from tests.http.server import Server
 
-
-@pytest.fixture(params=["reactor", "loop"], autouse=True)
-def fanout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds whoever moves the bytes."""
-    monkeypatch.setenv("SMARTTREE_FANOUT", request.param)
+pytestmark = pytest.mark.usefixtures("fanout")  # everything here holds whoever moves the bytes
 
 
 def events(server: Server, query: str = "", **options: Any) -> Follower:

@@ -113,7 +113,7 @@ class SlowFollower(ResumingFollower):
 
     def _connected(self) -> Stream:
         stream = super()._connected()
-        stream._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         return stream
 
 
