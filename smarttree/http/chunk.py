@@ -65,7 +65,7 @@ async def manifest(request: web.Request, path: bytes | None, *, bare: bool) -> w
     if made is None:
         return None
     view, data = made
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept", **clock_header(view.clock)}
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding", **clock_header(view.clock)}
     return web.Response(body=data, content_type=MEDIA_TYPE_QTN if bare else "application/json", headers=headers)
 
 
