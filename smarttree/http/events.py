@@ -129,9 +129,7 @@ def stream_class(
     if tree == "manifest" and mode != "quantum":
         raise BadParameter(f"tree=manifest goes with mode quantum, not with {mode}")
     only = only_content(query, contents=contents)
-    return StreamClass(
-        mode, events, tree != "none", only, criteria(query, roots), coding, manifest=tree == "manifest"
-    )
+    return StreamClass(mode, events, tree != "none", only, criteria(query, roots), coding, manifest=tree == "manifest")
 
 
 def only_content(query: Query, *, contents: bool) -> bool:
