@@ -15,7 +15,7 @@ from aiohttp import web
 
 from smarttree.config import HttpConfig
 from smarttree.errors import SmarttreeError
-from smarttree.http.chunk import body_maker, get_chunk
+from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.cors import Cors
 from smarttree.http.errors import OneLine, mark_begun, problems
@@ -66,6 +66,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     )
     app[TREES] = Shelf(TREES_BYTES)
     app.cleanup_ctx.append(_hub_runs)
+    app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
     app.on_shutdown.append(_close_hub)
     app.on_shutdown.append(end_trees)

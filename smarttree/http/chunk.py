@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Final
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from smarttree.codec import to_text
 from smarttree.errors import NoSuchChunk
 from smarttree.http.clock import clock_header
 from smarttree.http.documents import event_body
-from smarttree.http.groups import Groups, Named
+from smarttree.http.groups import PINNED_S, Groups, Named
 from smarttree.http.keys import GROUPS, SERVICE
 from smarttree.http.params import Query
 from smarttree.http.paths import find_directory
@@ -66,8 +67,21 @@ async def manifest(request: web.Request, path: bytes | None, *, bare: bool) -> w
     if made is None:
         return None
     view, data = made
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept", **clock_header(view.clock)}
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding", **clock_header(view.clock)}
     return web.Response(body=data, content_type=MEDIA_TYPE_QTN if bare else "application/json", headers=headers)
+
+
+async def groups_are_let_go(app: web.Application) -> AsyncIterator[None]:
+    """For `cleanup_ctx`: also while nobody asks for anything."""
+
+    async def retire() -> None:
+        while True:
+            await asyncio.sleep(PINNED_S / 4)
+            app[GROUPS].retire()
+
+    task = asyncio.create_task(retire())
+    yield
+    task.cancel()
 
 
 async def get_chunk(request: web.Request) -> web.StreamResponse:

@@ -83,6 +83,11 @@ class Groups:
             self._retire()
             return self._kept[address][0] if address in self._kept else None
 
+    def retire(self) -> None:
+        """Let go of what nobody can want any more: to be called now and then, where nobody asks."""
+        with self._lock:
+            self._retire()
+
     def _retire(self) -> None:
         now_s = self._now_s()
         while self._pins and now_s > next(iter(self._pins.values())):

@@ -134,5 +134,6 @@ def test_groups_are_kept_for_a_minute_after_the_manifest_was_given_last() -> Non
     assert groups.get(only_first) is None
     assert all(groups.get(each) == stored for each, stored in second.groups.items())
     now += PINNED_S
-    assert groups.get(next(iter(second.groups))) is None
+    groups.retire()
     assert groups.nbytes == 0
+    assert groups.get(next(iter(second.groups))) is None
