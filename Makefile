@@ -144,7 +144,7 @@ $(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.txt
 	@$(PHASE) "fuzzing packages" $(PIP) install -q --no-deps -r requirements/fuzz.txt
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.runtime requirements/bench.txt
+$(VENV)/.bench: $(VENV)/.test requirements/bench.txt
 	@$(PHASE) "packages of rivals" $(PIP) install -q --no-deps -r requirements/bench.txt
 	@touch $@
 
