@@ -87,7 +87,7 @@ static void until_open(void) {
 
 /* The first event tells how much is around a payload; then its padding is what makes a frame as large as is asked for. */
 static void warm_up(void) {
-    if (options.clients == 0 || !wave(1)) return;
+    if (!wave(1)) return;
     size_t least = reference.events[0].end;
     set_payload(options.frame_bytes > least ? options.frame_bytes - least : 0);
     for (int i = 0; i < WARM_UP; i++)
@@ -140,7 +140,7 @@ static void measure(void) {
     memset(&latencies, 0, sizeof latencies), memset(&reopenings, 0, sizeof reopenings);
     delivered = delivered_bytes = 0;
     mark_begin();
-    if (is_faulty() || options.clients == 0) {}
+    if (is_faulty() || options.is_idle) {}
     else if (options.mode == CLOSED_LOOP) closed_loop(end);
     else if (options.mode == FIXED_RATE) fixed_rate(start, end);
     else storm(start);
@@ -173,11 +173,11 @@ int main(int argc, char **argv) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    open_publisher(&options);
+    if (!options.is_idle) open_publisher(&options);
     if (publisher_fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, publisher_fd, &answers) < 0) fail("epoll_ctl");
     open_clients(&options, epoll);
     until_open();
-    warm_up();
+    if (!options.is_idle) warm_up();
     puts("open");
     fflush(stdout);
     if (until_asked()) {

@@ -24,9 +24,10 @@ struct options {
     const char *headers;       /* further ones of the streams' requests, each ended by CR LF */
     int ready_lines;           /* how many lines a stream has told once its client misses nothing any more */
     int clients, stalled;      /* the stalled ones are beside the others */
-    struct sockaddr_in control;/* where events are published: a payload a line, or ... */
+    struct sockaddr_in control; /* where events are published: a payload a line, or ... */
     const char *post;          /* ... each in a POST to this target, or ... */
     const char *directory;     /* ... each the name of a file made here */
+    bool is_idle;              /* nothing is published */
     enum mode mode;
     int flight;                /* closed loop: events published at once */
     double seconds, rate;

@@ -9,7 +9,7 @@
 
 static const char USAGE[] =
     "usage: load --port N [--target /] [--headers 'A: b\\r\\n'] [--ready-lines 1] [--clients 1] [--stalled 0]\n"
-    "            (--control PORT [--post /target] | --directory DIR)\n"
+    "            (--control PORT [--post /target] | --directory DIR | --idle)\n"
     "            (--flight N | --rate PER-SECOND | --rate PER-SECOND --reconnects N)\n"
     "            [--seconds 3] [--frame BYTES] [--fill BYTES] [--seed N]\n";
 
@@ -18,6 +18,7 @@ static const struct option NAMES[] = {
     {"clients", 1, 0, 'c'}, {"stalled", 1, 0, 's'}, {"control", 1, 0, 'o'},  {"post", 1, 0, 'P'},
     {"flight", 1, 0, 'f'},  {"rate", 1, 0, 'r'},    {"seconds", 1, 0, 'S'},  {"reconnects", 1, 0, 'R'},
     {"frame", 1, 0, 'F'},   {"fill", 1, 0, 'B'},    {"seed", 1, 0, 'x'},     {"directory", 1, 0, 'd'},
+    {"idle", 0, 0, 'i'},
     {0, 0, 0, 0},
 };
 
@@ -38,6 +39,7 @@ static void take(int name, const char *value, struct options *o) {
     case 'o': o->control = loopback(value); break;
     case 'P': o->post = value; break;
     case 'd': o->directory = value; break;
+    case 'i': o->is_idle = true; break;
     case 'f': o->flight = atoi(value), o->mode = CLOSED_LOOP; break;
     case 'r': o->rate = atof(value), o->mode = o->mode == STORM ? STORM : FIXED_RATE; break;
     case 'S': o->seconds = atof(value); break;
@@ -54,7 +56,7 @@ void parse_options(int argc, char **argv, struct options *into) {
     *into = (struct options){.target = "/", .headers = "", .ready_lines = 1, .clients = 1, .flight = 1, .seconds = 3,
                              .seed = 1};
     while ((name = getopt_long(argc, argv, "", NAMES, NULL)) != -1) take(name, optarg, into);
-    bool has_publisher = into->control.sin_port != 0 || into->directory != NULL;
+    bool has_publisher = into->control.sin_port != 0 || into->directory != NULL || into->is_idle;
     if (optind != argc || into->server.sin_port == 0 || !has_publisher || into->clients < 0 || into->flight < 1) {
         fputs(USAGE, stderr);
         exit(2);

@@ -2,9 +2,9 @@
 
     python -m bench.fanout.children.ours [--deep BYTES] [--lateness] [--fanout reactor|loop]
 
-A payload is the name of a file that is created: one plan, one batch, one clock, in the thread that stands for the engine
-and tells its listeners as that does. Left out are the watcher and the look at the disk: what a rival does not have
-either. `--deep`: the directory's path is so long, and each event's frame with it.
+A payload is the name of a file that is created: one plan, one batch, one clock, in the thread that stands for the
+engine and tells its listeners as that does. Left out are the watcher and the look at the disk: what a rival does not
+have either. `--deep`: the directory's path is so long, and each event's frame with it.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ class Driven:
         self.activity = Activity(self.config.roots)
         tree = self._tree = Tree()
         limits = Limits(self.config.batch_max_bytes, self.config.batch_max)
-        self._commits = Commits(
-            tree, Ledger(tree), self.log, self.activity, secrets.randbits(64), limits, time.time_ns
-        )
+        self._commits = Commits(tree, Ledger(tree), self.log, self.activity, secrets.randbits(64), limits, time.time_ns)
         self.selections = self._commits.selections
         self._listeners: list[Callable[[], None]] = []
         self._place = self._directory(SERVICE_ID, ROOT)

@@ -55,7 +55,9 @@ class Channel:
 async def serve(*, lateness: bool) -> None:
     channel, clients = Channel(), listening()
     app = Starlette(routes=[Route("/events", channel.stream)])
-    server = uvicorn.Server(uvicorn.Config(app, http="httptools", log_level="critical", access_log=False, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http="httptools", log_level="critical", access_log=False, lifespan="off")
+    )
     serving = asyncio.create_task(server.serve(sockets=[clients]))
     while not server.started:
         await asyncio.sleep(0.01)
