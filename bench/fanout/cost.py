@@ -1,8 +1,8 @@
 """What it costs to tell one event to many: one at a time, many in flight, large ones.
 
-The loop is closed: the next events are published once every client has all those before. Targets: 200 B to 1,000 clients
-one at a time in 1.25 × the floor's processor time and 0.65 × nchan's; with 32 in flight in a tenth of nchan's time; 16 KB
-to 200 clients in a third.
+The loop is closed: the next events are published once every client has all those before. Targets: 200 B to 1,000
+clients one at a time in 1.25 × the floor's processor time and 0.65 × nchan's; with 32 in flight in a tenth of nchan's
+time; 16 KB to 200 clients in a third.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ CLIENTS, CLIENTS_BEFORE, CLIENTS_OF_STORM, PER_SECOND = 5000, 100, 1000, 50
 
 
 def idling(setting: Setting, server: Server) -> Sample:
-    """Above what the server holds once a hundred clients have come and gone: what it makes at first use is not theirs."""
+    """Above what the server holds once a hundred clients have come and gone: what is made at first use is not theirs."""
     few, many = setting.clients(CLIENTS_BEFORE), setting.clients(CLIENTS)
     with server.start() as serving:
         with Loading(setting.load, serving, "--clients", str(few), "--idle"):
@@ -74,7 +74,7 @@ def storm(setting: Setting) -> Part:
     """Of those from whom a client can go on where it was. Raises MissingError."""
     return Part(
         name="fanout-storm",
-        what=f"{setting.reconnects} reconnects of {setting.clients(CLIENTS_OF_STORM)} clients, {PER_SECOND} events a second",
+        what=f"{setting.reconnects} reconnects of {setting.clients(CLIENTS_OF_STORM)} clients, {PER_SECOND} events/s",
         measure="us",
         units={
             "missed": "missed",

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from bench.fanout.loading import WrongStreamError
 from bench.fanout.serving import EndToEnd, Nginx, Program, Serving, library, ours
 from bench.programs import MissingError, debian_version, library_version, program
 from bench.report import Verdict
@@ -65,7 +66,7 @@ class Part:
 
 def servers(setting: Setting, *names: str) -> list[Server]:
     """Those of these names, in this order. Raises MissingError."""
-    made = {
+    made: dict[str, Callable[[], Server]] = {
         OURS: lambda: _ours(OURS, setting, ours),
         OURS_LOOP: lambda: _ours(OURS_LOOP, setting, partial(ours, "--fanout", "loop")),
         END_TO_END: lambda: _ours(END_TO_END, setting, EndToEnd),
@@ -111,7 +112,15 @@ def _compiled(path: Path) -> Path:
 
 
 def row(server: Server, run: Callable[[Server], Sample]) -> Contestant:
-    return Contestant(name=server.name, role=server.role, version=server.version, run=partial(run, server))
+    """What goes wrong is said with the row's name."""
+
+    def named() -> Sample:
+        try:
+            return run(server)
+        except WrongStreamError as error:
+            raise WrongStreamError(f"{server.name}: {error}") from error
+
+    return Contestant(name=server.name, role=server.role, version=server.version, run=named)
 
 
 def at_most(what: str, samples: Samples, target: str, name: str, measure: str, limit: float) -> Verdict:

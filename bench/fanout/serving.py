@@ -1,4 +1,4 @@
-"""Servers of streams, as a table asks for them: started afresh for each sample, reached over loopback, looked at from outside.
+"""Servers of streams, as a table asks for them: started for each sample, reached over loopback, looked at from outside.
 
 Law: what is measured is the server's processes, all of them: their processor time, and their memory. Ours is told what
 to publish as a library is; nginx by requests; the real `st --serve` by files that are made.

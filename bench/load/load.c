@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 512, PATIENCE_S = 30, WARM_UP = 3, CUTS_EACH = 16, SETTLE_MS = 300 };
+enum { EVENTS_MAX = 512, PATIENCE_S = 30, WARM_UP = 3, CUTS_EACH = 16, TRIAL_PAD = 100, SETTLE_MS = 300 };
 
 static struct options options;
 static int epoll;
@@ -85,14 +85,21 @@ static void until_open(void) {
     while (now_ns() < deadline) turn(deadline);
 }
 
-/* The first event tells how much is around a payload; then its padding is what makes a frame as large as is asked for. */
+static size_t last_frame_bytes(void) {
+    return reference.count ? reference.events[reference.count - 1].end - event_start(reference.count - 1) : 0;
+}
+
+/* Two events tell how a frame grows with its payload: then its padding makes it as large as is asked for. */
 static void warm_up(void) {
     if (!wave(1)) return;
-    size_t least = reference.events[0].end;
-    set_payload(options.frame_bytes > least ? options.frame_bytes - least : 0);
+    size_t least = last_frame_bytes();
+    set_payload(TRIAL_PAD);
+    if (!wave(1)) return;
+    double growth = (double)(last_frame_bytes() - least) / TRIAL_PAD;
+    set_payload(options.frame_bytes > least ? (size_t)((double)(options.frame_bytes - least) / growth) : 0);
     for (int i = 0; i < WARM_UP; i++)
         if (!wave(1)) return;
-    size_t frame = least + payload_pad();
+    size_t frame = last_frame_bytes();
     for (size_t told = 0; told < options.fill_bytes; told += 8 * frame)
         if (!wave(8)) return;
 }
@@ -144,12 +151,11 @@ static void measure(void) {
     else if (options.mode == CLOSED_LOOP) closed_loop(end);
     else if (options.mode == FIXED_RATE) fixed_rate(start, end);
     else storm(start);
-    size_t frame = reference.count > 1 ? reference.events[reference.count - 1].end - event_start(reference.count - 1) : 0;
     printf("{\"events\": %u, \"delivered\": %llu, \"bytes\": %llu, \"seconds\": %.6f, \"frame\": %zu, "
            "\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f, \"reconnects\": %llu, \"reopen_p99_ms\": %.4f, "
            "\"missed\": %llu, \"repeated\": %llu, \"falsified\": %llu, \"closed\": %llu}\n",
            published - events, (unsigned long long)delivered, (unsigned long long)delivered_bytes,
-           (double)(now_ns() - start) / 1e9, frame, quantile_ms(&latencies, 0.5), quantile_ms(&latencies, 0.99),
+           (double)(now_ns() - start) / 1e9, last_frame_bytes(), quantile_ms(&latencies, 0.5), quantile_ms(&latencies, 0.99),
            (double)latencies.most / 1e6, (unsigned long long)reopenings.total, quantile_ms(&reopenings, 0.99),
            (unsigned long long)faults.missed, (unsigned long long)faults.repeated,
            (unsigned long long)faults.falsified, (unsigned long long)faults.closed);

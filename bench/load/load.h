@@ -88,7 +88,6 @@ extern int publisher_fd;       /* has answers to be thrown away; -1: none */
 
 void open_publisher(const struct options *options);
 void set_payload(size_t pad);
-size_t payload_pad(void);
 void publish(int64_t due_ns);
 void take_answers(void);
 void mark_begin(void);         /* told to a program that listens for it */

@@ -45,10 +45,6 @@ void set_payload(size_t wanted_pad) {
     pad = wanted_pad > PAYLOAD_MAX - PAYLOAD_OVERHEAD - 1 ? PAYLOAD_MAX - PAYLOAD_OVERHEAD - 1 : wanted_pad;
 }
 
-size_t payload_pad(void) {
-    return pad;
-}
-
 int64_t published_at(uint32_t number) {
     return made[number].ns;
 }

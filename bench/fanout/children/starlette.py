@@ -55,12 +55,8 @@ class Channel:
 async def serve(*, lateness: bool) -> None:
     channel, clients = Channel(), listening()
     app = Starlette(routes=[Route("/events", channel.stream)])
-    server = uvicorn.Server(
-        uvicorn.Config(app, http="httptools", log_level="critical", access_log=False, lifespan="off")
-    )
-    serving = asyncio.create_task(server.serve(sockets=[clients]))
-    while not server.started:
-        await asyncio.sleep(0.01)
+    config = uvicorn.Config(app, http="httptools", log_level="critical", access_log=False, lifespan="off")
+    serving = asyncio.create_task(uvicorn.Server(config).serve(sockets=[clients]))  # they listen already
     await publish_until_told(clients, channel.publish, lateness=lateness)
     serving.cancel()
 
