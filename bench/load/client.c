@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OPENING_MAX = 256, CLIENTS_EACH_ADDRESS = 20000, STALLED_BUFFER_BYTES = 4096 };
+enum { OPENING_MAX = 64, CLIENTS_EACH_ADDRESS = 20000, STALLED_BUFFER_BYTES = 4096 };
 
 struct client *clients;
 int clients_total, ready, opening, up_to_date;

@@ -74,7 +74,7 @@ static bool check(const char *frame, size_t size) {
     uint32_t number = reference.count;
     const char *data = field(frame, size, "data:");
     if (data == NULL || number >= published) {
-        faults.falsified++;
+        count_fault(data == NULL ? -1 : number_in(data, size - (size_t)(data - frame)), number);
         return false;
     }
     const char *payload = memchr(data, '~', size - (size_t)(data - frame));
@@ -97,6 +97,7 @@ static void make_room(size_t size) {
 }
 
 bool extend_reference(const char *data, size_t size) {
+    size_t before = reference.size;
     size_t from = reference.size > reference.parsed ? reference.size - 1 : reference.parsed;
     make_room(size);
     memcpy(reference.bytes + reference.size, data, size);
@@ -106,7 +107,11 @@ bool extend_reference(const char *data, size_t size) {
         char *blank = memmem(reference.bytes + from, reference.size - from, "\n\n", 2);
         if (blank == NULL) return true;
         size_t end = (size_t)(blank + 2 - reference.bytes);
-        if (!check(reference.bytes + reference.parsed, end - reference.parsed)) return false;
+        if (!check(reference.bytes + reference.parsed, end - reference.parsed)) {
+            /* What is wrong is not kept: others may be told right. */
+            reference.size = before > reference.parsed ? before : reference.parsed;
+            return false;
+        }
         reference.parsed = from = end;
     }
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import secrets
 import socket
 import sys
@@ -27,6 +28,7 @@ from smarttree.clock import Clock
 from smarttree.commits import Commits
 from smarttree.config import HttpConfig, ServiceConfig
 from smarttree.http.app import KEEPALIVE_S, SHUTDOWN_S, build_app
+from smarttree.http.errors import OneLine
 from smarttree.http.listen import BACKLOG
 from smarttree.ledger import Ledger, Limits
 from smarttree.modes import View
@@ -104,12 +106,15 @@ async def serve(options: argparse.Namespace) -> None:
     """Until standard input ends. Nothing but events is told: no heartbeat and no stats meanwhile."""
     service, loop = Driven(options.deep), asyncio.get_running_loop()
     http = HttpConfig(heartbeat_s=3600, stats_interval_s=3600, max_connections=100_000, fanout=options.fanout)
+    logger = logging.getLogger("smarttree.http.wire")
+    logger.addFilter(OneLine())
     runner = web.AppRunner(
         build_app(cast(Service, service), http),
         handler_cancellation=True,
         keepalive_timeout=KEEPALIVE_S,
         access_log=None,
         shutdown_timeout=SHUTDOWN_S,
+        logger=logger,
     )
     await runner.setup()
     clients, control = listening(), listening()
