@@ -24,6 +24,8 @@ from bench.programs import MissingError
 from bench.report import Table, write
 from bench.rounds import interleaved
 
+SPARE = 1  # a disturbed round that is run again takes a minute or two
+
 PARTS: dict[str, Callable[[Setting], Part]] = {
     "one": cost.one,
     "flight": cost.flight,
@@ -69,8 +71,7 @@ def run(name: str, part: Part, options: argparse.Namespace, machine: dict[str, A
     """Measures one table. Raises NotServedError, WrongStreamError."""
     others = Others()
     tell = partial(print, f"{name}:", file=sys.stderr, flush=True)
-    spare = options.rounds
-    measured = interleaved(part.contestants, rounds=options.rounds, spare=spare, disturbed=disturbed, tell=tell)
+    measured = interleaved(part.contestants, rounds=options.rounds, spare=SPARE, disturbed=disturbed, tell=tell)
     return Table(
         name=part.name,
         measure=part.measure,
