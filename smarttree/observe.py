@@ -137,11 +137,12 @@ class Observer:
             self._postpone(looking, found, hints)
             plan = found.plan()
             self._links.learn(plan)
-            elsewhere = self._ruled_elsewhere(found)
+            elsewhere, unread = self._ruled_elsewhere(found), self._unread(looking, found)
             carry_out(plan)
             self._bind(found)
             self._note_problems(found)
         self.later.whole |= elsewhere
+        self.later.whole.update(filter(self._tree.has_directory, unread))
         self._ended_before_ns, self._ended_ns = self._ended_ns, self._disk.now_ns()
         return bool(found.watches or elsewhere)
 
@@ -152,6 +153,15 @@ class Observer:
         if self._rules.depends_on_place:
             return set(found.moved_dirs)
         return {eid for eid in found.moved_dirs if GIT in (self._tree.name(eid), found.place_of(eid)[1])}
+
+    def _unread(self, looking: Looking, found: Reconciliation) -> set[int]:
+        """Directories that should have been read with what is above them, and moved while that was done.
+
+        The hints of that lead to where they are, and not to what was changed in them before, unheard.
+        """
+        missed = found.missed | (looking.whole & looking.waiting.keys())
+        moved = {eid for eid in found.moved_dirs if any(above in missed for above in self._tree.ancestors(eid))}
+        return (found.missed | moved) - found.read
 
     def _hear_on(self, found: Reconciliation) -> None:
         """What is gone may have been moved away while we looked, without the kernel's word of it in the hints."""

@@ -69,17 +69,10 @@ class _Ordering:
         leaving: dict[int, list[int]] = {}
         if self._plan.deletes:
             for eid in self._plan.moves:
-                for above in self._above(eid):
+                for above in self._tree.ancestors(eid):  # as they are before the plan
                     if above in self._plan.deletes:
                         leaving.setdefault(above, []).append(eid)
         return leaving
-
-    def _above(self, eid: int) -> list[int]:
-        """The directories an entry was in before the plan, innermost first."""
-        found = []
-        while (eid := self._tree.parent(eid)) != SERVICE_ID:
-            found.append(eid)
-        return found
 
     def _visit(self, eid: int) -> bool:
         """Carry out what the plan has for an entry, after all it needs; False where that waits for itself.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from smarttree._compare import KIND_ITSELF, KIND_LEFT, Comparison
+from smarttree._compare import KIND_ITSELF, KIND_LEFT, KIND_REPLACED, Comparison
 from smarttree._listing import NO_WATCH_KEY, Listing
 from smarttree._looks import Looks
 from smarttree.plan import Identity, Plan, Update
@@ -56,6 +56,7 @@ class Reconciliation:
         self._plan = Plan()
         self.watches: list[tuple[int, int]] = []  # (id, watch key or -errno) of every directory that was listed
         self.read: set[int] = set()  # the ids of these directories, but for those in new ones
+        self.missed: set[int] = set()  # known ones that were not where they should have been read with what is above
         self.problems: dict[int, dict[bytes, int]] = {}  # what could not be read, by directory
         self.asides: list[tuple[int, int]] = []  # (id, watch key) where that is on a directory with rules for it
         self.moved_dirs: list[int] = []  # known directories that were found elsewhere
@@ -106,9 +107,8 @@ class Reconciliation:
         self._seen.setdefault(directory, set()).add(name)
 
     def has_seen(self, place: Place) -> bool:
-        directory, name = place
         # In a directory that was read, what is as it was known was seen, too.
-        return name in self._seen.get(directory, ()) or (directory in self.read and self._known_at(place) != NO_ID)
+        return place[1] in self._seen.get(place[0], ()) or (place[0] in self.read and self._known_at(place) != NO_ID)
 
     def see_itself(self, directory: int, row: Row) -> None:
         """An open directory has these values."""
@@ -121,7 +121,9 @@ class Reconciliation:
             self._see_new(directory, listing, top)
             return
         comparison = Comparison(self._tree, directory, listing, top)
-        for kind, parent, name, _, index in comparison.findings():
+        for kind, parent, name, eid, index in comparison.findings():
+            if kind in (KIND_LEFT, KIND_REPLACED) and self._tree.is_dir(eid):
+                self.missed.add(eid)
             if kind == KIND_ITSELF:
                 self.see_itself(parent, listing.row(index))
             elif kind == KIND_LEFT:

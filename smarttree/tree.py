@@ -47,6 +47,13 @@ class Tree(_tree.Tree):
             eid = parent
         return eid
 
+    def ancestors(self, eid: int) -> list[int]:
+        """The directories an entry is in, innermost first, its root the last. O(depth)."""
+        found = []
+        while (eid := self.parent(eid)) != SERVICE_ID:
+            found.append(eid)
+        return found
+
     def height(self, eid: int) -> int:
         """How many levels are below an entry. O(what is below it)."""
         levels = {eid: 0}

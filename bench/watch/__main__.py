@@ -85,7 +85,7 @@ def run(part: str, trees: Sequence[Corpus], options: argparse.Namespace) -> Tabl
         given = setting(tree, options, machine)
         made = PARTS[part](given)
         tell = partial(print, f"{part}, {tree.name}:", file=sys.stderr, flush=True)
-        spare = options.rounds
+        spare = options.rounds if made.timed else 0
         measured = interleaved(made.contestants, rounds=options.rounds, spare=spare, disturbed=disturbed, tell=tell)
         samples[tree.name] = measured.samples
         found += made.judge(tree.name, measured.samples)

@@ -129,6 +129,7 @@ def memories(setting: Setting) -> Part:
             for watcher in [*ours(setting.smarttree, *SMALL_LOG), *rivals()]
         ],
         judge=judge_memory,
+        timed=False,
     )
 
 
@@ -141,6 +142,7 @@ def churns(setting: Setting) -> Part:
         baseline=ours_name(OURS[0]),
         contestants=[row(w, partial(flat, w, setting)) for w in ours(setting.smarttree, *SMALL_LOG)],
         judge=judge_flat,
+        timed=False,
     )
 
 
@@ -161,4 +163,5 @@ def trees(setting: Setting) -> Part:
             for watcher in OURS
         ],
         judge=judge_held,
+        timed=False,
     )

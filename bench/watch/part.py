@@ -38,7 +38,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """`judge` says of one tree's samples what was promised of them."""
+    """`judge` says of one tree's samples what was promised of them. Not `timed`: a busy machine disturbs no round."""
 
     name: str
     measure: str
@@ -46,6 +46,7 @@ class Part:
     baseline: str
     contestants: Sequence[Contestant]
     judge: Callable[[str, Samples], list[Verdict]]
+    timed: bool = True
 
 
 def row(watcher: Watcher, run: Callable[[], Sample]) -> Contestant:

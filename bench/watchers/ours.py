@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import socket
 import stat
 import subprocess
@@ -29,14 +30,22 @@ OPENING_END = b"\n\n"
 
 
 class Connection:
-    """One connection to the server, kept alive: a request at a time."""
+    """One connection to the server, kept alive: a request at a time. The server ends one that is idle for long."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = port
+        self.socket = self._connected()
+
+    def _connected(self) -> socket.socket:
+        connected = socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_S)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
 
     def get(self, target: str) -> bytes:
         """The body of the answer. Raises NotToldError unless it is a 200 with its length."""
+        if select.select([self.socket], [], [], 0)[0]:  # between two requests there is nothing to read but the end
+            self.socket.close()
+            self.socket = self._connected()
         self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         data = b""
         while b"\r\n\r\n" not in data:

@@ -13,6 +13,9 @@ from smarttree.http.listen import open_sockets
 from smarttree.service import Service
 
 MAPPED_BYTES: Final = 512 * 1024
+# A burst makes a hundred thousand small objects that end by themselves. Looking for circles among them every 700 took
+# 7 % of its processor time.
+COLLECT_AFTER: Final = 50_000
 _LOG = logging.getLogger(__name__)
 
 
@@ -36,6 +39,7 @@ def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
 
         # What is loaded by now stays: no collection needs to look through it.
         gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
         gc.enable()
         return run(service, http, sockets, progress=ScanProgress(quiet=quiet))
     finally:

@@ -77,6 +77,7 @@ class Store:
         found = recover(self._place, self._segments)
         if found is not None and found.goes_on:
             self._epoch = found.clock.epoch
+            self._remove_others(self._epoch)
             mark = self._place.read_mark()
             if mark is None or mark.clean or mark.boot != self._place.boot:
                 # On disk before anything is shown: else a power cut could leave the word that all had been well.
@@ -105,7 +106,7 @@ class Store:
     def _remove_others(self, epoch: int) -> None:
         for path in self._place.directory.iterdir():
             ours = _OURS.fullmatch(path.name)  # the directory may be one that has other things in it
-            if ours and ours[1] != f"{epoch:016x}":
+            if ours and (ours[1] != f"{epoch:016x}" or path.suffix == ".draft"):  # the writer of a draft was killed
                 path.unlink(missing_ok=True)
 
     # --- the engine ---------------------------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ class Store:
 
     def wants_tree(self) -> bool:
         """Whether so much was logged since the last stored tree that it is time for another."""
-        bound = max(SNAPSHOT_MIN_BYTES, self._stored_bytes // 2)
+        bound = max(SNAPSHOT_MIN_BYTES, self._stored_bytes)
         return not self._storing and self._fault is None and self._segments.nbytes - self._stored_at > bound
 
     def keep(self, tree: Tree, clock: Clock, dead: Iterable[Dead]) -> None:

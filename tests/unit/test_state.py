@@ -199,6 +199,18 @@ def test_what_else_is_in_the_directory_stays_as_it_is(tmp_path: Path) -> None:
 # --- where the epoch must end ---------------------------------------------------------------------------------------
 
 
+def test_a_tree_whose_writing_was_killed_is_removed(tmp_path: Path) -> None:
+    life = Life(tmp_path, 6)
+    life.turn(3, keep=1.0)
+    life.end()
+    draft, other = (tmp_path / f"{tree}.draft" for tree in (next(tmp_path.glob("tree.*")).name, "tree.mine"))
+    draft.touch()
+    other.touch()
+    assert recovered(tmp_path) is not None
+    assert not draft.exists()
+    assert other.exists()
+
+
 def test_a_boot_without_a_clean_stop_ends_it(tmp_path: Path, one_boot: Callable[[], None]) -> None:
     dirty, clean = Life(tmp_path / "d", 4), Life(tmp_path / "c", 4)
     for life in (dirty, clean):
