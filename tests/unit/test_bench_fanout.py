@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,19 +108,19 @@ Tell = Callable[[int, Sequence[bytes]], bytes]
 
 
 def serve(clients: socket.socket, control: socket.socket, tell: Tell) -> None:
-    events, frames = control.accept()[0], list[bytes]()
-    streams = [clients.accept()[0] for _ in range(2)]
-    for stream in streams:
-        stream.recv(4096)
-        stream.sendall(HEAD)
-    with events.makefile("rb") as lines:
-        for line in lines:
+    """Two clients, until all is published, or one of them has seen enough."""
+    frames: list[bytes] = []
+    with ExitStack() as opened, suppress(ConnectionError):
+        events = opened.enter_context(control.accept()[0])
+        streams = [opened.enter_context(clients.accept()[0]) for _ in range(2)]
+        for stream in streams:
+            stream.recv(4096)
+            stream.sendall(HEAD)
+        for line in opened.enter_context(events.makefile("rb")):
             if not line.startswith(b"!"):
                 frames.append(b"id: %d\ndata: %s\n\n" % (len(frames), line[:-1]))
                 for number, stream in enumerate(streams):
                     stream.sendall(tell(number, frames))
-    for each in (*streams, events):
-        each.close()
 
 
 @contextmanager
