@@ -16,13 +16,14 @@ from smarttree.modes import View
 from smarttree.stream import hub as hub_module
 from smarttree.stream import lanes as lanes_module
 from smarttree.stream.activity import Activity
-from smarttree.stream.batch import Batch, Change, Changes, Criteria
+from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.stream.classes import EVENTS, StreamClass
 from smarttree.stream.events import Body
 from smarttree.stream.hub import Hub
 from smarttree.stream.log import Log
 from smarttree.tree import Totals, Tree
 from tests.clients.sse import Frame, Parser
+from tests.unselected import NoSelections
 
 EPOCH = 7
 DEADLINE_S = 10.0
@@ -32,25 +33,6 @@ MESSAGES = StreamClass("quantum", frozenset({"message"}))
 
 class Progress(NamedTuple):
     entries: int = 3
-
-
-class NoSelections:
-    """All are in use."""
-
-    def use(self, criteria: Criteria) -> int | None:
-        return None
-
-    def share(self, criteria: Criteria) -> None:
-        pytest.fail("what was not given can't be shared")
-
-    def leave(self, criteria: Criteria, now_s: float) -> None:
-        pytest.fail("what was not given can't be left")
-
-    def view(self, criteria: Criteria, epoch: int) -> View:
-        return pytest.fail("nothing is selected")
-
-    def totals(self, criteria: Criteria) -> list[tuple[bytes, Totals]]:
-        return pytest.fail("nothing is selected")
 
 
 class Source:
