@@ -77,15 +77,17 @@ class Nursery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._popen.stdin is not None
         if self.pid:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+        assert self._popen.stdin is not None
         self._popen.stdin.close()
-        self._popen.wait(DEADLINE_S)
-        assert self._popen.stdout is not None
-        self._popen.stdout.close()
-        self._log.close()
+        with self._log, self._popen:  # which closes its pipes, and waits
+            try:
+                self._popen.wait(DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                self._popen.kill()
+                raise
 
 
 def _serve(arguments: list[str]) -> None:

@@ -57,7 +57,7 @@ class Soak:
         run = subprocess.run(command, cwd=PROJECT, env=settings, stdout=subprocess.PIPE, text=True, check=False)
         self.say(f"{' '.join(arguments)}: {(run.stdout.splitlines() or [''])[-1]}")
         if run.returncode:
-            self.note(f"{' '.join(arguments)}, STORM_SEED={settings['STORM_SEED']}\n{run.stdout[-6000:]}")
+            self.note(f"{' '.join(arguments)}, STORM_SEED={settings['STORM_SEED']}\n{run.stdout[-20000:]}")
 
     def note(self, defect: str) -> None:
         self.defects.append(defect)
