@@ -70,9 +70,10 @@ check-clean: ## make test, in a fresh clone of HEAD with an empty home and envir
 	@.ci/check-clean
 
 .PHONY: lock
-lock: ## pin the newest versions that pyproject.toml and package.json allow
+lock: ## pin the newest versions that pyproject.toml, package.json and Cargo.toml allow
 	@.ci/lock "$$(.ci/find-python)"
 	@cd tests/node && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
+	@cd tests/clients/rust && cargo update -q
 
 .PHONY: mirror
 mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees, through faults by name and with planted defects, about three minutes

@@ -73,6 +73,9 @@ class Source:
         self.views += 1
         return View(self.clock, Tree(), 0)
 
+    def compact(self, since: Clock, /) -> Batch | None:
+        return None
+
     def add_listener(self, listener: Callable[[], None], /) -> None:
         self.listener = listener
 
@@ -254,6 +257,23 @@ async def test_a_stalled_client_costs_nothing_and_then_gets_everything(monkeypat
         await slow.at(300)
         assert slow.seqs == fast.seqs == list(range(301))
         assert slow.frames == fast.frames
+
+
+async def test_all_lanes_together_keep_no_more_than_there_is_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes_module, "LANES_BYTES", 8000)
+    monkeypatch.setattr(lanes_module, "LANE_MIN_BYTES", 500)
+    async with running(Source()) as here:
+        sinks = [Sink() for _ in range(4)]
+        for sink, names in zip(sinks, [{"change"}, {"quantum"}, {"message"}, {"change", "message"}], strict=True):
+            here.connect(sink, StreamClass("quantum", frozenset(names)))
+        for sink in sinks:
+            await sink.at(0)
+        here.source.commit(200)
+        for sink in sinks:
+            await sink.at(200)
+        lanes = here.hub._lanes.values()
+        assert len(lanes) == 4
+        assert all(lane.segments.nbytes <= 2000 < lane.segments.total for lane in lanes)
 
 
 async def test_a_batch_larger_than_a_slice_arrives_whole() -> None:

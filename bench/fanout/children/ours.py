@@ -36,6 +36,7 @@ from smarttree.plan import Plan
 from smarttree.row import Row
 from smarttree.service import FIRST_SEQ, Progress, Service
 from smarttree.stream.activity import Activity
+from smarttree.stream.batch import Batch
 from smarttree.stream.log import Log
 from smarttree.tree import SERVICE_ID, Tree
 
@@ -85,6 +86,9 @@ class Driven:
 
     def view(self) -> View:
         return self._commits.view()
+
+    def compact(self, since: Clock) -> Batch | None:
+        return self._commits.compact(since)
 
     def add_listener(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
