@@ -42,9 +42,7 @@ def ranked(tree: Tree, found: Census) -> dict[str, object]:
         "by_directory": [
             {**name_fields("path", tree.path(entry)), **totals_field(tree.totals(entry))} for entry in found.directories
         ],
-        "largest": [
-            {**name_fields("path", tree.path(entry)), "size": tree.row(entry).size} for entry in found.largest
-        ],
+        "largest": [{**name_fields("path", tree.path(entry)), "size": tree.row(entry).size} for entry in found.largest],
         "newest": [
             {**name_fields("path", tree.path(entry)), "mtime_ns": str(tree.row(entry).mtime_ns)}
             for entry in found.newest

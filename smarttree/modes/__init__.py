@@ -46,7 +46,7 @@ class Mode(Protocol):
 
     @property
     def SMALL(self) -> bool:
-        """Whether a document has a bound of its own, some ten KiB, however large the tree is: an event need not cut it."""
+        """Whether a document is small however large the tree is, so that an event need not cut it."""
 
     def render(self, view: View, top: int, *, depth: int | None) -> Iterator[bytes]:
         """The document of `top` (an entry's id, not the service's) and `depth` levels below it; None is all.

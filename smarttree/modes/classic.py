@@ -91,7 +91,7 @@ def _told(tree: Tree, entry: int, entered: bool, colour: bool) -> str:
     name = _painted(mode, printable(tree.name(entry)) + SUFFIXES.get(kind, ""), colour)
     if kind == stat.S_IFREG:
         note = human_size(tree.row(entry).size)
-    elif kind == stat.S_IFDIR and not entered and (count := tree.childcounted(entry)):
+    elif kind == stat.S_IFDIR and not entered and (count := tree.child_count(entry)):
         note = counted(count, "entry", "entries")
     else:
         return name

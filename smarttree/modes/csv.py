@@ -9,8 +9,8 @@ characters too: a reader of CSV gets exactly the name. Where that is not UTF-8 i
 `path_b64`. `mode` is octal. Records end in CRLF.
 
 Nothing here can be taken for a formula: a path begins with a slash, its base64 therefore with an L, and everything else
-is a word or a number. As paths are quoted, that is so too for a program that separates by something else than commas. So
-no name is changed for fear of one. On a terminal `st` shows U+FFFD for what could drive it.
+is a word or a number. As paths are quoted, that is so too for a program that separates by something else than commas.
+So no name is changed for fear of one. On a terminal `st` shows U+FFFD for what could drive it.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     5f1d3c0a97be24d16c8e0b7f42a9d835 1234 56 78901234 /srv/project
 
-The digest is that of the `tree` event (QTN1.md, section 6), 32 hex digits: equal for two directories exactly if all names,
-kinds, modes, sizes and times below them are, wherever they are. Then how many entries below are no directory, how many
-are, and their bytes. The path comes last, told by `printable`: it may hold spaces, and can't break the line. What is no
-directory has the digest 0.
+The digest is that of the `tree` event (QTN1.md, section 6), 32 hex digits: equal for two directories exactly if all
+names, kinds, modes, sizes and times below them are, wherever they are. Then how many entries below are no directory,
+how many are, and their bytes. The path comes last, told by `printable`: it may hold spaces, and can't break the line.
+What is no directory has the digest 0.
 """
 
 from __future__ import annotations

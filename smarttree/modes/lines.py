@@ -1,4 +1,4 @@
-"""What modes that tell one entry a line have in common: which entries, in which order, and lines gathered into pieces."""
+"""What modes that tell one entry a line share: which entries there are, in which order; lines gathered into pieces."""
 
 from __future__ import annotations
 

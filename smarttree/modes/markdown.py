@@ -8,12 +8,13 @@
     - `src/`
       - `main.rs` 1.2K
 
-CommonMark, and so GitHub's. Names stand in code spans: nothing in them is markup, a mention, a link or an emoji, and what
-they hold of backticks and spaces is told by the rules of code spans. They are told by `printable` before that, so none
-can leave its line. What a name ends in is said as in mode classic: `/` a directory, `@` a link, `|` a FIFO, `=` a socket.
+CommonMark, and so GitHub's. Names stand in code spans: nothing in them is markup, a mention, a link or an emoji, and
+what they hold of backticks and spaces is told by the rules of code spans. They are told by `printable` before that, so
+none can leave its line. What a name ends in is said as in mode classic: `/` a directory, `@` a link, `|` a FIFO, `=` a
+socket.
 
-Lists are nested 40 levels at most, as parsers bound that (GitHub's at 100): what is deeper is left out like what `depth`
-leaves out, and counted by its directory.
+Lists are nested 40 levels at most, as parsers bound that (GitHub's at 100): what is deeper is left out like what
+`depth` leaves out, and counted by its directory.
 """
 
 from __future__ import annotations

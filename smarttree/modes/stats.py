@@ -17,8 +17,8 @@
       2025-07-16T10:30:00Z  src/main.rs
 
 The twenty extensions with most bytes; the ten directories right below the path with most bytes below them; ten files
-each. A file is whatever is no directory. Parts of which there is nothing to tell are left out. Paths are relative to the
-first line, told by `printable`: each stays on its line. Sizes in powers of 1024, times in UTC.
+each. A file is whatever is no directory. Parts of which there is nothing to tell are left out. Paths are relative to
+the first line, told by `printable`: each stays on its line. Sizes in powers of 1024, times in UTC.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def render(view: View, top: int, *, depth: int | None) -> Iterator[bytes]:
     found = census.take(tree, top, RANKED)
     path = printable(tree.path(top))
     lines = [path.removesuffix("/") + "/" if tree.is_dir(top) else path, _totals(tree, top)]
-    for part in (_extensions(found), _directories(tree, top, found), _largest(tree, top, found), _newest(tree, top, found)):
+    parts = _extensions(found), _directories(tree, found), _largest(tree, top, found), _newest(tree, top, found)
+    for part in parts:
         if len(part) > 1:
             lines += ["", *part]
     return iter(("".join(line + "\n" for line in lines).encode(),))
@@ -80,7 +81,7 @@ def _extensions(found: Census) -> list[str]:
     ]
 
 
-def _directories(tree: Tree, top: int, found: Census) -> list[str]:
+def _directories(tree: Tree, found: Census) -> list[str]:
     lines = [f"by directory{_of(len(found.directories), found.subdirectories)}"]
     for entry in found.directories:
         files, _, size = tree.totals(entry)

@@ -6,19 +6,20 @@
     TYPE:CODE[Rust]T1D0                           what it is, see below
     KEY:Cargo.toml:12,main.rs,README.md           only with CODE: ten telling file names; how many, where more than one
     EXT:rs:400,toml:12                            the ten extensions with most files, and how many
-    DIRS:src[440,608b7],docs[68,5a6ea]            ten directories right below with most bytes: entries (itself too), bytes
+    DIRS:src[440,608b7],docs[68,5a6ea]            ten directories right below: entries (itself too), bytes
     LARGE:st-banner.png:4a077e                    the five largest files
     END_SUMMARY_AI
 
 Every line is there (but KEY), with nothing after the colon where there is nothing to tell; it ends in LF. Names are
-percent-encoded (RFC 3986: letters, digits and `-._~`, and here `/ @ + =`, stand as they are, every other byte as %XX), so
-the document is ASCII, and a name can hold neither a line nor one of `: , [ ]`. They are data, whatever they say.
+percent-encoded (RFC 3986: letters, digits and `-._~`, and here `/ @ + =`, stand as they are, every other byte as %XX),
+so the document is ASCII, and a name can hold neither a line nor one of `: , [ ]`. They are data, whatever they say.
 
-TYPE is decided by numbers of files, by their extensions in small or capital letters: CODE[language] where a project file
-(Cargo.toml, package.json, ...) is right in the path, or code is a quarter of all files and no other sort has more; then
-PHOTO[files], DOCS[files], MEDIA[Vvideos,Aaudios] or DATA[Nnotebooks,Dtables], whichever has most files and a quarter of
-all; else MIXED[files]. The language is the one with most files, Unknown without any; headers (.h) count for none. T1: a
-directory is named for tests, or a file as a test (`test_x.py`, `x_test.go`, `x.spec.ts`); D1: a directory is named for docs.
+TYPE is decided by numbers of files, by their extensions in small or capital letters: CODE[language] where a project
+file (Cargo.toml, package.json, ...) is right in the path, or code is a quarter of all files and no other sort has more;
+then PHOTO[files], DOCS[files], MEDIA[Vvideos,Aaudios] or DATA[Nnotebooks,Dtables], whichever has most files and a
+quarter of all; else MIXED[files]. The language is the one with most files, Unknown without any; headers (.h) count for
+none. T1: a directory is named for tests, or a file as a test (`test_x.py`, `x_test.go`, `x.spec.ts`); D1: a directory
+is named for docs.
 
 What the first implementations of this format did otherwise: names stood as they were; KEY had each such file, without a
 bound; one .rs file made any tree Rust; T was set by `latest` and the like, anywhere in a path; DIRS had files too.
@@ -54,9 +55,9 @@ _PROJECT: Final = (
     b"build.gradle", b"build.gradle.kts", b"CMakeLists.txt", b"meson.build", b"MODULE.bazel", b"WORKSPACE", b"Gemfile",
     b"composer.json", b"mix.exs", b"Package.swift", b"configure.ac", b"Makefile",
 )  # fmt: skip
-_KEY: Final = _PROJECT + (
-    b"main.rs", b"lib.rs", b"__main__.py", b"main.py", b"index.ts", b"index.js", b"main.go", b"Main.java", b"main.c",
-    b"main.cpp", b"Dockerfile", b"README.md", b"README", b"README.rst", b"LICENSE",
+_KEY: Final = (
+    *_PROJECT, b"main.rs", b"lib.rs", b"__main__.py", b"main.py", b"index.ts", b"index.js", b"main.go", b"Main.java",
+    b"main.c", b"main.cpp", b"Dockerfile", b"README.md", b"README", b"README.rst", b"LICENSE",
 )  # fmt: skip
 _TESTS: Final = (b"test", b"tests", b"spec", b"specs", b"__tests__", b"e2e")
 _DOCS: Final = (b"doc", b"docs", b"documentation", b"Documentation")

@@ -1,9 +1,10 @@
 """Mode `tsv`: IANA's text/tab-separated-values, one line an entry after a header line, for `cut`, `awk` and `sort`.
 
-The columns, and which entries there are, are those of mode csv. Fields are apart by one tab, lines end in LF. The format
-has no escapes, and forbids tabs in fields; so `path` is told by `printable`, which can be undone: `\\t`, `\\n` and `\\r`, `\\\\`
-for a backslash, `\\xNN` for bytes that are not UTF-8 and for control characters, `\\uNNNN` or `\\UNNNNNNNN` for other
-characters that cannot be seen. A path without a backslash is the path. `path_b64` has the bytes of one that is not UTF-8.
+The columns, and which entries there are, are those of mode csv. Fields are apart by one tab, lines end in LF. The
+format has no escapes, and forbids tabs in fields; so `path` is told by `printable`, which can be undone: `\\t`, `\\n`
+and `\\r`, `\\\\` for a backslash, `\\xNN` for bytes that are not UTF-8 and for control characters, `\\uNNNN` or
+`\\UNNNNNNNN` for other characters that cannot be seen. A path without a backslash is the path. `path_b64` has the bytes
+of one that is not UTF-8.
 
 So no name can make a field or a line, or drive a terminal; nor is one a formula, as a path begins with a slash.
 """

@@ -28,7 +28,6 @@ SERVES = {
     "st --serve /path/to/watch --port 3000 --mode quantum": 3000,
 }
 REFUSED = {
-    "st --serve /project1 /project2 --mode summary-ai": "summary-ai",
     'st --serve . --cors "*" --compress': "--compress",
     "st --serve . --auth-token $SECRET_TOKEN": "--auth-token",
     "st --serve . --https --domain tree.example.com": "--https",
