@@ -25,7 +25,7 @@ def print_view(view: View, top: int, mode: Mode, depth: int | None) -> None:
     elif mode.NAME == "json" and is_terminal:
         pieces = _ended(pieces)
     elif mode.NAME == "csv" and is_terminal:
-        pieces = _harmless(pieces)
+        pieces = harmless(pieces)
     print_pieces(pieces)
 
 
@@ -59,7 +59,7 @@ def _as_text(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"\n"
 
 
-def _harmless(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def harmless(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The same for the eye: a mode whose names must stand as they are may not drive a terminal. Pieces end in lines."""
     for piece in pieces:
         text = piece.decode().replace("\r\n", "\n")
