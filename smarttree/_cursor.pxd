@@ -52,6 +52,7 @@ cdef struct Track:
     Track *previous
     uint64_t served          # the end when its clients were last served
     bint fresh               # grown since
+    uint32_t kind            # what its clients' last words are like
 
 
 cdef struct Cursor:

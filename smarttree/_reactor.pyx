@@ -71,13 +71,17 @@ cdef void free_segments(Segment *segment):
 
 
 cdef class Reactor:
-    """`goodbyes` are the last words for clients that we end, one for each in turn."""
+    """`goodbyes` are the last words for clients that we end, one for each in turn: as many for each of the `kinds` of
+    lanes, one kind after the other.
+    """
     cdef Flow flow
     cdef size_t held         # clients and lanes that the thread may touch
     cdef readonly size_t clients
     cdef list said           # the goodbyes
+    cdef size_t said_n
+    cdef size_t kinds
 
-    def __cinit__(self, goodbyes):
+    def __cinit__(self, goodbyes, size_t kinds=1):
         cdef Flow *f = &self.flow
         cdef epoll_event event
         f.epoll = f.wake_fd = f.report_fd = -1
@@ -88,10 +92,11 @@ cdef class Reactor:
         if f.goodbyes == NULL:
             raise MemoryError
         for said in self.said:
-            f.goodbyes[f.goodbyes_n] = make_segment(said, 0)
-            f.goodbyes_n += 1
-        if not f.goodbyes_n:
-            raise ValueError("there is at least one goodbye")
+            f.goodbyes[self.said_n] = make_segment(said, 0)
+            self.said_n += 1
+        if not self.said_n or not kinds or self.said_n % kinds:
+            raise ValueError("there is at least one goodbye, and as many for each kind")
+        self.kinds, f.goodbyes_n = kinds, self.said_n // kinds
         f.epoll = epoll_create1(EPOLL_CLOEXEC)
         f.wake_fd, f.report_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
         memset(&event, 0, sizeof(event))
@@ -107,7 +112,7 @@ cdef class Reactor:
             self.close()
         free_segments(f.unneeded)
         free_segments(f.dropped)
-        for i in range(f.goodbyes_n):
+        for i in range(self.said_n):
             f.goodbyes[i].next = NULL
             free_segments(f.goodbyes[i])
         self.close_descriptors()
@@ -199,17 +204,19 @@ cdef class Reactor:
         """Has the orders carried out."""
         eventfd_write(self.flow.wake_fd, 1)
 
-    def open_lane(self, uint64_t start):
-        """A lane whose first segment will have the index `start`."""
+    def open_lane(self, uint64_t start, size_t kind=0):
+        """A lane whose first segment will have the index `start`. `kind`: which of the goodbyes its clients get."""
         cdef Lane lane = Lane()
         cdef Track *track = &lane.track
+        if kind >= self.kinds:
+            raise ValueError(f"there is no kind {kind}")
         self.reserve(1)
         track.ring = <Segment **>malloc(RING_MIN * sizeof(Segment *))
         if track.ring == NULL:
             raise MemoryError
         lane.room = track.room = RING_MIN
         lane.end = track.start = track.end = start
-        track.owner = <PyObject *>lane
+        track.owner, track.kind = <PyObject *>lane, kind
         self.order_track(OPEN_TRACK, track)
         Py_INCREF(lane)
         self.held += 1

@@ -111,7 +111,7 @@ cdef struct Flow:
     Cursor *last
     Segment *dropped
     Segment **goodbyes
-    size_t goodbyes_n
+    size_t goodbyes_n            # of each kind of track, one kind after the other
     size_t goodbyes_used
     size_t received_max
     uint64_t sends

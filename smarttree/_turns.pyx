@@ -107,6 +107,11 @@ cdef Reason reason_of(int error) noexcept nogil:
     return LEFT if error == EPIPE or error == ECONNRESET else FAILED
 
 
+cdef inline size_t goodbye(Flow *f, uint32_t kind) noexcept nogil:
+    """Which one is next."""
+    return kind * f.goodbyes_n + f.goodbyes_used % f.goodbyes_n
+
+
 cdef bint serve(Flow *f, Cursor *c) noexcept nogil:
     """Sends one quantum; whether there may be more to do for it in this state of things."""
     cdef iovec parts[PARTS_MAX]
@@ -114,7 +119,7 @@ cdef bint serve(Flow *f, Cursor *c) noexcept nogil:
     cdef size_t count, total
     cdef ssize_t sent
     if c.state == LEAVING and c.segment == NULL:
-        c.state, c.offset, c.segment = PARTING, 0, f.goodbyes[f.goodbyes_used % f.goodbyes_n]
+        c.state, c.offset, c.segment = PARTING, 0, f.goodbyes[goodbye(f, c.track.kind)]
         c.segment.refs += 1
         f.goodbyes_used += 1
     elif c.state == SEATED and has_lost(c):

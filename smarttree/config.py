@@ -63,6 +63,7 @@ class HttpConfig:
     retry_min_ms: int = 1000  # clients come back after a random time in between, so that they do not come all at once
     retry_max_ms: int = 3000
     max_connections: int = 10_000
+    compress: bool = False  # streams too, for clients that take them so
     fanout: str = "auto"  # or the name of one in `smarttree.stream.carriers`
     insecure: bool = False
 

@@ -135,6 +135,14 @@ _NOW: Final = (
         help="streams open at the same time; one more is told to come back later",
     ),
     Option(
+        name="compress",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        targets=("http.compress",),
+        help="compress streams (zstd, gzip) for the clients that take them so, as most libraries and browsers say they "
+        "do: a quarter of the bytes, for some time at both ends; /tree is compressed for who asks for it anyway",
+    ),
+    Option(
         name="fanout",
         group=Group.NETWORK,
         scope=Scope.SERVE,
@@ -343,7 +351,6 @@ _LATER: Final = (
     _later("key", _TLS),
     _later("acme-directory", _TLS),
     _later("acme-ca-file", _TLS),
-    _later("compress", "streams and trees are sent as they are; QTN1 is compressed by itself", switch=True),
     _later("from", "a server reads its own disk only"),
 )
 

@@ -25,7 +25,8 @@ from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.later import LATER, answer_later
 from smarttree.http.listen import BACKLOG, address_of
 from smarttree.http.stats import get_stats
-from smarttree.http.tree import get_tree
+from smarttree.http.stored import Shelf
+from smarttree.http.tree import TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
 from smarttree.http.watch import delete_watch, get_watch, post_watch
 from smarttree.printable import printable
 from smarttree.service import Service
@@ -62,8 +63,11 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         now_ns=time.time_ns,
         fanout=http.fanout,
     )
+    app[TREES] = Shelf(TREES_BYTES)
     app.cleanup_ctx.append(_hub_runs)
+    app.cleanup_ctx.append(trees_are_kept)
     app.on_shutdown.append(_close_hub)
+    app.on_shutdown.append(end_trees)
     app.on_response_prepare.append(mark_begun)
     app.on_response_prepare.append(cors.mark)
     app.router.add_get("/events", get_events)

@@ -22,8 +22,8 @@ _LOG = logging.getLogger("smarttree.http")
 CONTENT_PATHS: Final = frozenset({"/search", "/compress", "/watch"})
 CHANGING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})  # a page may send them without a preflight
 LOGGED_ORIGINS_MAX: Final = 100  # a page can invent origins
-ALLOWED_HEADERS: Final = "Accept, Cache-Control, Last-Event-ID"
-EXPOSED_HEADERS: Final = "X-Smarttree-Clock, Retry-After"
+ALLOWED_HEADERS: Final = "Accept, Cache-Control, If-Match, If-None-Match, If-Range, Last-Event-ID, Range"
+EXPOSED_HEADERS: Final = "X-Smarttree-Clock, Retry-After, ETag, Accept-Ranges, Content-Range, Content-Encoding"
 MAX_AGE_S: Final = 600
 
 

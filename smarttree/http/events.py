@@ -18,9 +18,11 @@ from aiohttp.abc import AbstractStreamWriter
 
 from smarttree import modes
 from smarttree.clock import Clock
+from smarttree.codec.coding import CODINGS, IDENTITY, piece, preface
 from smarttree.errors import BadParameter, NotAvailableYet
 from smarttree.http.criteria import criteria
 from smarttree.http.keys import CONFIG, HUB, SERVICE
+from smarttree.http.negotiation import choose
 from smarttree.http.params import Query
 from smarttree.stream import sse
 from smarttree.stream.classes import EVENTS, StreamClass
@@ -39,12 +41,14 @@ class EventStream(web.StreamResponse):
 
     _length_check = False  # aiohttp's own switch (its WebSocketResponse uses it): no Content-Length, no chunks
 
-    def __init__(self) -> None:
+    def __init__(self, coding: str, *, varies: bool) -> None:
         super().__init__(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",
                 "Cache-Control": "no-store, no-transform",
                 "X-Accel-Buffering": "no",
+                **({"Content-Encoding": coding} if coding != IDENTITY else {}),
+                **({"Vary": "Accept-Encoding"} if varies else {}),
             }
         )
         self.force_close()
@@ -99,7 +103,18 @@ class Connection:
         self._transport.abort()
 
 
-def stream_class(query: Query, default_mode: str, roots: Sequence[bytes], *, contents: bool) -> StreamClass:
+def stream_coding(request: web.BaseRequest, *, compress: bool) -> str:
+    """What the stream is compressed as. Raises 406 where the client takes it in no way it can be had."""
+    coding = choose(request.headers.getall("Accept-Encoding", []), CODINGS if compress else (IDENTITY,))
+    if coding is None:
+        offered = " or ".join(CODINGS) if compress else "without a content coding, as there is no --compress"
+        raise web.HTTPNotAcceptable(text=f"the stream comes as {offered}")
+    return coding
+
+
+def stream_class(
+    query: Query, default_mode: str, roots: Sequence[bytes], *, contents: bool, coding: str = IDENTITY
+) -> StreamClass:
     """The class a request asks for. `contents`: those of files are compared. Raises an InputError."""
     mode = query.text("mode") or default_mode
     modes.check(mode)
@@ -114,7 +129,7 @@ def stream_class(query: Query, default_mode: str, roots: Sequence[bytes], *, con
     if tree not in ("full", "none"):
         raise BadParameter(f"tree is full or none, not {tree!r}")
     only = only_content(query, contents=contents)
-    return StreamClass(mode, events, tree == "full", only, criteria(query, roots))
+    return StreamClass(mode, events, tree == "full", only, criteria(query, roots), coding)
 
 
 def only_content(query: Query, *, contents: bool) -> bool:
@@ -141,9 +156,11 @@ def resume_point(request: web.Request, query: Query) -> str | None:
 async def get_events(request: web.Request) -> web.StreamResponse:
     query = Query(request, KNOWN, LATER)
     config, hub, service = request.app[CONFIG], request.app[HUB], request.app[SERVICE]
-    asked = stream_class(query, config.mode, service.rooting.paths, contents=service.config.content_hash)
+    coding = stream_coding(request, compress=config.compress)
+    contents = service.config.content_hash
+    asked = stream_class(query, config.mode, service.rooting.paths, contents=contents, coding=coding)
     since = resume_point(request, query)
-    response = EventStream()
+    response = EventStream(coding, varies=config.compress)
     writer = await response.prepare(request)
     if request.method == "HEAD":
         return response
@@ -151,7 +168,8 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     if transport is None or writer is None:
         raise ConnectionResetError("the client left")
     if hub.client_count >= config.max_connections:
-        await response.write(hub.retry() + sse.comment("as many streams as may be are open; come back later"))
+        sorry = hub.retry() + sse.comment("as many streams as may be are open; come back later")
+        await response.write(preface(coding) + piece(coding, sorry))
         return response
     await hub.serve(Connection(response, writer, transport), asked, since)
     return response

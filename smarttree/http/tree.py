@@ -1,22 +1,30 @@
-"""`GET /tree`: the tree now, in any mode: an envelope with the fields of the `tree` event, or the bare document."""
+"""`GET /tree`: the tree now, in any mode: an envelope with the fields of the `tree` event, or the bare document.
+
+Each is made once for its clock, stored, and forgotten when the clock moves on.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from smarttree import modes
+from smarttree.clock import Clock
+from smarttree.codec.coding import BUILD, CODINGS, IDENTITY, document
 from smarttree.errors import BadParameter
 from smarttree.http.clock import clock_header, synced
 from smarttree.http.documents import field_of, json_pieces
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import CONFIG, SERVICE
+from smarttree.http.negotiation import choose
 from smarttree.http.params import Query
 from smarttree.http.paths import find_directory
+from smarttree.http.stored import Shelf, Stored, answer, is_wanted
 from smarttree.modes import Mode, View
 from smarttree.stream.events import Body, RootFacts, tree_parts
 from smarttree.wire import DEPTH_MAX, MEDIA_TYPE_QTN
@@ -24,8 +32,8 @@ from smarttree.wire import DEPTH_MAX, MEDIA_TYPE_QTN
 KNOWN: Final = ("path", "mode", "depth", "sync")
 LATER: Final = ("tree", "include", "exclude", "types", "only")
 JSON: Final = "application/json"
-PIECE_BYTES: Final = 256 * 1024
-WHOLE_BYTES: Final = 1 << 20  # up to here an answer is made whole, and has a Content-Length
+TREES: Final = web.AppKey("trees", Shelf)
+TREES_BYTES: Final = 64 << 20
 
 
 def accepted(request: web.BaseRequest) -> set[str]:
@@ -54,25 +62,48 @@ def envelope(view: View, mode: Mode, top: int, depth: int | None) -> Iterator[by
     return chain((head.encode(),), value, (tail.encode(),))
 
 
-def take(pieces: Iterator[bytes], at_least_bytes: int) -> bytes:
-    """The next pieces joined; fewer bytes than asked for means the end. Renders: not for the event loop."""
-    taken: list[bytes] = []
-    total = 0
-    for piece in pieces:
-        taken.append(piece)
-        total += len(piece)
-        if total >= at_least_bytes:
-            break
-    return b"".join(taken)
+class Form(NamedTuple):
+    """What an answer's bytes depend on."""
+
+    clock: Clock
+    path: bytes
+    mode: str
+    depth: int | None
+    bare: bool
+    coding: str
+
+    @property
+    def tag(self) -> str:
+        """A strong entity tag: the clock, for people, and a hash of all."""
+        what = repr((*self, BUILD)).encode()
+        return f'"{self.clock}-{hashlib.blake2b(what, digest_size=8).hexdigest()}"'
+
+
+def coding_of(request: web.BaseRequest, mode: Mode, *, bare: bool) -> str:
+    """Raises 406 where no coding is acceptable. What is compressed already is left alone where it may be."""
+    accepted = request.headers.getall("Accept-Encoding", [])
+    if bare and mode.CONTENT_TYPE == MEDIA_TYPE_QTN and choose(accepted, (IDENTITY,)) is not None:
+        return IDENTITY
+    coding = choose(accepted, CODINGS)
+    if coding is None:
+        raise web.HTTPNotAcceptable(text=f"the tree comes as {', '.join(CODINGS)}")
+    return coding
 
 
 async def get_tree(request: web.Request) -> web.StreamResponse:
+    form, headers, body = await _stored(request)
+    return await answer(request, form.tag, headers, body)
+
+
+async def _stored(request: web.Request) -> tuple[Form, dict[str, str], Stored | None]:
+    """What is asked for, its headers, and its body where that is needed."""
     query = Query(request, KNOWN, LATER)
-    service = request.app[SERVICE]
+    service, shelf = request.app[SERVICE], request.app[TREES]
     accept = accepted(request)
     default = "quantum" if MEDIA_TYPE_QTN in accept else request.app[CONFIG].mode
     mode = modes.find(query.text("mode") or default)
     bare = wants_bare(accept, mode)
+    coding = coding_of(request, mode, bare=bare)
     depth, path = query.number("depth", 0, DEPTH_MAX), query.octets("path")
     if depth is not None and not mode.CUTS:
         raise BadParameter(f"depth does not go with mode {mode.NAME}, which always tells the whole tree")
@@ -80,38 +111,43 @@ async def get_tree(request: web.Request) -> web.StreamResponse:
     if query.flag("sync"):
         await synced(request.app)
 
-    def begin() -> tuple[View, Iterator[bytes], bytes]:
+    def find() -> tuple[View, int]:
         view = service.view()
-        top = find_directory(view.tree, path)
-        pieces = mode.render(view, top, depth=depth) if bare else envelope(view, mode, top, depth)
-        return view, pieces, take(pieces, WHOLE_BYTES)
+        return view, find_directory(view.tree, path)
 
-    view, pieces, first = await asyncio.to_thread(begin)
+    view, top = await asyncio.to_thread(find)
+    form = Form(view.clock, view.tree.path(top), mode.NAME, depth, bare, coding)
+
+    def make() -> Iterable[bytes]:
+        plain = shelf.at_hand(form._replace(coding=IDENTITY))
+        if plain is not None:
+            return document(coding, plain.pieces())
+        return document(coding, mode.render(view, top, depth=depth) if bare else envelope(view, mode, top, depth))
+
     headers = {
         "Content-Type": mode.CONTENT_TYPE if bare else JSON,
         "Cache-Control": "no-cache",
-        "Vary": "Accept",
+        "Vary": "Accept, Accept-Encoding",
+        **({"Content-Encoding": coding} if coding != IDENTITY else {}),
         **clock_header(view.clock),
     }
-    if len(first) < WHOLE_BYTES:
-        return web.Response(body=first, headers=headers)
-    return await _streamed(request, headers, pieces, first)
+    return form, headers, await shelf.lend(form, make) if is_wanted(request, form.tag) else None
 
 
-async def _streamed(
-    request: web.Request, headers: dict[str, str], pieces: Iterator[bytes], first: bytes
-) -> web.StreamResponse:
-    """Sends pieces at the client's pace; they are rendered in a thread as they are taken."""
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
-    data = first
-    while data:
-        rest = memoryview(data)
-        while rest:
-            await response.write(rest[:PIECE_BYTES])
-            rest = rest[PIECE_BYTES:]
-        data = await asyncio.to_thread(take, pieces, PIECE_BYTES)
-    await response.write_eof()
-    return response
+async def trees_are_kept(app: web.Application) -> AsyncIterator[None]:
+    """For `cleanup_ctx`: answers are of use until the clock moves on."""
+    shelf, loop = app[TREES], asyncio.get_running_loop()
+    ended = False
+
+    def listen() -> None:  # in the engine's thread, at every batch
+        if not shelf.is_empty and not ended:
+            loop.call_soon_threadsafe(shelf.clear)
+
+    app[SERVICE].add_listener(listen)
+    yield
+    ended = True
+
+
+async def end_trees(app: web.Application) -> None:
+    """For `on_shutdown`: what is being made shall not keep the server from ending."""
+    app[TREES].close()

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from smarttree.clock import Clock
+from smarttree.codec.coding import piece
 from smarttree.stream import sse
 from smarttree.stream.batch import Batch
 from smarttree.stream.carriers import AUTO, REACTOR, choose, make_reacting
@@ -25,6 +26,7 @@ from smarttree.stream.lanes import GOODBYE_S, Carrier, Lane, Sink
 from smarttree.stream.looped import Looped
 from smarttree.stream.openings import BodyMaker
 from smarttree.stream.past import Past
+from smarttree.stream.replay import Rendered
 from smarttree.stream.source import Source
 from smarttree.stream.welcome import Welcome
 
@@ -142,12 +144,12 @@ class Hub:
         """
         self._sinks.add(sink)
         try:
-            await self._welcome.greet(sink, self.retry())
+            await self._welcome.greet(sink, self.retry(), stream_class.coding)
             if not self._closing:
                 async with self._selected(stream_class) as (asked, floor):
                     await self._follow(sink, asked, since, floor)
             else:
-                await sink.write(self.retry())
+                await sink.write(piece(stream_class.coding, self.retry()))
         finally:
             self._sinks.discard(sink)
             if not self._sinks:
@@ -181,7 +183,7 @@ class Hub:
                 await self.reached(seq)
             plain = self._reacting is not None and await sink.settle()
             if self._closing or lane.lost:
-                await sink.write(self.retry())
+                await sink.write(piece(stream_class.coding, self.retry()))
             elif self._reacting is not None and plain:
                 await self._reacting.carry(sink, lane, seq)
             else:
@@ -256,27 +258,35 @@ class Hub:
             if self._source.clock.epoch != self._epoch:  # asked after the head: what is shown up to there is in it
                 self._renew()
             # A lane made while we await starts at the head of that moment, which is no less than the goal.
-            for lane in list(self._lanes.values()):
-                await self._advance_lane(lane, goal)
+            for key in dict.fromkeys(key.plain for key in self._lanes):
+                await self._advance_lanes([lane for lane in self._lanes.values() if lane.key.plain == key], goal)
             self._arrived(goal)
 
-    async def _advance_lane(self, lane: Lane, goal: int) -> None:
-        while lane.clients and (seq := lane.segments.seq) < goal:
-            batches = self._past.replay.missing(lane.key, seq, goal)
+    async def _advance_lanes(self, lanes: Sequence[Lane], goal: int) -> None:
+        """Of lanes that differ in their coding alone: each batch is rendered once for all of them."""
+        while behind := [lane for lane in lanes if lane.clients and not lane.lost and lane.segments.seq < goal]:
+            seq = min(lane.segments.seq for lane in behind)
+            batches = self._past.replay.missing(behind[0].key, seq, goal)
             if not batches:
                 _LOG.warning("retention is too small: a batch was dropped before it was sent; closing its clients")
-                self._lanes.pop(lane.key, None)
-                self._lose(lane)
-                return
-            for to_seq, data in await self._rendered(lane.key, batches):
-                lane.append(to_seq, data, self._loop.time())
-            self._flush(lane)
+                for lane in behind:
+                    if lane.segments.seq == seq:
+                        self._lanes.pop(lane.key, None)
+                        self._lose(lane)
+                continue
+            rendered = await self._rendered([lane.key for lane in behind], batches)
+            for lane in behind:
+                for to_seq, data in rendered[lane.key]:
+                    if to_seq > lane.segments.seq:
+                        lane.append(to_seq, data, self._loop.time())
+                self._flush(lane)
             await asyncio.sleep(0)  # an engine faster than this loop must not keep requests waiting
 
-    async def _rendered(self, key: LaneKey, batches: Sequence[Batch]) -> list[tuple[int, bytes]]:
+    async def _rendered(self, keys: Sequence[LaneKey], batches: Sequence[Batch]) -> Rendered:
+        render = self._past.replay.render_all
         if sum(len(batch.changes) for batch in batches) <= INLINE_CHANGES:
-            return self._past.replay.render(key, batches)
-        return await asyncio.to_thread(self._past.replay.render, key, batches)
+            return render(keys, batches)
+        return await asyncio.to_thread(render, keys, batches)
 
     def _until_heartbeat(self) -> float:
         touched = min((lane.touched for lane in self._lanes.values()), default=self._loop.time())
@@ -286,8 +296,7 @@ class Hub:
         now = self._loop.time()
         for lane in self._lanes.values():
             if now - lane.touched >= self._heartbeat_s:
-                seq = lane.segments.seq
-                lane.append(seq, sse.heartbeat(str(Clock(self._epoch, seq))), now)
+                lane.interpose(sse.heartbeat(str(Clock(self._epoch, lane.segments.seq))), now)
                 self._flush(lane)
 
     async def _tell_stats(self) -> None:
@@ -298,6 +307,6 @@ class Hub:
                 told = await self._welcome.current_stats(criteria)
                 for lane in list(self._lanes.values()):
                     if STATS in lane.key.events and lane.key.criteria == criteria:
-                        seq = lane.segments.seq
-                        lane.append(seq, periodic_stats(Clock(self._epoch, seq), told), self._loop.time())
+                        stats = periodic_stats(Clock(self._epoch, lane.segments.seq), told)
+                        lane.interpose(stats, self._loop.time())
                         self._flush(lane)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from smarttree.codec.coding import piece
 from smarttree.stream.classes import LaneKey
 from smarttree.stream.figures import Figures
 from smarttree.stream.replay import IN_THE_LOG
@@ -66,8 +67,13 @@ class Lane:
             self._on_empty(self)
 
     def append(self, seq: int, data: bytes, now: float) -> None:
+        """`data` is in the lane's coding."""
         self.segments.append(seq, data)
         self.touched = now
+
+    def interpose(self, plain: bytes, now: float) -> None:
+        """Adds what stands between two batches."""
+        self.append(self.segments.seq, piece(self.key.coding, plain), now)
 
     def index(self, seq: int) -> int:
         """Where a client with everything up to `seq` goes on."""

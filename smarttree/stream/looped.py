@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from smarttree.codec.coding import piece
 from smarttree.stream.figures import WORST_MAX, Figures, Lag
 from smarttree.stream.lanes import SLICE_BYTES, Lane, Sink
 from smarttree.stream.past import Past
@@ -68,7 +69,7 @@ class Looped:
             while not self._closing and not lane.lost and await self._send_next(lane, client):
                 pass
             why = "dismissed"
-            await sink.write(self._retry())
+            await sink.write(piece(lane.key.coding, self._retry()))
         finally:
             self._closed[why] += 1
             del self._clients[lane][client]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from smarttree._reactor import Client, Reactor
 from smarttree._reactor import Lane as Track
+from smarttree.codec.coding import CODINGS, piece
 from smarttree.stream.figures import Figures, Lag
 from smarttree.stream.lanes import GOODBYE_S, Lane, Sink
 from smarttree.stream.past import Past
@@ -46,7 +47,8 @@ class Reacting:
     def __init__(self, past: Past, retry: Callable[[], bytes]) -> None:
         self._past = past
         self._loop = asyncio.get_running_loop()
-        self._reactor = Reactor([retry() for _ in range(GOODBYES)])
+        goodbyes = [retry() for _ in range(GOODBYES)]
+        self._reactor = Reactor([piece(coding, words) for coding in CODINGS for words in goodbyes], len(CODINGS))
         self._clients: dict[Client, Lane] = {}
         self._tracks: dict[Lane, Track] = {}
         self._counts: Counter[Lane] = Counter()
@@ -75,7 +77,7 @@ class Reacting:
     def _track(self, lane: Lane) -> Track:
         track = self._tracks.get(lane)
         if track is None:
-            track = self._tracks[lane] = self._reactor.open_lane(lane.segments.start)
+            track = self._tracks[lane] = self._reactor.open_lane(lane.segments.start, CODINGS.index(lane.key.coding))
             self.flush(lane)
         return track
 

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
+from smarttree.codec.coding import piece
 from smarttree.stream.batch import Batch
 from smarttree.stream.classes import LaneKey
 from smarttree.stream.events import render
@@ -20,6 +21,8 @@ IN_THE_LOG: Final = -1  # the index of a client that is in no segment: always be
 RUN_BATCHES: Final = 64  # rendered at a time: about a millisecond's work where batches are small
 RUN_BYTES: Final = 1 << 20  # and not many large ones
 JOINED_BYTES: Final = 256 << 10  # a lagging client's own copy, which it holds for as long as it takes nothing
+
+Rendered = dict[LaneKey, list[tuple[int, bytes]]]  # by lane: the clock after a batch, and its bytes
 
 
 class Replay:
@@ -48,7 +51,12 @@ class Replay:
 
     def render(self, lane: LaneKey, batches: Sequence[Batch]) -> list[tuple[int, bytes]]:
         """Renders, and keeps nothing: this part may run in another thread."""
-        return [(batch.to_seq, render(batch, self._epoch, lane)) for batch in batches]
+        return self.render_all([lane], batches)[lane]
+
+    def render_all(self, lanes: Sequence[LaneKey], batches: Sequence[Batch]) -> Rendered:
+        """The same for lanes that differ in their coding alone: rendered once, and compressed for each."""
+        plain = [(batch.to_seq, render(batch, self._epoch, lanes[0])) for batch in batches]
+        return {lane: [(seq, piece(lane.coding, data)) for seq, data in plain] for lane in lanes}
 
     def keep(self, lane: LaneKey, rendered: Sequence[tuple[int, bytes]]) -> None:
         for seq, data in rendered:

@@ -12,6 +12,7 @@ from typing import Final
 
 import smarttree
 from smarttree.clock import Clock
+from smarttree.codec.coding import IDENTITY, piece, preface
 from smarttree.modes import View
 from smarttree.stream import sse
 from smarttree.stream.activity import Window
@@ -46,11 +47,12 @@ class Welcome:
         self._openings = Openings(self._source.log)
         self.started.set()
 
-    async def greet(self, sink: Sink, retry: bytes) -> None:
+    async def greet(self, sink: Sink, retry: bytes, coding: str) -> None:
         """The preamble, then comments until the first scan is done."""
-        await sink.write(retry[:-1] + sse.comment(GREETING))
+        await sink.write(preface(coding) + piece(coding, retry[:-1] + sse.comment(GREETING)))
         while not self.started.is_set():
-            await sink.write(sse.comment(f"scanning: {self._source.progress.entries} entries so far"))
+            told = sse.comment(f"scanning: {self._source.progress.entries} entries so far")
+            await sink.write(piece(coding, told))
             with suppress(TimeoutError):
                 async with asyncio.timeout(WAITING_COMMENT_S):
                     await self.started.wait()
@@ -69,13 +71,14 @@ class Welcome:
     async def _open(self, sink: Sink, stream_class: StreamClass, reason: str, floor: int) -> int:
         """A rebase tells its trees even to who asked for none."""
         wants_tree = TREE in stream_class.events
-        key = Key(stream_class.mode, stream_class.body and wants_tree, reason, stream_class.criteria)
+        asked, body = stream_class, stream_class.body and wants_tree
+        key = Key(asked.mode, body, reason, asked.criteria, asked.coding)
         opening = await self._opening(key, floor)
         if wants_tree or reason == REBASE:
             await sink.write(opening.data)
         windows = await self._root_windows([path for path, _ in opening.roots])
         told = [(path, windows[path], totals) for path, totals in opening.roots]
-        await sink.write(opening_tail(opening.moment, told, stream_class.lane))
+        await sink.write(piece(stream_class.coding, opening_tail(opening.moment, told, stream_class.lane)))
         return opening.moment.clock.seq
 
     async def _opening(self, key: Key, floor: int) -> Opening:
@@ -83,11 +86,19 @@ class Welcome:
         if opening is not None:
             return opening
         async with self._making:  # so that a thousand who come at once have one made
-            opening = self._openings.get(key, floor)
-            if opening is None:
+            plain = await self._made_opening(key._replace(coding=IDENTITY), floor)
+            return plain if key.coding == IDENTITY else await self._made_opening(key, floor, plain)
+
+    async def _made_opening(self, key: Key, floor: int, plain: Opening | None = None) -> Opening:
+        """As it is at hand; else made, or compressed from `plain`. One at a time."""
+        opening = self._openings.get(key, floor)
+        if opening is None:
+            if plain is None:
                 opening = await asyncio.to_thread(self._make_opening, key)
-                self._openings.put(key, opening)
-            return opening
+            else:
+                opening = await asyncio.to_thread(plain.coded, key.coding)
+            self._openings.put(key, opening)
+        return opening
 
     def _make_opening(self, key: Key) -> Opening:
         """Runs in a thread."""

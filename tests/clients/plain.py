@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from spec.qtn1 import Snapshot, decode_batch, decode_snapshot, from_text
 from spec.qtn1_mirror import Mirror
+from tests.clients.coding import decoder
 from tests.clients.sse import Frame, Parser
 
 DEADLINE_S = 10.0
@@ -74,7 +75,11 @@ class Stream:
         self.headers = {k.lower(): v for k, v in http.client.parse_headers(io.BytesIO(fields)).items()}
         if "transfer-encoding" in self.headers:
             raise ProtocolBreach("an event stream is close-delimited, not chunked")
-        self._pending += self.parser.feed(bytes(head[head_end:]))
+        self._decode = decoder(self.headers.get("content-encoding", ""))
+        self._feed(bytes(head[head_end:]))
+
+    def _feed(self, data: bytes) -> None:
+        self._pending += self.parser.feed(self._decode(data))
 
     def _cut_off(self, head: bytearray) -> NoReturn:
         raise ConnectionError(f"the connection ended inside the header: {bytes(head)!r}")
@@ -95,7 +100,7 @@ class Stream:
         while not self._pending and not self._ended:
             data = self._receive(deadline)
             self._ended = not data
-            self._pending += self.parser.feed(data)
+            self._feed(data)
         return self._pending.pop(0) if self._pending else None
 
     def wait_for_comments(self, count: int, within_s: float = DEADLINE_S) -> None:
@@ -105,7 +110,7 @@ class Stream:
             data = self._receive(deadline)
             if not data:
                 raise ConnectionError("the stream ended")
-            self._pending += self.parser.feed(data)
+            self._feed(data)
 
     def close(self) -> None:
         """Closes the connection; may be called twice."""

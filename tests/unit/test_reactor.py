@@ -272,6 +272,31 @@ def test_bad_orders_are_refused(stand: Stand) -> None:
         stand.reactor.append(stand.lane, 0, 1, b"", 0)
     with pytest.raises(ValueError):
         Reactor([])
+    with pytest.raises(ValueError):
+        Reactor([b"a", b"b", b"c"], 2)
+    with pytest.raises(ValueError):
+        stand.reactor.open_lane(0, 1)
+
+
+def test_each_kind_of_lane_has_its_own_goodbyes_in_turn() -> None:
+    reactor = Reactor([b"a1", b"a2", b"b1", b"b2", b"c1", b"c2"], 3)
+    kinds = [kind for kind in range(3) for _ in range(3)]
+    lanes = [reactor.open_lane(0, kind) for kind in kinds]
+    readers = []
+    for lane in lanes:
+        fd, theirs = pair()
+        reactor.seat(reactor.join(fd, lane, 0), 0, 0)
+        readers.append(theirs)
+    reactor.dismiss_all()
+    for _ in range(3):
+        reactor.turn()
+    said = [read(theirs) for theirs in readers]
+    assert [words[:1] for words in said] == [b"abc"[kind : kind + 1] for kind in kinds]
+    assert len(set(said)) == 6
+    for theirs in readers:
+        theirs.close()
+    reactor.stop()
+    reactor.close()
 
 
 @pytest.fixture

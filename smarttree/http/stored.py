@@ -1,0 +1,272 @@
+"""Answers that are stored: made once for all who ask for the same, and sent from a file that has no name.
+
+A body has its length and its bytes for good, so it can have an entity tag and be asked for in parts. It lives as long
+as someone holds it: the shelf, for those who may ask next, or a client that is being sent it, however slow. Up to
+SMALL_BYTES it is in memory, and goes in one write; beyond, the kernel copies it from its file to the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import IO, Final, cast
+
+from aiohttp import web
+
+from smarttree.http.conditional import NOT_MODIFIED, Span, precondition, select
+from smarttree.http.errors import problem
+
+LINUX: Final = bool(sys.platform == "linux")
+SMALL_BYTES: Final = 64 * 1024
+PIECE_BYTES: Final = 256 * 1024  # where the kernel can't copy: TLS, other systems
+# Of all bodies there are, with those that slow clients still read. Where they are more, nothing new is made.
+LIVING_BYTES: Final = 1 << 30
+# A peer that takes nothing for so long is gone, and with it what it holds.
+USER_TIMEOUT_MS: Final = 60_000
+CONDITIONS: Final = ("If-Match", "If-None-Match", "If-Range", "Range")
+OF_A_BODY: Final = frozenset({"Content-Type", "Content-Encoding"})
+
+
+class Share:
+    """Of the memory that a body takes: one for the body and all who were lent it, there as long as any of them is."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+class Stored:
+    """Bytes that never change. Its file is closed with it, or before: by whoever was lent it, when it has been sent."""
+
+    def __init__(self, small: bytes, size: int, descriptor: int = -1, share: Share | None = None) -> None:
+        self.size = size
+        self.share: Share | None = share or Share(size)
+        self._small = small
+        self._descriptor = descriptor
+        self._end = weakref.finalize(self, os.close, descriptor) if descriptor >= 0 else None
+
+    def lend(self) -> Stored:
+        """The same with a descriptor of its own, to be closed by whom it is for."""
+        return Stored(self._small, self.size, os.dup(self._descriptor) if self._end else -1, self.share)
+
+    def close(self) -> None:
+        """May be called twice. For who can't be sure to be the last: an error on the way to a client is held by a
+        circle that goes through asyncio's frames, and whatever those hold stays until it is found.
+        """
+        self.share = None
+        if self._end is not None:
+            self._end()
+
+    def fileno(self) -> int:
+        """The file that has it, or -1 where it is in memory."""
+        return self._descriptor
+
+    def read(self, start: int, stop: int) -> bytes:
+        if self._descriptor < 0:
+            return self._small[start:stop]
+        return os.pread(self._descriptor, stop - start, start)
+
+    def pieces(self) -> Iterable[bytes]:
+        for start in range(0, self.size, PIECE_BYTES):
+            yield self.read(start, min(start + PIECE_BYTES, self.size))
+
+
+def _unnamed_file() -> int:
+    """In memory where the system has such files. Elsewhere on a disk, and its name is gone before anyone looks."""
+    if LINUX:
+        return os.memfd_create("smarttree-answer")
+    with tempfile.TemporaryFile(buffering=0) as file:
+        return os.dup(file.fileno())
+
+
+def store(pieces: Iterable[bytes]) -> Stored:
+    """Takes all the pieces. Renders them: not for the event loop."""
+    taken = bytearray()
+    source = iter(pieces)
+    for each in source:
+        taken += each
+        if len(taken) > SMALL_BYTES:
+            return _store_large(taken, source)
+    return Stored(bytes(taken), len(taken))
+
+
+def _store_large(begun: bytes | bytearray, rest: Iterable[bytes]) -> Stored:
+    descriptor = _unnamed_file()
+    try:
+        size = _write(descriptor, begun) + sum(_write(descriptor, each) for each in rest)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Stored(b"", size, descriptor)
+
+
+def _write(descriptor: int, data: bytes | bytearray) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return len(data)
+
+
+class Shelf:
+    """The bodies made last, by what they are of; the least recently used are dropped beyond `max_bytes`, and
+    never the newest.
+
+    For one loop. What several ask for while it is made is made once.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[Hashable, Stored] = OrderedDict()
+        self._making: dict[Hashable, asyncio.Future[Stored]] = {}
+        self._living: weakref.WeakSet[Share] = weakref.WeakSet()
+        self._closed = False
+
+    @property
+    def is_empty(self) -> bool:
+        """May be asked from any thread."""
+        return not self._kept and not self._making
+
+    @property
+    def nbytes(self) -> int:
+        """Of what is kept."""
+        return sum(body.size for body in self._kept.values())
+
+    def at_hand(self, key: Hashable) -> Stored | None:
+        return self._kept.get(key)
+
+    async def lend(self, key: Hashable, make: Callable[[], Iterable[bytes]]) -> Stored:
+        """The body of `key`, lent; `make` gives its pieces, and runs in a thread. Raises what it raises, and 503
+        where LIVING_BYTES are exceeded.
+        """
+        return (await self._get(key, make)).lend()
+
+    async def _get(self, key: Hashable, make: Callable[[], Iterable[bytes]]) -> Stored:
+        body = self._kept.get(key)
+        if body is not None:
+            self._kept.move_to_end(key)
+            return body
+        making = self._making.get(key)
+        if making is None:
+            if sum(share.size for share in self._living) > LIVING_BYTES:
+                raise web.HTTPServiceUnavailable(text="slow clients hold too many old answers; ask again later")
+            making = self._making[key] = asyncio.ensure_future(asyncio.to_thread(self._make, make))
+            making.add_done_callback(lambda made: self._made(key, made))
+        return await asyncio.shield(making)  # who leaves must not take it from the others
+
+    def _make(self, make: Callable[[], Iterable[bytes]]) -> Stored:
+        """Runs in a thread."""
+
+        def until_closed() -> Iterable[bytes]:
+            for piece in make():
+                if self._closed:
+                    raise ConnectionAbortedError("the server ends")
+                yield piece
+
+        return store(until_closed())
+
+    def _made(self, key: Hashable, made: asyncio.Future[Stored]) -> None:
+        wanted = self._making.get(key) is made
+        if wanted:
+            del self._making[key]
+        if made.cancelled() or made.exception() is not None:
+            return
+        body = made.result()
+        if body.share is not None:
+            self._living.add(body.share)
+        if wanted:
+            self._kept[key] = body
+        while len(self._kept) > 1 and self.nbytes > self._max_bytes:
+            self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        """Nothing that was made so far, or is being made, will be asked for again."""
+        self._kept.clear()
+        self._making.clear()
+
+    def close(self) -> None:
+        """Nothing more is made."""
+        self._closed = True
+        self.clear()
+
+
+def _asked(request: web.BaseRequest) -> dict[str, str]:
+    return {name: ", ".join(request.headers.getall(name)) for name in CONDITIONS if name in request.headers}
+
+
+def is_wanted(request: web.BaseRequest, tag: str) -> bool:
+    """Whether `answer` needs the body of `tag`: not for who has it."""
+    return precondition(_asked(request), tag) is None
+
+
+async def answer(
+    request: web.BaseRequest, tag: str, headers: Mapping[str, str], body: Stored | None
+) -> web.StreamResponse:
+    """A stored body that was lent, as a request wants it: not at all (and then there need be none), in part, or whole.
+
+    Lasts as long as the client takes for it, so its caller should hold nothing large.
+    """
+    try:
+        return await _answer(request, tag, headers, body)
+    finally:
+        if body is not None:
+            body.close()
+
+
+async def _answer(
+    request: web.BaseRequest, tag: str, headers: Mapping[str, str], body: Stored | None
+) -> web.StreamResponse:
+    asked, told = _asked(request), {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
+    status = precondition(asked, tag)
+    if status == NOT_MODIFIED:
+        return web.Response(status=status, headers={name: told[name] for name in told if name not in OF_A_BODY})
+    if status is not None or body is None:
+        return problem(412, "precondition-failed", "it is not what If-Match names any more", headers={"ETag": tag})
+    span = select(asked, tag, body.size) if request.method == "GET" else None
+    if span is None:
+        return await _sent(request, 200, told, body, Span(0, body.size))
+    if span.start == span.stop:
+        outside = {"Content-Range": f"bytes */{body.size}"}
+        return problem(416, "range-not-satisfiable", f"it has {body.size} bytes", headers=outside)
+    return await _sent(request, 206, {**told, "Content-Range": span.content_range(body.size)}, body, span)
+
+
+async def _sent(
+    request: web.BaseRequest, status: int, headers: Mapping[str, str], body: Stored, span: Span
+) -> web.StreamResponse:
+    size = span.stop - span.start
+    if size <= SMALL_BYTES:
+        return web.Response(status=status, headers=headers, body=body.read(*span))
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = size
+    await response.prepare(request)
+    if request.method != "HEAD":
+        try:
+            if not await _by_kernel(request, body, span):
+                for start in range(*span, PIECE_BYTES):
+                    await response.write(body.read(start, min(start + PIECE_BYTES, span.stop)))
+        except OSError as error:  # of the connection: it timed out, the network is gone
+            raise ConnectionResetError(str(error)) from error
+    return response
+
+
+async def _by_kernel(request: web.BaseRequest, body: Stored, span: Span) -> bool:
+    """Whether it could be sent so. Several may be sent the same body: each reads by offset."""
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the client left")
+    if transport.get_extra_info("sslcontext") is not None:
+        return False
+    if LINUX:
+        peer = transport.get_extra_info("socket")
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    loop, file = asyncio.get_running_loop(), cast(IO[bytes], body)
+    try:
+        await loop.sendfile(transport, file, span.start, span.stop - span.start, fallback=False)
+    except (NotImplementedError, asyncio.SendfileNotAvailableError):
+        return False
+    return True
