@@ -65,7 +65,10 @@ def test_a_command_line_of_the_seed_serves(line: str, what: tuple[int, *tuple[st
             assert server.popen.wait(DEADLINE_S) == 2
             assert f"port {port} is in use" in server.log()
             return
-        assert server.first_line.decode() == f"serving {', '.join(f'{here}{path}' for path in paths)} on http://localhost:{port}\n"
+        assert (
+            server.first_line.decode()
+            == f"serving {' '.join(f'{here}{path}' for path in paths)} on http://localhost:{port}\n"
+        )
         assert get_json(f"http://localhost:{port}/healthz")["status"] == "ok"
         assert server.end(signal.SIGINT)[0] == 0
 
