@@ -212,46 +212,6 @@ def test_a_listing_goes_to_standard_output(tmp_path: Path) -> None:
     assert st(str(tmp_path), environ={"SMARTTREE_MODE": "json"}).stdout == told.stdout
 
 
-def test_quantum_is_binary_to_a_pipe_and_text_to_a_terminal(tmp_path: Path) -> None:
-    (tmp_path / "a").touch()
-    assert st("--mode", "quantum", str(tmp_path)).stdout.startswith(b"\x01\x02\x03")
-    shown = on_a_terminal("--mode", "quantum", str(tmp_path))
-    assert shown.startswith(b"QTN1:AQID")
-    assert shown.endswith(b"\r\n")
-
-
-def test_colour_is_for_terminals_that_want_it(tmp_path: Path) -> None:
-    assert b"\x1b[" in on_a_terminal(str(tmp_path), TERM="xterm")
-    assert b"\x1b[" not in on_a_terminal(str(tmp_path), TERM="xterm", NO_COLOR="1")
-    assert b"\x1b[" not in on_a_terminal(str(tmp_path), TERM="dumb")
-    assert b"\x1b[" not in st(str(tmp_path)).stdout
-
-
-def on_a_terminal(*argv: str, **environ: str) -> bytes:
-    """What the command prints where standard output is a terminal."""
-    ours, theirs = os.openpty()
-    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "smarttree", *argv], stdin=theirs, stdout=theirs, env=inherited | environ
-    ) as process:
-        os.close(theirs)
-        with os.fdopen(ours, "rb", buffering=0) as terminal:
-            said = bytearray()
-            while piece := _read(terminal.fileno()):
-                said += piece
-        assert process.wait(60) == 0
-    return bytes(said)
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError as error:
-        if error.errno != errno.EIO:  # which is how a terminal says that its other end was closed
-            raise
-        return b""
-
-
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
     for number in range(2000):
         (tmp_path / f"{number:0200}").touch()
