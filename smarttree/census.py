@@ -53,6 +53,6 @@ class Census(_census.Census):
 def take(tree: Tree, top: int, most: int, sought: Sought | None = None) -> Census:
     """The census of what is below `top` (the service, for everything), ranking `most` of each, MOST_MAX at most.
 
-    About 25 ns an entry, without the GIL: 13 ms for 551,000.
+    Without the GIL: 13 ms for 551,000 entries in the order of a scan, 20 ms where their ids lie in none.
     """
     return Census(tree, top, most, sought if sought is not None else Sought())

@@ -46,7 +46,7 @@ RANKED: Final = 10
 
 
 def render(view: View, top: int, *, depth: int | None) -> Iterator[bytes]:
-    """See `smarttree.modes.Mode.render`. One pass over the columns: 25 ns an entry, without the GIL."""
+    """See `smarttree.modes.Mode.render`. One pass over the columns: some 25 ns an entry, without the GIL."""
     if depth is not None:
         raise BadParameter("depth does not go with mode stats, which always tells of the whole tree")
     tree = view.tree

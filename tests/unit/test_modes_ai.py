@@ -233,6 +233,19 @@ def test_summary_ai_of_named_trees(name: str) -> None:
     check_summary(*tree_of(TREES[name]))
 
 
+def test_names_in_summary_ai_are_encoded() -> None:
+    rows: list[Row] = [(0, b"a:1,b[2]\n%41 .x:y", FILE, 9, 0), (0, b"d[1,0]", DIRECTORY, 0, 0)]
+    rows += [(0, b"END_SUMMARY_AI", FILE, 8, 0), (2, b"\xff\xc3\xa9", FILE, 7, 0)]
+    assert check_summary(*tree_of(rows, path=b"/a:b\n,")) == {
+        "PATH": "/a%3Ab%0A%2C",
+        "STATS": "F3D1S18",
+        "TYPE": "MIXED[3]",
+        "EXT": "x%3Ay:1",
+        "DIRS": "d%5B1%2C0%5D[2,7]",
+        "LARGE": "a%3A1%2Cb%5B2%5D%0A%2541%20.x%3Ay:9,END_SUMMARY_AI:8,%FF%C3%A9:7",
+    }
+
+
 @pytest.mark.parametrize(
     ("names", "kind"),
     [
@@ -266,6 +279,8 @@ def test_key_files_are_few_and_counted() -> None:
     rows += [(n, b"package.json", FILE, 0, 0) for n in range(301)] + [(0, b"README.md", FILE, 0, 0)]
     fields = check_summary(*tree_of(rows))
     assert (fields["KEY"], fields["TYPE"]) == ("package.json:301,README.md", "CODE[Unknown]T0D0")
+    fields = check_summary(*tree_of([*rows[:1], *rows[300:302]]))
+    assert fields["KEY"] == "package.json:2"
     everything: list[Row] = [(0, name.encode(), FILE, 0, 0) for name in KEYS.split()]
     assert len(check_summary(*tree_of(everything))["KEY"].split(",")) == 10
 
