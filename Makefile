@@ -70,9 +70,10 @@ check-clean: ## make test, in a fresh clone of HEAD with an empty home and envir
 	@.ci/check-clean
 
 .PHONY: lock
-lock: ## pin the newest versions that pyproject.toml and package.json allow
+lock: ## pin the newest versions that pyproject.toml, package.json and Cargo.toml allow
 	@.ci/lock "$$(.ci/find-python)"
 	@cd tests/node && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
+	@cd tests/clients/rust && cargo update -q
 
 .PHONY: mirror
 mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees, through faults by name and with planted defects, about three minutes
@@ -99,6 +100,10 @@ bench-scan: $(BUILT) build/floor/scan ## the cost of a scan against the floor an
 .PHONY: bench-watch
 bench-watch: $(BUILT) build/floor/scan build/floor/watch $(VENV)/.bench ## watching: start, memory, latency, storms, against floors and rivals [BENCH="--tree small --only latency"]
 	@$(BIN)/python -m bench.watch build/floor/scan build/floor/watch $(BENCH)
+
+.PHONY: bench-fanout
+bench-fanout: $(BUILT) build/load build/floor/fanout build/mercure $(VENV)/.bench ## one event to thousands of clients, against a floor and rivals [BENCH="--only storm --rounds 1"]
+	@$(BIN)/python -m bench.fanout build/load build/floor/fanout build/mercure $(BENCH)
 
 .PHONY: bench-size
 bench-size: $(BUILT) ## the size of a snapshot against JSON lines, compressed [BENCH="--tree usr"]
@@ -144,7 +149,7 @@ $(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.txt
 	@$(PHASE) "fuzzing packages" $(PIP) install -q --no-deps -r requirements/fuzz.txt
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.runtime requirements/bench.txt
+$(VENV)/.bench: $(VENV)/.test requirements/bench.txt
 	@$(PHASE) "packages of rivals" $(PIP) install -q --no-deps -r requirements/bench.txt
 	@touch $@
 
@@ -166,3 +171,12 @@ tests/node/node_modules/.installed: tests/node/package.json tests/node/package-l
 build/floor/%: bench/floor/%.c
 	@mkdir -p $(@D)
 	@"$${CC:-cc}" -O2 -Wall -Wextra -std=gnu17 -pthread -o $@ $<
+
+build/load: $(wildcard bench/load/*.[ch])
+	@mkdir -p $(@D)
+	@"$${CC:-cc}" -O2 -Wall -Wextra -std=gnu17 -o $@ $(filter %.c,$^)
+
+build/mercure: $(wildcard bench/fanout/mercure/*)
+	@command -v go >/dev/null || { echo 'Go is needed to build Mercure (Debian, Ubuntu: apt-get install golang-go)' >&2; exit 1; }
+	@mkdir -p $(@D)
+	@$(PHASE) Mercure env -C bench/fanout/mercure CGO_ENABLED=0 go build -o $(CURDIR)/$@ .

@@ -52,7 +52,7 @@ def _compare_headers(base: dict[str, Any], new: dict[str, Any]) -> None:
     if base["format"] != FORMAT:
         raise NotComparableError(f"format {base['format']} is not known here")
     for tree in base["trees"].keys() & new["trees"].keys():
-        then, now = base["trees"][tree]["entries"], new["trees"][tree]["entries"]
+        then, now = (each["trees"][tree].get("entries", 0) for each in (base, new))
         if abs(now - then) > TREE_TOLERANCE * then:
             raise NotComparableError(f"{tree} had {then} entries and has {now}: not the same tree")
 

@@ -52,6 +52,16 @@ def library_version(name: str) -> str:
         raise MissingError(f"the Python package {name} is missing: make installs it with the table") from error
 
 
+def debian_version(package: str) -> str:
+    """A Debian package and its version. Raises MissingError where it is not installed."""
+    try:
+        return f"{package} {first_line(['dpkg-query', '-W', '-f', '${Version}', package])}"
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise MissingError(
+            f"{package} is missing: `make bench-packages` installs what the benchmarks compare with"
+        ) from error
+
+
 def timed(command: list[str], cwd: Path) -> Timed:
     """Runs a command with its output thrown away. Raises CalledProcessError, unless it ends with status 0."""
     start = time.perf_counter_ns()

@@ -1,10 +1,10 @@
 # cython: language_level=3
 """Census: what is below a directory in figures, counted in one pass over the Tree without the GIL.
 
-That takes 23 ns an entry, and 37 where the ids lie in no order, as memory is asked for ahead. No entry becomes a Python
+23 ns an entry; 37 where the ids lie in no order, as memory is asked for ahead. No entry becomes a Python
 object but those that are asked for. Extensions are counted in a table of our own: its hash has a secret, so nobody can
-name files in a way that makes a pass slow, and the order in which it holds them is that in which they are met. Of equals
-the first met wins: everything in a directory by name, then each directory in it.
+name files in a way that makes a pass slow, and the order in which it holds them is that in which they are met.
+Of equals the first met wins: everything in a directory by name, then each directory in it.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t, uint64_t

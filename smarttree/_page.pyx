@@ -18,6 +18,7 @@ from smarttree._columns cimport NO_ID, S_IFDIR, S_IFMT, grow
 from smarttree._records cimport Item, Records, put_records
 from smarttree._routine cimport CREATE, END, UPDATE, WRITE, Routine, Step
 from smarttree._store cimport Identity
+from smarttree._traces cimport BORN, Traces
 from smarttree._tree cimport Tree
 from smarttree._wire cimport (
     MASK_ALL, MASK_DELETED, MASK_MODE, MASK_MTIME, MASK_PLACE, MASK_SIZE, RECORD_COLUMNS,
@@ -53,6 +54,7 @@ cdef class Page:
     cdef size_t told_n
     cdef readonly size_t cost_bytes
     cdef public list dead
+    cdef public Traces traces    # what is left behind is written down, too, where there is one
 
     def __cinit__(self, Tree tree not None):
         self.tree, self.dead = tree, []
@@ -85,6 +87,8 @@ cdef class Page:
         """`eid`, from `Tree.issue`, comes to life at a place. The errors are `Tree.insert`'s, as below."""
         self.tree.insert(eid, parent, name, row)
         self.note(eid, MASK_ALL, len(name))
+        if self.traces is not None:
+            self.traces.touch(eid, BORN)
         if parent != 0 and self.attached(eid):    # a root is told by its record alone
             self.tell(CREATED, eid, MASK_ALL, self.tree.size_[<uint32_t>eid], NULL, 0)
             self.check()
@@ -100,9 +104,19 @@ cdef class Page:
         self.told_of(known, mode, size, mtime, told)
         self.check()
 
+    def restate(self, eid, uint8_t mask):
+        """Tell the values that `mask` names as they are: somebody may know others."""
+        cdef uint32_t known = self.tree.alive(eid)
+        self.note(known, mask, 0)
+        if self.tree.parent_[known] != 0 and (self.tree.dir_[known] == NO_ID or mask & MASK_MODE):
+            self.tell(MODIFIED, known, mask, 0, NULL, 0)
+            self.check()
+
     def delete(self, eid):
         """An entry ends, with everything below it."""
         self.tell_deleted(self.tree.alive(eid))
+        if self.traces is not None:
+            self.traces.end(self.tree, eid)
         for gone in self.tree.remove(eid):
             self.dead.append(gone)
             if <uint32_t>gone < self.masks_room:
@@ -115,6 +129,8 @@ cdef class Page:
     def lift(self, eid):
         """An entry leaves its place, with everything below it; `place(…, drop=True)` must follow before the cut."""
         self.tell_deleted(self.tree.alive(eid))
+        if self.traces is not None:
+            self.traces.leave(self.tree, eid)
         self.tree.detach(eid)
 
     def place(self, eid, directory, bytes name, *, bint drop):
@@ -125,6 +141,8 @@ cdef class Page:
         cdef bytes old_path = self.tree.path(eid) if was_attached else b""
         if was_attached and not will_be_attached:
             self.tell_deleted(known)
+        if self.traces is not None and not drop:
+            self.traces.leave(self.tree, known)
         if drop:
             self.tree.attach(eid, directory, name)
         else:
@@ -176,6 +194,8 @@ cdef class Page:
         if not tree.link(eid, step.parent):
             raise FileExistsError(tree.path(eid))
         self.note(eid, MASK_ALL, step.name_len)
+        if self.traces is not None:
+            self.traces.touch(eid, BORN)
         self.tell(CREATED, eid, MASK_ALL, <int64_t>step.stat.size, NULL, 0)
         self.check()
         return 0
@@ -229,11 +249,18 @@ cdef class Page:
             eid = self.dirty[i]
             if self.masks[eid]:
                 records.take(self.tree, eid, self.masks[eid])
+                if self.traces is not None:
+                    self.traces.touch(eid, self.masks[eid])
                 self.masks[eid] = 0
         for i in range(self.ended_n):
             records.delete(self.ended[i])
         self.dirty_n = self.ended_n = self.told_n = self.cost_bytes = 0
         return records, changes
+
+    def take_traces(self):
+        """What was left behind since this was asked last; None where that is not written down. After a cut."""
+        taken, self.traces = self.traces, None if self.traces is None else Traces()
+        return taken
 
     # --- writing down -----------------------------------------------------------------------------------------------
 

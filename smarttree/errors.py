@@ -103,6 +103,13 @@ class PathError(SmarttreeError):
     exit_status = 2
 
 
+class NoSuchChunk(SmarttreeError):
+    """No manifest that was given lately names it."""
+
+    code = "no-such-chunk"
+    http_status = 404
+
+
 class NotADirectory(PathError):
     """Only directories can be served or listed."""
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from smarttree._changes import Changes
 from smarttree._page import Page
 from smarttree._records import Records
+from smarttree._traces import Traces
 from smarttree.clock import Clock
 from smarttree.codec import encode_batch
 from smarttree.order import Act, Step
@@ -56,6 +57,10 @@ class Ledger:
         """From now on batches have the identities of what they change."""
         self._page.keeps = True
 
+    def keep_traces(self) -> None:
+        """From now on batches have traces of what they touch."""
+        self._page.traces = Traces()
+
     def take_identities(self) -> bytes:
         """Those of what has changed without a word since the last cut. To be asked after a cut."""
         return self._page.identities() if self._page.keeps else b""
@@ -93,6 +98,11 @@ class Ledger:
             yield
             done = self._page.carry_out(plan.routine, done, **limits._asdict())
 
+    def restate(self, masks: Mapping[int, int]) -> None:
+        """Tell values as they are, by id those that a mask names: somebody may know others."""
+        for eid, mask in masks.items():
+            self._page.restate(eid, mask)
+
     def take(self) -> tuple[Records, Changes]:
         """What was written down, and a clean page."""
         return self._page.cut()
@@ -119,6 +129,7 @@ class Ledger:
             root=root,
             parts=parts,
             identities=identities,
+            traces=self._page.take_traces(),
         )
 
 

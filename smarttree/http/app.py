@@ -15,13 +15,14 @@ from aiohttp import web
 
 from smarttree.config import HttpConfig
 from smarttree.errors import SmarttreeError
+from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.cors import Cors
-from smarttree.http.documents import event_body
 from smarttree.http.errors import OneLine, mark_begun, problems
 from smarttree.http.events import get_events
+from smarttree.http.groups import Groups
 from smarttree.http.health import get_healthz, get_readyz
-from smarttree.http.keys import CONFIG, HUB, SERVICE
+from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
 from smarttree.http.later import LATER, answer_later
 from smarttree.http.listen import BACKLOG, address_of
 from smarttree.http.stats import get_stats
@@ -53,10 +54,10 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     """The application over a service. It starts and closes its hub; the service's life is its owner's."""
     cors = Cors(http.cors)
     app = web.Application(middlewares=[problems, cors.middleware()])
-    app[SERVICE], app[CONFIG] = service, http
+    app[SERVICE], app[CONFIG], app[GROUPS] = service, http, Groups()
     app[HUB] = Hub(
         service,
-        event_body,
+        body_maker(app[GROUPS]),
         heartbeat_s=http.heartbeat_s,
         stats_interval_s=http.stats_interval_s,
         retry_ms=(http.retry_min_ms, http.retry_max_ms),
@@ -65,6 +66,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     )
     app[TREES] = Shelf(TREES_BYTES)
     app.cleanup_ctx.append(_hub_runs)
+    app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
     app.on_shutdown.append(_close_hub)
     app.on_shutdown.append(end_trees)
@@ -72,6 +74,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.on_response_prepare.append(cors.mark)
     app.router.add_get("/events", get_events)
     app.router.add_get("/tree", get_tree)
+    app.router.add_get("/chunk/{hash}", get_chunk)
     app.router.add_get("/stats", get_stats)
     app.router.add_get("/clock", get_clock)
     app.router.add_get("/watch", get_watch)

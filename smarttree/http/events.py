@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractStreamWriter
 from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, IDENTITY, piece, preface
-from smarttree.errors import BadParameter, NotAvailableYet
+from smarttree.errors import BadParameter
 from smarttree.http.criteria import criteria
 from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.negotiation import choose
@@ -34,6 +34,7 @@ SEND_BUFFER_BYTES: Final = 128 * 1024
 # A peer that acknowledges nothing, or takes nothing, for so long is gone: TCP alone gives up after 15 minutes.
 USER_TIMEOUT_MS: Final = 60_000
 WRITE_BYTES: Final = 64 * 1024
+HEARD_MAX: Final = 64 * 1024  # from a client after its request, which has nothing more to say
 
 
 class EventStream(web.StreamResponse):
@@ -54,6 +55,36 @@ class EventStream(web.StreamResponse):
         self.force_close()
 
 
+class Deaf(asyncio.Protocol):
+    """In place of the server's own protocol, which would keep what comes after the request as requests to come.
+
+    What is written, and how the connection ends, is still that one's affair. A client that says more than HEARD_MAX is
+    dropped, as the reactor does.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._server = transport.get_protocol()
+        self._heard = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._heard += len(data)
+        if self._heard > HEARD_MAX:
+            self._transport.abort()
+
+    def eof_received(self) -> None:
+        """Half a connection is none: without a word, asyncio closes it."""
+
+    def pause_writing(self) -> None:
+        self._server.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._server.resume_writing()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.connection_lost(error)
+
+
 class Connection:
     """A client's connection, as the hub sees it."""
 
@@ -64,6 +95,7 @@ class Connection:
         self._writer = writer
         self._transport = transport
         self._socket = transport.get_extra_info("socket")
+        transport.set_protocol(Deaf(transport))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
@@ -124,12 +156,13 @@ def stream_class(
         if unknown := sorted(events - set(EVENTS)):
             raise BadParameter(f"there is no event {unknown[0]!r}; the events are {', '.join(EVENTS)}")
     tree = query.text("tree") or "full"
-    if tree == "manifest":
-        raise NotAvailableYet("tree=manifest is not available yet; tree is full or none")
-    if tree not in ("full", "none"):
-        raise BadParameter(f"tree is full or none, not {tree!r}")
+    if tree not in ("full", "manifest", "none"):
+        raise BadParameter(f"tree is full, manifest or none, not {tree!r}")
+    if tree == "manifest" and mode != "quantum":
+        raise BadParameter(f"tree=manifest goes with mode quantum, not with {mode}")
     only = only_content(query, contents=contents)
-    return StreamClass(mode, events, tree == "full", only, criteria(query, roots), coding)
+    part = criteria(query, roots)
+    return StreamClass(mode, events, tree != "none", only, part, coding, manifest=tree == "manifest")
 
 
 def only_content(query: Query, *, contents: bool) -> bool:

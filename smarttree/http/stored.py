@@ -19,6 +19,7 @@ from typing import IO, Final, cast
 
 from aiohttp import web
 
+from smarttree.errors import SystemLimit
 from smarttree.http.conditional import NOT_MODIFIED, Span, precondition, select
 from smarttree.http.errors import problem
 
@@ -167,7 +168,12 @@ class Shelf:
                     raise ConnectionAbortedError("the server ends")
                 yield piece
 
-        return store(until_closed())
+        try:
+            return store(until_closed())
+        except ConnectionAbortedError:
+            raise
+        except OSError as error:
+            raise SystemLimit(f"there is no room for the answer: {error.strerror}") from error
 
     def _made(self, key: Hashable, made: asyncio.Future[Stored]) -> None:
         wanted = self._making.get(key) is made

@@ -17,6 +17,7 @@ from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.codec.coding import BUILD, CODINGS, IDENTITY, document
 from smarttree.errors import BadParameter
+from smarttree.http.chunk import manifest
 from smarttree.http.clock import clock_header, synced
 from smarttree.http.documents import field_of, json_pieces
 from smarttree.http.errors import require_ready
@@ -29,8 +30,8 @@ from smarttree.modes import Mode, View
 from smarttree.stream.events import Body, RootFacts, tree_parts
 from smarttree.wire import DEPTH_MAX, MEDIA_TYPE_QTN
 
-KNOWN: Final = ("path", "mode", "depth", "sync")
-LATER: Final = ("tree", "include", "exclude", "types", "only")
+KNOWN: Final = ("path", "mode", "depth", "tree", "sync")
+LATER: Final = ("include", "exclude", "types", "only")
 JSON: Final = "application/json"
 TREES: Final = web.AppKey("trees", Shelf)
 TREES_BYTES: Final = 64 << 20
@@ -90,15 +91,21 @@ def coding_of(request: web.BaseRequest, mode: Mode, *, bare: bool) -> str:
     return coding
 
 
-async def get_tree(request: web.Request) -> web.StreamResponse:
-    form, headers, body = await _stored(request)
-    return await answer(request, form.tag, headers, body)
+class Asked(NamedTuple):
+    """What a request asks for."""
+
+    mode: Mode
+    bare: bool
+    coding: str
+    depth: int | None
+    path: bytes | None
+    sync: bool
+    manifest: bool
 
 
-async def _stored(request: web.Request) -> tuple[Form, dict[str, str], Stored | None]:
-    """What is asked for, its headers, and its body where that is needed."""
+def read(request: web.Request) -> Asked:
+    """Raises BadParameter, and what modes and negotiation raise."""
     query = Query(request, KNOWN, LATER)
-    service, shelf = request.app[SERVICE], request.app[TREES]
     accept = accepted(request)
     default = "quantum" if MEDIA_TYPE_QTN in accept else request.app[CONFIG].mode
     mode = modes.find(query.text("mode") or default)
@@ -107,9 +114,27 @@ async def _stored(request: web.Request) -> tuple[Form, dict[str, str], Stored | 
     depth, path = query.number("depth", 0, DEPTH_MAX), query.octets("path")
     if depth is not None and not mode.CUTS:
         raise BadParameter(f"depth does not go with mode {mode.NAME}, which always tells the whole tree")
-    require_ready(service)
-    if query.flag("sync"):
+    tree = query.text("tree") or "full"
+    if tree not in ("full", "manifest") or (tree == "manifest" and mode.NAME != "quantum"):
+        raise BadParameter(f"tree is full, or, in mode quantum, manifest; not {tree!r} in mode {mode.NAME}")
+    return Asked(mode, bare, coding, depth, path, query.flag("sync"), tree == "manifest")
+
+
+async def get_tree(request: web.Request) -> web.StreamResponse:
+    asked = read(request)
+    require_ready(request.app[SERVICE])
+    if asked.sync:
         await synced(request.app)
+    if asked.manifest and (named := await manifest(request, asked.path, bare=asked.bare)) is not None:
+        return named
+    form, headers, body = await _stored(request, asked)
+    return await answer(request, form.tag, headers, body)
+
+
+async def _stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, str], Stored | None]:
+    """The form of what is asked for, its headers, and its body where that is needed."""
+    service, shelf = request.app[SERVICE], request.app[TREES]
+    mode, bare, coding, depth, path = asked[:5]
 
     def find() -> tuple[View, int]:
         view = service.view()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from smarttree._changes import Change, Changes
+from smarttree._traces import Traces
 from smarttree.tree import Totals
 
 __all__ = ["ALL_KINDS", "Batch", "Change", "Changes", "Criteria", "Part", "RootState", "Switch"]
@@ -74,13 +75,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Everything that changed between the clocks `from_seq` and `to_seq` (= `from_seq` + 1) of one epoch.
+    """Everything that changed between the clocks `from_seq` and `to_seq` of one epoch: in the log, one after the other.
 
     `data` is the binary BATCH; `digest` and `totals` are the whole service's after it; `more` says that it is one of
     several pieces of something larger, a cut batch or the work of version control, and not the last. `vcs` is what such
     work has led to; a batch that only ends it has no changes. `root`: what has become of a root with this batch.
     `parts`: the same for those who see only a part of the tree, as far as there was someone at its time.
-    `identities` (ctimes, inodes and births of what changed, packed) are for the log on disk alone.
+    `identities` (ctimes, inodes and births of what changed, packed) are for the log on disk alone, and
+    `traces` for what is remembered of a batch when it is gone.
     """
 
     from_seq: int
@@ -95,6 +97,7 @@ class Batch:
     root: RootState | None = None
     parts: Mapping[Criteria, Part] = field(default_factory=dict)
     identities: bytes = b""
+    traces: Traces | None = None
 
     @property
     def nbytes(self) -> int:

@@ -37,7 +37,8 @@ class StreamClass:
     """`mode` is how a tree is told; `events` which events are; `body` whether a tree comes with its document.
 
     `only_content` leaves out the changes that are known to have left a file's content as it was; `criteria` all of the
-    tree that is not asked for. `coding` is what the client takes its bytes in.
+    tree that is not asked for. `coding` is what the client takes its bytes in. With `manifest`, the document is only
+    the list of its parts.
     """
 
     mode: str
@@ -46,6 +47,7 @@ class StreamClass:
     only_content: bool = False
     criteria: Criteria | None = None
     coding: str = IDENTITY
+    manifest: bool = False
 
     @property
     def lane(self) -> LaneKey:

@@ -9,7 +9,7 @@ nothing but the id stands for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from json import JSONEncoder
 from typing import Final, NamedTuple
@@ -35,11 +35,15 @@ to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Body(NamedTuple):
-    """A root's document for a `tree` event: the field it stands in, and its value as JSON."""
+    """A root's document for a `tree` event: the field it stands in, and its value as JSON. `nbytes`: of what it stands
+    for, where that is more; `given` is to be called when it is handed to someone.
+    """
 
-    field: str  # compressed | text | tree
+    field: str  # compressed | manifest | text | tree
     json: str
     depth: int | None = None  # how many levels it tells, when it does not tell all
+    nbytes: int = 0
+    given: Callable[[], None] | None = None
 
 
 class RootFacts(NamedTuple):

@@ -22,7 +22,7 @@ from smarttree.stream.carriers import AUTO, REACTOR, choose, make_reacting
 from smarttree.stream.classes import STATS, LaneKey, StreamClass
 from smarttree.stream.events import periodic_stats
 from smarttree.stream.figures import Figures, together
-from smarttree.stream.lanes import GOODBYE_S, Carrier, Lane, Sink
+from smarttree.stream.lanes import GOODBYE_S, Carrier, Lane, Sink, share
 from smarttree.stream.looped import Looped
 from smarttree.stream.openings import BodyMaker
 from smarttree.stream.past import Past
@@ -61,6 +61,7 @@ class Hub:
         self._reacting: Carrier | None = None
         self._carriers: list[Carrier] = []
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._most = share(0)  # bytes that a lane keeps
         self._head = -1
         self._closing = False
 
@@ -195,13 +196,24 @@ class Hub:
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(key, self._source.log.head, self._loop.time(), self._emptied)
+            lane.segments.bound(self._most)
+            self._share()
             if key.criteria is not None:  # its clients outlive the handlers that have asked for it
                 self._source.selections.share(key.criteria)
         return lane
 
+    def _share(self) -> None:
+        """Lanes have come or gone: each may keep as much as there is for it. O(lanes), where there are many."""
+        most = share(len(self._lanes))
+        if most != self._most:
+            self._most = most
+            for lane in self._lanes.values():
+                lane.segments.bound(most)
+
     def _emptied(self, lane: Lane) -> None:
         if self._lanes.get(lane.key) is lane:
             del self._lanes[lane.key]
+            self._share()
         if lane.key.criteria is not None:
             self._source.selections.leave(lane.key.criteria, self._loop.time())
 

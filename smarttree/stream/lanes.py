@@ -18,6 +18,13 @@ from smarttree.stream.segments import Segments
 SLICE_BYTES: Final = 64 * 1024  # one write to one client: keeps 10,000 of them fair, and a socket's buffer takes it
 GOODBYE_S: Final = 0.25  # for clients to take their `retry:` at the end
 LANE_BYTES: Final = 16 << 20  # segments of a lane; who lags further reads from the log
+LANE_MIN_BYTES: Final = 64 << 10
+LANES_BYTES: Final = 256 << 20  # of all together: where there are many, each keeps its share
+
+
+def share(lanes: int) -> int:
+    """How many bytes each of so many lanes may keep."""
+    return min(LANE_BYTES, max(LANE_MIN_BYTES, LANES_BYTES // max(1, lanes)))
 
 
 class Sink(Protocol):

@@ -15,11 +15,14 @@ from typing import Final, NamedTuple, Protocol
 
 from smarttree.errors import StateDamaged
 from smarttree.stream.batch import Batch
+from smarttree.stream.horizon import HORIZON_BYTES, Horizon, Remembered, unpack
 
 _LOG = logging.getLogger("smarttree.stream")
 
 MEMORY_BYTES: Final = 32 << 20
 """Of batches that a store has as well."""
+HORIZON_MIN_BYTES: Final = 1 << 20
+"""Of what is remembered beyond batches, however few of those are kept; else four times as much as of them."""
 
 
 class Store(Protocol):
@@ -60,6 +63,7 @@ class Log:
         self._retention_ns = int(retention_s * 1e9)
         self._memory_bytes = retention_bytes
         self._store: Store | None = None
+        self._horizon = Horizon(seq, min(HORIZON_BYTES, max(HORIZON_MIN_BYTES, retention_bytes)))
 
     def keep_in(self, store: Store | None) -> None:
         """From now on batches are kept there, after those that it has. None: in memory, where nothing is kept yet."""
@@ -69,6 +73,7 @@ class Log:
             self._memory_bytes = self._retention_bytes if store is None else min(self._retention_bytes, MEMORY_BYTES)
             if store is not None:
                 self._head = store.head
+            self._horizon.begin(self._head)
 
     @property
     def head(self) -> int:
@@ -86,6 +91,19 @@ class Log:
             return self._head - len(self._kept)
 
     @property
+    def horizon(self) -> int:
+        """The smallest seq from which a reader can be brought up to date: by `remembered`, if not by batches."""
+        oldest = self.oldest
+        with self._lock:
+            return min(self._horizon.seq, oldest)
+
+    def remembered(self, seq: int, most: int) -> Remembered | None:
+        """What has happened after `seq`, by id; None where that is not remembered, or about more than `most` ids."""
+        with self._lock:
+            found = self._horizon.since(seq, most) if seq <= self._head else None
+        return None if found is None else unpack(*found)
+
+    @property
     def recent(self) -> int:
         """The smallest seq after which all batches are in memory: a store keeps no parts of them."""
         with self._lock:
@@ -101,10 +119,12 @@ class Log:
             raise ValueError(f"batch {batch.from_seq}..{batch.to_seq} does not follow {self._head}")
         if self._store is not None:
             self._store.append(batch)
-        if batch.identities:
-            batch = replace(batch, identities=b"")
+        traces = batch.traces
+        if batch.identities or traces is not None:
+            batch = replace(batch, identities=b"", traces=None)
         cost = batch.nbytes
         with self._lock:
+            self._horizon.note(batch.to_seq, traces)
             self._kept.append(_Kept(batch, self._cost))
             self._cost += cost
             self._head = batch.to_seq

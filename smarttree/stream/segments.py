@@ -75,6 +75,14 @@ class Segments:
         self._segments.append(Segment(seq, data))
         self._nbytes += len(data)
         self.total += len(data)
+        self._trim()
+
+    def bound(self, max_bytes: int) -> None:
+        """From now on no more than so many bytes are kept, but for the last segment."""
+        self._max_bytes = max_bytes
+        self._trim()
+
+    def _trim(self) -> None:
         while self._nbytes > self._max_bytes and len(self._segments) > 1:
             first = self._segments.popleft()
             self._nbytes -= len(first.data)

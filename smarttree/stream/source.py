@@ -8,7 +8,7 @@ from typing import Protocol
 from smarttree.clock import Clock
 from smarttree.modes import View
 from smarttree.stream.activity import Activity
-from smarttree.stream.batch import Criteria
+from smarttree.stream.batch import Batch, Criteria
 from smarttree.stream.log import Log
 from smarttree.tree import Totals
 
@@ -44,4 +44,5 @@ class Source(Protocol):
     @property
     def selections(self) -> Selecting: ...
     def view(self) -> View: ...
+    def compact(self, since: Clock, /) -> Batch | None: ...
     def add_listener(self, listener: Callable[[], None], /) -> None: ...

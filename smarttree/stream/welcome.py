@@ -16,9 +16,10 @@ from smarttree.codec.coding import IDENTITY, piece, preface
 from smarttree.modes import View
 from smarttree.stream import sse
 from smarttree.stream.activity import Window
-from smarttree.stream.batch import Criteria
-from smarttree.stream.classes import TREE, StreamClass
-from smarttree.stream.events import INITIAL, REBASE, opening_tail
+from smarttree.stream.batch import Batch, Criteria
+from smarttree.stream.classes import TREE, LaneKey, StreamClass
+from smarttree.stream.compacted import Answer, Answers
+from smarttree.stream.events import INITIAL, REBASE, opening_tail, render
 from smarttree.stream.lanes import Sink
 from smarttree.stream.openings import BodyMaker, Key, Opening, Openings, make_opening
 from smarttree.stream.source import Source
@@ -39,12 +40,12 @@ class Welcome:
         self._now_ns = now_ns
         self._loop = asyncio.get_running_loop()
         self.started = asyncio.Event()
-        self._making = asyncio.Lock()
+        self._making, self._compacting = asyncio.Lock(), asyncio.Lock()
         self._windows: tuple[float, dict[bytes, Window]] = (-1e9, {})
 
     def begin(self) -> None:
         self._epoch = self._source.clock.epoch
-        self._openings = Openings(self._source.log)
+        self._openings, self._answers = Openings(self._source.log), Answers(self._source.log)
         self.started.set()
 
     async def greet(self, sink: Sink, retry: bytes, coding: str) -> None:
@@ -58,24 +59,46 @@ class Welcome:
                     await self.started.wait()
 
     async def bring(self, sink: Sink, stream_class: StreamClass, since: str | None, floor: int) -> int:
-        """The seq that batches follow on: that of a clock which the log knows, or of the opening that it sends.
+        """The seq that batches follow on: that of a clock which the log knows, or of what it sends: a compacted batch
+        from a clock that is remembered, or an opening.
 
         `floor`: the clock from which this class is told.
         """
-        clock = Clock.parse(since) if since is not None else None
-        known = clock is not None and clock.epoch == self._epoch and self._source.log.after(clock.seq, 0) is not None
-        if clock is not None and known and clock.seq >= floor:
-            return clock.seq
+        clock, log = Clock.parse(since) if since is not None else None, self._source.log
+        if clock is not None and clock.epoch == self._epoch:
+            if clock.seq >= floor and log.after(clock.seq, 0) is not None:
+                return clock.seq
+            if stream_class.criteria is None and log.horizon <= clock.seq < log.oldest:
+                answer = await self._compacted(clock, stream_class.lane)
+                if answer is not None and answer.batch is not None:
+                    await sink.write(answer.rendered[stream_class.lane])
+                    return answer.batch.to_seq
         return await self._open(sink, stream_class, INITIAL if since is None else REBASE, floor)
+
+    async def _compacted(self, clock: Clock, lane: LaneKey) -> Answer | None:
+        """What leads from a clock to a recent one, rendered for a class; None where the tree is to be sent."""
+        async with self._compacting:
+            answer = self._answers.get(clock.seq, self._loop.time())
+            if answer is None and self._answers.has_room():
+                batch = await asyncio.to_thread(self._source.compact, clock)
+                answer = Answer(clock.seq, batch, self._loop.time())
+                self._answers.put(answer)
+            if answer is not None and answer.batch is not None and lane not in answer.rendered:
+                if not self._answers.has_bytes():
+                    return None
+                answer.rendered[lane] = await asyncio.to_thread(_rendered, answer.batch, clock.epoch, lane)
+        return answer if self._epoch == clock.epoch else None
 
     async def _open(self, sink: Sink, stream_class: StreamClass, reason: str, floor: int) -> int:
         """A rebase tells its trees even to who asked for none."""
         wants_tree = TREE in stream_class.events
         asked, body = stream_class, stream_class.body and wants_tree
-        key = Key(asked.mode, body, reason, asked.criteria, asked.coding)
+        key = Key(asked.mode, body, reason, asked.criteria, body and asked.manifest, asked.coding)
         opening = await self._opening(key, floor)
         if wants_tree or reason == REBASE:
+            opening.give()
             await sink.write(opening.data)
+            opening.give()  # a slow client has it only now
         windows = await self._root_windows([path for path, _ in opening.roots])
         told = [(path, windows[path], totals) for path, totals in opening.roots]
         await sink.write(piece(stream_class.coding, opening_tail(opening.moment, told, stream_class.lane)))
@@ -138,3 +161,7 @@ class Welcome:
             roots = self._source.selections.totals(criteria)
         now_ns = self._now_ns()
         return [(path, self._source.activity.summary(now_ns, path), totals) for path, totals in roots]
+
+
+def _rendered(batch: Batch, epoch: int, lane: LaneKey) -> bytes:
+    return piece(lane.coding, render(batch, epoch, lane))

@@ -48,24 +48,24 @@ def get_json(url: str, *, headers: dict[str, str] | None = None) -> Any:
 
 
 class Stream:
-    """One connection to an event stream, frame by frame. The owner closes it."""
+    """One connection to an event stream, frame by frame. The owner closes it, and may mistreat its `socket`."""
 
     def __init__(self, url: str, *, headers: dict[str, str] | None = None, last_id: str = "") -> None:
         parts = urlsplit(url)
         self.parser = Parser(last_id)
         self._pending: list[Frame] = []
         self._ended = False
-        self._socket = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=DEADLINE_S)
+        self.socket = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=DEADLINE_S)
         try:
             self._request(parts.path + ("?" + parts.query if parts.query else ""), parts.netloc, headers or {}, last_id)
         except BaseException:
-            self._socket.close()
+            self.socket.close()
             raise
 
     def _request(self, target: str, host: str, headers: dict[str, str], last_id: str) -> None:
         sent = {"Host": host, "Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {}) | headers
         lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
-        self._socket.sendall(f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode())
+        self.socket.sendall(f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode())
         deadline, head = monotonic() + DEADLINE_S, bytearray()
         while b"\r\n\r\n" not in head:
             head += self._receive(deadline) or self._cut_off(head)
@@ -88,9 +88,9 @@ class Stream:
         left = deadline - monotonic()
         if left <= 0:
             raise TimeoutError("nothing more came on the stream before the deadline")
-        self._socket.settimeout(left)
+        self.socket.settimeout(left)
         try:
-            return self._socket.recv(1 << 16)
+            return self.socket.recv(1 << 16)
         except ConnectionResetError:  # a server that was killed; for a client it is an end like any other
             return b""
 
@@ -114,7 +114,7 @@ class Stream:
 
     def close(self) -> None:
         """Closes the connection; may be called twice."""
-        self._socket.close()
+        self.socket.close()
 
 
 class Turn(NamedTuple):

@@ -10,6 +10,13 @@ import pytest
 from tests.http.server import Server
 
 
+@pytest.fixture(params=["reactor", "loop"])
+def fanout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who moves the bytes: what asks for this holds with each."""
+    monkeypatch.setenv("SMARTTREE_FANOUT", request.param)
+    return str(request.param)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """project/{README.md, src/{main.rs, lib.rs}, empty/, latest -> src}"""

@@ -16,11 +16,7 @@ from tests.clients.sse import Frame
 from tests.disk import difference, listing, mirror_listing
 from tests.http.server import Server
 
-
-@pytest.fixture(params=["reactor", "loop"], autouse=True)
-def fanout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds whoever moves the bytes."""
-    monkeypatch.setenv("SMARTTREE_FANOUT", request.param)
+pytestmark = pytest.mark.usefixtures("fanout")  # everything here holds whoever moves the bytes
 
 
 def events(server: Server, query: str = "", **options: Any) -> Follower:
@@ -146,13 +142,14 @@ def _rebase(client: Follower) -> list[dict[str, Any]]:
     return [json.loads(frame.data or "") for frame in frames if frame.event == "tree"]
 
 
-def test_a_clock_beyond_retention_is_rebased_and_the_mirror_is_right_again(project: Path) -> None:
+def test_a_clock_beyond_the_horizon_is_rebased_and_the_mirror_is_right_again(project: Path) -> None:
     with Server(project, retention_bytes=1) as server, events(server) as client:
         client.turn()
         client.stream.close()
         for name in ("one", "two", "three"):
             (project / name).write_bytes(name.encode())
             clock = server.sync()
+        server.service.log._horizon.begin(server.service.log.head)
         client.reconnect()
         client.until_clock(clock)
         assert client.turns[1].named("tree")[0]["reason"] == "rebase"
@@ -210,7 +207,7 @@ def test_other_modes_tell_the_tree_in_their_own_field(server: Server, mode: str,
         ("only=content", "bad-parameter"),
         ("only=names", "bad-parameter"),
         ("ticket=x", "not-available-yet"),
-        ("tree=manifest", "not-available-yet"),
+        ("tree=manifest&mode=json", "bad-parameter"),
         ("mode=nonsense", "unknown-mode"),
         ("events=nonsense", "bad-parameter"),
         ("events=", "bad-parameter"),

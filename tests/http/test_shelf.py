@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import http.client
 import os
 import random
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from smarttree.errors import SystemLimit
 from smarttree.http.stored import SMALL_BYTES, Shelf, answer, store
 from tests.clients.plain import DEADLINE_S
 
@@ -99,6 +101,15 @@ async def test_a_failure_is_told_to_all_who_wait_and_to_nobody_after() -> None:
     told = await asyncio.gather(*(shelf.lend("it", failing) for _ in range(3)), return_exceptions=True)
     assert [type(each) for each in told] == [ValueError] * 3
     assert (await shelf.lend("it", lambda: [b"x"])).size == 1
+
+
+async def test_what_there_is_no_room_for_is_no_bug() -> None:
+    def failing() -> Iterator[bytes]:
+        yield from body_of(2 * SMALL_BYTES)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(SystemLimit, match="No space left"):
+        await Shelf(100).lend("it", failing)
 
 
 async def test_at_the_end_nothing_more_is_made() -> None:

@@ -1,4 +1,7 @@
-"""A real monorepo: the source of Linux as the distribution packages it, 84,000 entries, unpacked once for all tests."""
+"""What tests share: a server over an empty directory, one for a whole file; and a real monorepo.
+
+The monorepo is the source of Linux as the distribution packages it, 84,000 entries, unpacked once for all tests.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.integration.process import Process
 
 PACKED = ("linux-source-*.tar.*", "linux-source-*/linux-source-*.tar.*")
 
@@ -26,3 +31,18 @@ def linux() -> Iterator[Path]:
         yield tree
     finally:
         shutil.rmtree(unpacked)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("watched")
+
+
+@pytest.fixture(scope="module")
+def server(watched: Path) -> Iterator[Process]:
+    """One for a whole script of edits. Batches are cut small, so that bursts come in several."""
+    with Process(watched, "--batch-max-bytes", "8K") as running:
+        running.await_ready()
+        yield running
+        assert "Traceback" not in running.log()
+        assert "defect" not in running.log()

@@ -109,20 +109,6 @@ def watching(server: Process, root: Path) -> Iterator[Callable[[str], None]]:
             watcher.follower.close()
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("watched")
-
-
-@pytest.fixture(scope="module")
-def server(watched: Path) -> Iterator[Process]:
-    with Process(watched, "--batch-max-bytes", "8K") as running:
-        running.await_ready()
-        yield running
-        assert "Traceback" not in running.log()
-        assert "defect" not in running.log()
-
-
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 def test_after_each_edit_each_part_is_what_it_should_be(edit: Edit, server: Process, watched: Path) -> None:
     """What is outside for an edit is outside of the path, so that things move across the border."""

@@ -19,21 +19,7 @@ from tests.integration.edits import EDITS, Edit, grow
 from tests.integration.process import Process
 
 BARE = "?events=tree,quantum"
-
-
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("watched")
-
-
-@pytest.fixture(scope="module")
-def server(watched: Path) -> Iterator[Process]:
-    """One for the whole script. Batches are cut small, so that bursts come in several."""
-    with Process(watched, "--batch-max-bytes", "8K") as running:
-        running.await_ready()
-        yield running
-        assert "Traceback" not in running.log()
-        assert "defect" not in running.log()
+CARRIERS = ("reactor", "loop")  # whoever moves the bytes
 
 
 class Witnesses:
@@ -97,12 +83,13 @@ def test_after_each_edit_every_mirror_is_the_disk(edit: Edit, server: Process, w
             witnesses.look(f"{edit.__name__}, stop {stop}")
 
 
-def test_one_life_through_all_edits_with_several_roots(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fanout", CARRIERS)
+def test_one_life_through_all_edits_with_several_roots(tmp_path: Path, fanout: str) -> None:
     """What is outside for an edit is another root here, so that things move between roots."""
     roots = [tmp_path / name for name in ("zebra", "ape", "lion")]
     for root in roots:
         grow(root / "before")
-    with Process(*roots) as server, witnessing(server, *roots) as witnesses:
+    with Process(*roots, "--fanout", fanout) as server, witnessing(server, *roots) as witnesses:
         assert [tree["path"] for tree in witnesses.full.turns[0].named("tree")] == [str(root) for root in roots]
         for turn, edit in enumerate(EDITS):
             inside, outside = (roots[(turn + ahead) % 3] / edit.__name__ for ahead in (0, 1))
@@ -116,12 +103,12 @@ def test_one_life_through_all_edits_with_several_roots(tmp_path: Path) -> None:
         assert (status, "Traceback" in server.log()) == (0, False), server.log()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_storm_that_does_not_wait_for_anyone(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "fanout"), [*enumerate(CARRIERS, 1)])
+def test_a_storm_that_does_not_wait_for_anyone(seed: int, fanout: str, tmp_path: Path) -> None:
     """Two programs change the same tree at random, as fast as they can, while barriers are asked for."""
     root = tmp_path / "root"
     root.mkdir()
-    with Process(root, "--batch-ms", "5") as server, witnessing(server, root) as witnesses:
+    with Process(root, "--batch-ms", "5", "--fanout", fanout) as server, witnessing(server, root) as witnesses:
         for calm in range(2):
             storms = [storm.start(root, 100 * seed + 10 * calm + number, 4000) for number in (0, 1)]
             while any(one.poll() is None for one in storms):

@@ -23,6 +23,7 @@ from tests.integration.edits import grow
 from tests.integration.process import COMMAND, DEADLINE_S, PROJECT, SERVE, Process
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
+CARRIERS = ["reactor", "loop"]
 
 
 def assert_orderly(server: Process, *numbers: signal.Signals) -> None:
@@ -91,9 +92,10 @@ def test_with_a_large_document_being_made(linux: Path) -> None:
         assert_orderly(server, signal.SIGTERM)
 
 
-def test_with_hundreds_of_clients(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fanout", CARRIERS)
+def test_with_hundreds_of_clients(tmp_path: Path, fanout: str) -> None:
     grow(tmp_path)
-    with Process(tmp_path) as server, ExitStack() as streams:
+    with Process(tmp_path, "--fanout", fanout) as server, ExitStack() as streams:
         for _ in range(300):
             stream = Stream(f"{server.url}/events")
             streams.callback(stream.close)
@@ -127,9 +129,9 @@ def busy(root: Path) -> Iterator[threading.Event]:
         thread.join()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_in_the_middle_of_changes_with_barriers_asked_for(tmp_path: Path, number: signal.Signals) -> None:
-    with Process(tmp_path, "--batch-ms", "1000") as server, busy(tmp_path), ExitStack() as asked:
+@pytest.mark.parametrize(("number", "fanout"), [*zip(SIGNALS, CARRIERS, strict=True)])
+def test_in_the_middle_of_changes_with_barriers_asked_for(tmp_path: Path, number: signal.Signals, fanout: str) -> None:
+    with Process(tmp_path, "--batch-ms", "1000", "--fanout", fanout) as server, busy(tmp_path), ExitStack() as asked:
         stream = Stream(f"{server.url}/events")
         asked.callback(stream.close)
         assert stream.frame() is not None

@@ -66,6 +66,7 @@ class Outcome:
     inside: int = 0
     closed: int = 0  # by the server, which it may where a client is slow or too little is kept
     rebases: int = 0
+    compacted: int = 0
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
@@ -112,6 +113,7 @@ def _rage(plan: Plan, server: Process, root: Path, team: Team, outcome: Outcome)
             outcome.looks += 1
             outcome.cuts, outcome.inside = sum(c.cuts for c in cutters), sum(c.inside for c in cutters)
             outcome.rebases = sum(client.rebases for client in witnesses.everyone)
+            outcome.compacted = sum(client.compacted for client in witnesses.everyone)
             outcome.closed = sum(client.closed for client in witnesses.everyone)
             outcome.steps, outcome.done = team.steps, team.done
             outcome.batches, outcome.digests = witnesses.batches, witnesses.digests

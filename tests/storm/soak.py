@@ -73,7 +73,7 @@ def small(seeds: Iterator[int]) -> Iterator[tuple[str, Plan]]:
         yield "storm", Plan(seed=next(seeds), rounds=25, steps=1000, workers=4, flags=flags)
         yield "cuts", Plan(seed=next(seeds), rounds=15, steps=800, cutters=6, slow=2, flags=flags)
     flags = (*FLAGS[0], "--retention-bytes", "2K")
-    yield "little kept", Plan(seed=next(seeds), rounds=15, steps=500, cutters=4, slow=2, changes=False, flags=flags)
+    yield "little kept", Plan(seed=next(seeds), rounds=15, steps=500, cutters=4, slow=2, flags=flags)
 
 
 def large(root: Path, seeds: Iterator[int]) -> Iterator[tuple[str, Plan]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import socket
 from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 
 from tests.clients.plain import Follower, ProtocolBreach, Stream, Turn, get_json
@@ -51,10 +52,10 @@ class ResumingFollower(Follower):
     """A client that comes back when its stream ends, as an EventSource does.
 
     It reads only when it is asked to `reach` a clock. `closed` counts the ends that were the server's doing, `rebases`
-    the times it was told everything anew.
+    the times it was told everything anew, `compacted` those it was told several clocks as one.
     """
 
-    closed = rebases = 0
+    closed = rebases = compacted = 0
 
     def reach(self, clock: str) -> None:
         """Follows until this clock or a later one is committed."""
@@ -63,8 +64,10 @@ class ResumingFollower(Follower):
             if self.step(OPENING_S) is None:
                 self._note_end()
                 self.reconnect()
-            for turn in self.turns[before:]:
-                self.rebases += any(tree["reason"] == "rebase" for tree in turn.named("tree"))
+            for last, turn in pairwise(self.turns[max(before - 1, 0) :]):
+                trees = turn.named("tree")
+                self.rebases += any(tree["reason"] == "rebase" for tree in trees)
+                self.compacted += not trees and position(turn.id) > position(last.id) + 1
 
     def _note_end(self) -> None:
         self.closed += 1
@@ -110,7 +113,7 @@ class SlowFollower(ResumingFollower):
 
     def _connected(self) -> Stream:
         stream = super()._connected()
-        stream._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         return stream
 
 

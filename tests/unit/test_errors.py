@@ -15,6 +15,7 @@ STATUSES = {
     "NotAvailableYet": ("not-available-yet", 400, 2),
     "QtnError": ("bad-qtn", 400, 2),
     "PathError": ("no-such-path", 404, 2),
+    "NoSuchChunk": ("no-such-chunk", 404, 1),
     "NotADirectory": ("not-a-directory", 400, 2),
     "Unreadable": ("unreadable", 403, 2),
     "RootsOverlap": ("roots-overlap", 409, 2),

@@ -16,13 +16,14 @@ from smarttree.modes import View
 from smarttree.stream import hub as hub_module
 from smarttree.stream import lanes as lanes_module
 from smarttree.stream.activity import Activity
-from smarttree.stream.batch import Batch, Change, Changes, Criteria
+from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.stream.classes import EVENTS, StreamClass
 from smarttree.stream.events import Body
 from smarttree.stream.hub import Hub
 from smarttree.stream.log import Log
 from smarttree.tree import Totals, Tree
 from tests.clients.sse import Frame, Parser
+from tests.unselected import NoSelections
 
 EPOCH = 7
 DEADLINE_S = 10.0
@@ -32,25 +33,6 @@ MESSAGES = StreamClass("quantum", frozenset({"message"}))
 
 class Progress(NamedTuple):
     entries: int = 3
-
-
-class NoSelections:
-    """All are in use."""
-
-    def use(self, criteria: Criteria) -> int | None:
-        return None
-
-    def share(self, criteria: Criteria) -> None:
-        pytest.fail("what was not given can't be shared")
-
-    def leave(self, criteria: Criteria, now_s: float) -> None:
-        pytest.fail("what was not given can't be left")
-
-    def view(self, criteria: Criteria, epoch: int) -> View:
-        return pytest.fail("nothing is selected")
-
-    def totals(self, criteria: Criteria) -> list[tuple[bytes, Totals]]:
-        return pytest.fail("nothing is selected")
 
 
 class Source:
@@ -72,6 +54,9 @@ class Source:
     def view(self) -> View:
         self.views += 1
         return View(self.clock, Tree(), 0)
+
+    def compact(self, since: Clock, /) -> Batch | None:
+        return None
 
     def add_listener(self, listener: Callable[[], None], /) -> None:
         self.listener = listener
@@ -254,6 +239,23 @@ async def test_a_stalled_client_costs_nothing_and_then_gets_everything(monkeypat
         await slow.at(300)
         assert slow.seqs == fast.seqs == list(range(301))
         assert slow.frames == fast.frames
+
+
+async def test_all_lanes_together_keep_no_more_than_there_is_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes_module, "LANES_BYTES", 8000)
+    monkeypatch.setattr(lanes_module, "LANE_MIN_BYTES", 500)
+    async with running(Source()) as here:
+        sinks = [Sink() for _ in range(4)]
+        for sink, names in zip(sinks, [{"change"}, {"quantum"}, {"message"}, {"change", "message"}], strict=True):
+            here.connect(sink, StreamClass("quantum", frozenset(names)))
+        for sink in sinks:
+            await sink.at(0)
+        here.source.commit(200)
+        for sink in sinks:
+            await sink.at(200)
+        lanes = here.hub._lanes.values()
+        assert len(lanes) == 4
+        assert all(lane.segments.nbytes <= 2000 < lane.segments.total for lane in lanes)
 
 
 async def test_a_batch_larger_than_a_slice_arrives_whole() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from smarttree._traces import Traces
 from smarttree.stream.batch import Batch, Change, Changes
 from smarttree.stream.log import Log
 from smarttree.tree import Totals
@@ -86,3 +89,50 @@ def test_a_batch_costs_its_bytes() -> None:
     one, two = (Batch(0, 1, 0, b"", Changes([it]), 0, Totals(0, 0, 0), False) for it in (small, renamed))
     assert two.nbytes - one.nbytes >= 1000
     assert one.nbytes == batch(1).nbytes + one.changes.nbytes
+
+
+# --- the horizon ----------------------------------------------------------------------------------------------------
+
+
+class Kept:
+    """A store that an earlier run has left, of which the clocks from 3 to 9 are still there."""
+
+    head, oldest = 9, 3
+
+    def append(self, batch: Batch) -> None:
+        self.head, self.oldest = batch.to_seq, batch.to_seq - 4
+
+    def read(self, seq: int, limit: int) -> list[Batch]:
+        return []
+
+    def bytes_after(self, seq: int) -> int:
+        return 0
+
+
+def traced(seq: int) -> Batch:
+    return replace(batch(seq), traces=Traces())
+
+
+def test_what_was_touched_is_remembered_longer_than_there_are_batches() -> None:
+    log = Log(0, retention_bytes=1, retention_s=1e9)
+    for seq in range(1, 9):
+        log.append(traced(seq))
+    assert (log.horizon, log.oldest) == (0, 7)
+    assert log.remembered(0, 9) == ([], {})
+    assert log.remembered(-1, 9) is None
+    assert log.remembered(9, 9) is None
+    log.append(batch(9))  # of which nobody knows what it touched
+    assert (log.horizon, log.oldest) == (8, 8)
+    assert log.remembered(8, 9) is None
+
+
+def test_after_a_restart_nothing_is_remembered_beyond_the_log_until_that_has_moved_past_it() -> None:
+    log, store = Log(0, retention_bytes=1 << 20, retention_s=1e9), Kept()
+    log.keep_in(store)
+    assert (log.horizon, log.oldest) == (3, 3)
+    for seq in range(10, 20):
+        log.append(traced(seq))
+        assert log.horizon == min(log.oldest, 9)
+    assert (log.horizon, log.oldest) == (9, 15)
+    log.keep_in(None)  # a new epoch, in memory
+    assert log.horizon == log.oldest == 19

@@ -57,6 +57,14 @@ def test_interludes_repeat_a_clock_and_are_no_news_to_who_comes_with_it() -> Non
     assert segments.read(1, 100) == (b"\x02beatbeat\x03", 5, 3)
 
 
+def test_a_smaller_bound_drops_the_front_at_once() -> None:
+    segments = batches(3, 3, 3)
+    segments.bound(4)
+    assert (segments.floor, segments.nbytes) == (2, 3)
+    segments.bound(0)
+    assert segments.read(2, 100) == (b"\x03" * 3, 3, 3)
+
+
 def test_the_front_is_dropped_beyond_the_bound() -> None:
     segments = batches(*[10] * 10, max_bytes=30)
     assert (segments.floor, segments.seq, segments.nbytes) == (7, 10, 30)

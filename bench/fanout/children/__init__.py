@@ -1,0 +1,1 @@
+"""Servers that are libraries, each in a program of its own, told what to publish over a connection."""

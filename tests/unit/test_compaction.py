@@ -1,0 +1,174 @@
+"""The law of the horizon: from every clock that it reaches, one batch leads to the present, by its records as by its
+changes; from no other is there one. No id means two entries to anyone who may come back.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from smarttree import codec
+from smarttree.clock import Clock
+from smarttree.commits import Commits
+from smarttree.ledger import Ledger, Limits
+from smarttree.order import Act, Step, order
+from smarttree.plan import Plan
+from smarttree.stream.activity import Activity
+from smarttree.stream.batch import Batch, RootState
+from smarttree.stream.horizon import Horizon
+from smarttree.stream.log import Log
+from smarttree.tree import SERVICE_ID, Tree
+from spec import qtn1
+from tests.leading import START, assert_changes_lead, mirror_of, told
+from tests.plain_trees import DIRECTORY, FILE
+from tests.trees import ROOT, ROOT_PATH, Forest, Node, evolved, made_routine, plan_between, random_forest, row
+
+NAMES = [b"a", b"b", b"c", b"dd.txt", b"e"]
+EPOCH = START.epoch
+
+
+class NoWatcher:
+    def forget(self, ids: list[int]) -> None:
+        """Nothing is watched."""
+
+
+class Life:
+    """A tree that changes at random, and all the states it had, by clock."""
+
+    def __init__(self, seed: int, *, horizon_bytes: int, retention_bytes: int = 4000) -> None:
+        self.dice = Random(seed)
+        self.kinds = [self.dice.random() < 0.5 for _ in range(16)]
+        self.forest = random_forest(self.dice, self.kinds, NAMES)
+        self.tree = self.forest.tree(len(self.kinds) + 1)
+        self.log = Log(START.seq, retention_bytes=retention_bytes, retention_s=1e9)
+        self.log._horizon = Horizon(START.seq, horizon_bytes)
+        limits = Limits(1 << 20, self.dice.choice([3, 1 << 20]))
+        self.commits = Commits(self.tree, Ledger(self.tree), self.log, Activity([]), EPOCH, limits, lambda: 0)
+        self.states = {START.seq: self.tree.copy()}
+
+    def turn(self, changes: int) -> None:
+        after = evolved(self.dice, self.forest, self.kinds, NAMES, changes)
+        after = self._with_fresh_ids(after)
+        plan = plan_between(self.forest, after)
+        if self.dice.random() < 0.3:
+            plan = made_routine(self.forest, after, plan, self.tree)
+        self.commits.carry_out(plan, more=self.dice.random() < 0.3)
+        self.commits.bury(NoWatcher())  # type: ignore[arg-type]
+        self.forest = after
+        self.states[self.log.head] = self.tree.copy()
+
+    def _with_fresh_ids(self, after: Forest) -> Forest:
+        """An id that is not free yet is given to nothing new, and one that is may be that of another kind."""
+        waiting = {eid for _, ids in self.commits.dead for eid in ids}
+        names: dict[int, int] = {}
+        for eid in sorted((after.nodes.keys() - self.forest.nodes.keys()) & waiting):
+            self.kinds.append(self.kinds[eid - ROOT - 1])
+            names[eid] = ROOT + len(self.kinds)
+        self.tree.admit(ROOT + len(self.kinds) + 1)
+        return Forest(
+            {
+                names.get(eid, eid): node._replace(parent=names.get(node.parent, node.parent))
+                for eid, node in after.nodes.items()
+            }
+        )
+
+    def compacted(self, seq: int) -> Batch | None:
+        return self.commits.compact(Clock(EPOCH, seq))
+
+
+def assert_leads(batch: Batch, start: Tree, target: Tree) -> None:
+    mirror, clock = mirror_of(start), batch.from_seq
+    mirror.seq = clock
+    assert mirror.apply(qtn1.decode_batch(batch.data))
+    held = {e.id: (e.parent, e.name, e.mode, e.size, e.mtime_ns) for e in mirror.entries.values()}
+    assert held == told(target)
+    assert mirror.digest() == batch.digest == target.digest(SERVICE_ID)
+    assert told(codec.apply(start, codec.decode_batch(batch.data).records)) == told(target)
+    known = start.copy()
+    known.admit(target.ids)
+    for root in set(target.roots()) - set(start.roots()):  # a root is told by its record alone
+        known.insert(root, SERVICE_ID, target.name(root), target.row(root))
+    assert_changes_lead(known, target, batch.changes, exact=False)
+
+
+@pytest.mark.parametrize("horizon_bytes", [1 << 20, 26_000])
+@pytest.mark.parametrize("seed", range(15))
+def test_every_clock_that_is_remembered_leads_to_the_present(seed: int, horizon_bytes: int) -> None:
+    life = Life(seed, horizon_bytes=horizon_bytes)
+    tried = 0
+    for _ in range(8):
+        for _ in range(9):
+            life.turn(life.dice.randrange(1, 6))
+        head, horizon = life.log.head, life.log.horizon
+        assert horizon <= life.log.oldest < head
+        for seq in set(life.dice.choices([seq for seq in life.states if seq < head], k=9)):
+            batch = life.compacted(seq)
+            assert (batch is not None) == (seq >= life.log._horizon.seq)
+            if batch is not None:
+                assert (batch.from_seq, batch.to_seq) == (seq, head)
+                assert_leads(batch, life.states[seq], life.tree)
+                tried += 1
+    assert tried > 8
+    assert (life.log.horizon > START.seq) == (horizon_bytes < 1 << 20)
+
+
+def test_what_swapped_places_is_told_with_what_is_in_it() -> None:
+    """Also what nobody touched: a reader of changes has lost it with what it was in."""
+    life = Life(0, horizon_bytes=1 << 20)
+    life.forest = Forest({ROOT: Node(SERVICE_ID, ROOT_PATH, row(DIRECTORY))})
+    for number, name in enumerate((b"a", b"b")):
+        life.forest.nodes[10 + number] = Node(ROOT, name, row(DIRECTORY))
+        life.forest.nodes[20 + number] = Node(10 + number, b"deep", row(DIRECTORY))
+        life.forest.nodes[30 + number] = Node(20 + number, name + b".txt", row(FILE, 5))
+    tree = life.forest.tree(40)
+    commits = Commits(tree, Ledger(tree), life.log, Activity([]), EPOCH, Limits(1 << 20, 1 << 20), lambda: 0)
+    start = tree.copy()
+    after = life.forest.copy()
+    after.nodes[10], after.nodes[11] = Node(ROOT, b"b", row(DIRECTORY)), Node(ROOT, b"a", row(DIRECTORY))
+    commits.carry_out(plan_between(life.forest, after), more=False)
+    batch = commits.compact(START)
+    assert batch is not None
+    assert_leads(batch, start, tree)
+    assert {change.type for change in batch.changes} == {"deleted", "created", "renamed"}
+
+
+def test_roots_that_come_and_go() -> None:
+    life = Life(3, horizon_bytes=1 << 20)
+    old, directory, file, new, inside = range(40, 45)
+    life.tree.admit(50)
+
+    def tell(plan: Plan, groups: list[list[Step]] | None, state: str) -> None:
+        groups = order(life.tree, plan) if groups is None else groups
+        for _ in life.commits.carry_out_in_pieces(plan, groups, RootState(b"/x", state), more=False):
+            life.states[life.log.head] = life.tree.copy()
+
+    rows = {True: row(DIRECTORY), False: row(FILE, 7)}
+    made = {old: ((SERVICE_ID, b"/x"), rows[True]), directory: ((old, b"d"), rows[True])}
+    tell(Plan(creates={**made, file: ((directory, b"f"), rows[False])}), None, "ready")
+    life.turn(3)
+    ending = [directory, old]
+    tell(Plan(deletes=set(ending)), [[Step(Act.DELETE, eid)] for eid in ending], "removed")
+    life.turn(3)
+    tell(Plan(creates={new: ((SERVICE_ID, b"/y"), rows[True]), inside: ((new, b"i"), rows[False])}), None, "ready")
+    for seq, state in list(life.states.items())[:-1]:
+        batch = life.compacted(seq)
+        assert batch is not None
+        assert_leads(batch, state, life.tree)
+
+
+def test_what_is_half_the_tree_is_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life(1, horizon_bytes=1 << 20)
+    life.turn(5)
+    assert life.compacted(START.seq) is not None
+    monkeypatch.setattr("smarttree.compaction.WORTH_BYTES", 10)
+    assert life.compacted(START.seq) is None
+    assert life.commits.compact(Clock(EPOCH + 1, START.seq)) is None
+
+
+def test_a_batch_without_traces_is_the_end_of_memory() -> None:
+    horizon = Horizon(4)
+    horizon.note(5, None)
+    assert horizon.seq == 5
+    assert horizon.since(4, 9) is None
+    assert horizon.since(5, 9) == ([], [])
