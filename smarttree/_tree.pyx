@@ -362,25 +362,3 @@ cdef class Tree(Columns):
                     found[count] = eid
                     count += 1
         return [(self.ino_[found[low]], found[low]) for low in range(count)]
-
-    def extensions(self, ids):
-        """{extension with its dot, b"" for none: (entries, bytes)} over those of `ids` that are no directory."""
-        import numpy as np
-
-        cdef const uint32_t[::1] wanted = np.ascontiguousarray(ids, dtype=np.uint32)
-        cdef dict found = {}
-        cdef Py_ssize_t i
-        cdef uint32_t known, k
-        cdef uint8_t *name
-        for i in range(wanted.shape[0]):
-            known = self.alive(wanted[i])
-            if self.dir_[known] != NO_ID:
-                continue
-            name = self.heap + self.name_off[known]
-            k = self.name_len[known] - 1
-            while k > 0 and name[k] != c'.':
-                k -= 1
-            extension = PyBytes_FromStringAndSize(<char *>name + k, self.name_len[known] - k) if k else b""
-            entries, size = found.get(extension, (0, 0))
-            found[extension] = (entries + 1, size + self.size_[known])
-        return found

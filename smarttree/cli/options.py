@@ -11,6 +11,7 @@ from typing import Final
 from smarttree import watch
 from smarttree.cli import values
 from smarttree.cli.option import Group, Option, Scope
+from smarttree.modes import MODES
 from smarttree.stream import carriers
 
 __all__ = ["BY_KEY", "LATER_COMMANDS", "OPTIONS", "Group", "Option", "Scope"]
@@ -30,8 +31,8 @@ _NOW: Final = (
         read=values.read_text,
         metavar="MODE",
         targets=("http.mode", "show.mode", "decode.mode"),
-        help="how a tree is told: quantum (the QTN1 format), json or classic; "
-        "by default quantum when serving, classic when printing",
+        help=f"how a tree is told: {', '.join(MODES[:-1])} or {MODES[-1]}; "
+        "by default quantum (the QTN1 format) when serving, classic when printing",
     ),
     Option(
         name="depth",
@@ -40,7 +41,7 @@ _NOW: Final = (
         read=values.read_whole(0, 1_000_000),
         metavar="N",
         targets=("show.depth", "decode.depth"),
-        help="print N levels below PATH, not everything; for classic and json",
+        help="print N levels below PATH, not everything; not for digest, quantum, stats and summary-ai",
     ),
     Option(
         name="exclude",

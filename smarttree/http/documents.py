@@ -13,7 +13,8 @@ from smarttree.stream.events import Body, to_json
 from smarttree.tree import Tree
 from smarttree.wire import MEDIA_TYPE_QTN, PREFIX_SNAPSHOT
 
-# A tree in an event, other than in mode quantum, is there to be looked at: as many levels as fit into this.
+# A tree in an event, other than in mode quantum, is there to be looked at: as many levels as fit into this, unless the
+# mode is small by itself.
 EVENT_ENTRIES_MAX: Final = 2000
 
 
@@ -21,7 +22,7 @@ def field_of(mode: Mode) -> str:
     """Where a mode's document stands in the envelope."""
     if mode.CONTENT_TYPE == MEDIA_TYPE_QTN:
         return "compressed"
-    return "text" if mode.CONTENT_TYPE.startswith("text/") else "tree"
+    return "tree" if mode.CONTENT_TYPE == "application/json" else "text"
 
 
 def json_pieces(view: View, mode: Mode, top: int, depth: int | None) -> Iterator[bytes]:
@@ -58,6 +59,6 @@ def depth_that_fits(tree: Tree, top: int, entries_max: int) -> int | None:
 def event_body(view: View, mode_name: str, root: int) -> Body:
     """A root's document for a `tree` event. O(tree) in mode quantum: not for the event loop."""
     mode = modes.find(mode_name)
-    depth = depth_that_fits(view.tree, root, EVENT_ENTRIES_MAX) if mode.CUTS else None
+    depth = depth_that_fits(view.tree, root, EVENT_ENTRIES_MAX) if mode.CUTS and not mode.SMALL else None
     value = b"".join(json_pieces(view, mode, root, depth)).decode()
     return Body(field_of(mode), value, depth)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
+from smarttree import census
+from smarttree.census import Census
 from smarttree.clock import Clock
 from smarttree.http.clock import json_response
 from smarttree.http.errors import require_ready
@@ -22,42 +24,30 @@ from smarttree.stream.events import totals_field, window_fields
 from smarttree.stream.figures import Figures
 from smarttree.tree import SERVICE_ID, Tree
 
-if TYPE_CHECKING:  # numpy takes 0.1 s to load, and the first scan has better use for it
-    import numpy as np
-    import numpy.typing as npt
-
 EXTENSIONS_MAX: Final = 50
-LARGEST: Final = 10
+RANKED: Final = 10  # files that are largest and newest, and directories
 
 
-def below_all(tree: Tree, roots: list[int]) -> npt.NDArray[np.uint32]:
-    """The ids of everything below these roots. A copy: O(result)."""
-    import numpy as np
-
-    return np.concatenate([tree.below(root) for root in roots])
-
-
-def by_extension(tree: Tree, ids: npt.NDArray[np.uint32]) -> list[dict[str, object]]:
+def by_extension(found: Census) -> list[dict[str, object]]:
     """Files and bytes of each extension, the one with most bytes first."""
-    rows = [(extension, *counts) for extension, counts in tree.extensions(ids).items()]
-    rows.sort(key=lambda row: (-row[2], -row[1], row[0]))
     return [
-        {"extension": extension.decode("utf-8", "replace"), "files": count, "size": size}
-        for extension, count, size in rows[:EXTENSIONS_MAX]
+        {"extension": row.extension.decode("utf-8", "replace"), "files": row.files, "size": row.size}
+        for row in found.by_size(EXTENSIONS_MAX)
     ]
 
 
-def largest(tree: Tree, ids: npt.NDArray[np.uint32]) -> list[dict[str, object]]:
-    """The largest files. O(n) without looking at any entry from Python."""
-    import numpy as np
-
-    sizes = tree.column("size")[ids]
-    if len(ids) > LARGEST:
-        ids = ids[np.argpartition(sizes, len(ids) - LARGEST)[-LARGEST:]]
-    files = [(tree.row(entry).size, tree.path(entry)) for entry in map(int, ids) if not tree.is_dir(entry)]
-    return [
-        {**name_fields("path", path), "size": size} for size, path in sorted(files, key=lambda row: (-row[0], row[1]))
-    ]
+def ranked(tree: Tree, found: Census) -> dict[str, object]:
+    """The directories right below with most bytes, the files with most bytes, and those written last."""
+    return {
+        "by_directory": [
+            {**name_fields("path", tree.path(entry)), **totals_field(tree.totals(entry))} for entry in found.directories
+        ],
+        "largest": [{**name_fields("path", tree.path(entry)), "size": tree.row(entry).size} for entry in found.largest],
+        "newest": [
+            {**name_fields("path", tree.path(entry)), "mtime_ns": str(tree.row(entry).mtime_ns)}
+            for entry in found.newest
+        ],
+    }
 
 
 def windows(activity: Activity, roots: list[bytes], now_ns: int) -> list[dict[str, object]]:
@@ -91,7 +81,7 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
     tree = view.tree
     whole = top == SERVICE_ID
     roots = tree.roots() if whole else [tree.root_of(top)]
-    ids = below_all(tree, roots) if whole else tree.below(top)
+    found = census.take(tree, top, RANKED)
     return {
         **(
             {"roots": [name_fields("path", tree.path(root)) for root in roots]}
@@ -99,8 +89,8 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
             else name_fields("path", tree.path(top))
         ),
         **totals_field(tree.totals(top)),
-        "by_extension": by_extension(tree, ids),
-        "largest": largest(tree, ids),
+        "by_extension": by_extension(found),
+        **ranked(tree, found),
         "windows": windows(service.activity, [tree.path(root) for root in roots], now_ns),
         "problems": [
             {**name_fields("path", problem.path), "errno": problem.errno, "message": problem.message}

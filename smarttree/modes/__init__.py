@@ -1,7 +1,7 @@
 """An output mode tells one tree as one document: a pure function of a view, one file each, made piece by piece.
 
 The same modes serve `GET /tree`, the stream's `tree` event and `st PATH`. To add one, write its file and name it in
-`MODES`.
+`MODES`. Names on a disk may hold anything: each mode says in its docstring how it keeps them from breaking its format.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from smarttree.clock import Clock
-from smarttree.errors import NotAvailableYet, UnknownMode
+from smarttree.errors import UnknownMode
 
 if TYPE_CHECKING:
     from smarttree.tree import Tree
 
-MODES: Final[tuple[str, ...]] = ("classic", "json", "quantum")
-
-# Promised, not built. Each is refused by name, so that nobody takes a default for what was asked.
-LATER: Final[frozenset[str]] = frozenset(
-    {"ai", "csv", "digest", "markdown", "ndjson", "stats", "summary", "summary-ai", "tsv"}
-)
+MODES: Final[tuple[str, ...]] = (
+    "ai", "classic", "csv", "digest", "json", "markdown", "ndjson", "quantum", "stats", "summary-ai", "tsv",
+)  # fmt: skip
 
 
 class View(NamedTuple):
@@ -47,6 +44,10 @@ class Mode(Protocol):
     def CUTS(self) -> bool:
         """Whether `depth` can cut the document. Where not, `render` refuses any depth but None."""
 
+    @property
+    def SMALL(self) -> bool:
+        """Whether a document is small however large the tree is, so that an event need not cut it."""
+
     def render(self, view: View, top: int, *, depth: int | None) -> Iterator[bytes]:
         """The document of `top` (an entry's id, not the service's) and `depth` levels below it; None is all.
 
@@ -55,16 +56,12 @@ class Mode(Protocol):
 
 
 def check(name: str) -> None:
-    """Raises UnknownMode or NotAvailableYet unless there is a mode `name`. Loads nothing."""
-    if name in MODES:
-        return
-    known = ", ".join(MODES)
-    if name in LATER:
-        raise NotAvailableYet(f"mode {name} is not available yet: the modes are {known}")
-    raise UnknownMode(f"there is no mode {name!r}: the modes are {known}")
+    """Raises UnknownMode unless there is a mode `name`. Loads nothing."""
+    if name not in MODES:
+        raise UnknownMode(f"there is no mode {name!r}: the modes are {', '.join(MODES)}")
 
 
 def find(name: str) -> Mode:
     """The mode `name`, loaded when first asked for. Raises as `check` does."""
     check(name)
-    return cast(Mode, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Mode, importlib.import_module(f"{__name__}.{name.replace('-', '_')}"))

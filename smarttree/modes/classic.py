@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 NAME: Final = "classic"
 CONTENT_TYPE: Final = "text/plain; charset=utf-8"
 CUTS: Final = True
+SMALL: Final = False
 
 _PIECE: Final = 1024  # lines in one piece: about 64 KiB
-_SUFFIXES: Final = {stat.S_IFDIR: "/", stat.S_IFLNK: "@", stat.S_IFIFO: "|", stat.S_IFSOCK: "="}
+SUFFIXES: Final = {stat.S_IFDIR: "/", stat.S_IFLNK: "@", stat.S_IFIFO: "|", stat.S_IFSOCK: "="}
 _COLOURS: Final = {
     stat.S_IFDIR: "\x1b[1;34m",
     stat.S_IFLNK: "\x1b[36m",
@@ -46,7 +47,7 @@ def render(view: View, top: int, *, depth: int | None, colour: bool = False) -> 
     """See `smarttree.modes.Mode.render`. `colour` adds terminal colours. About 2 µs per entry, with the GIL."""
     tree = view.tree
     path = printable(tree.path(top))
-    lines = [_painted(tree.mode(top), path.removesuffix("/") + _SUFFIXES.get(stat.S_IFMT(tree.mode(top)), ""), colour)]
+    lines = [_painted(tree.mode(top), path.removesuffix("/") + SUFFIXES.get(stat.S_IFMT(tree.mode(top)), ""), colour)]
     indents = [""]  # what stands before an entry of level 1, 2, ...
     for step in walk(tree, top, depth):
         del indents[step.level :]
@@ -59,7 +60,7 @@ def render(view: View, top: int, *, depth: int | None, colour: bool = False) -> 
             lines.clear()
     totals = tree.totals(top)
     lines.append(
-        f"{_count(totals.dirs, 'directory', 'directories')}, {_count(totals.files, 'file', 'files')}, "
+        f"{counted(totals.dirs, 'directory', 'directories')}, {counted(totals.files, 'file', 'files')}, "
         f"{human_size(totals.size)}"
     )
     yield ("\n".join(lines) + "\n").encode("utf-8")
@@ -79,14 +80,19 @@ def human_size(size: int) -> str:
     return f"{value:.0f}E"
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def _told(tree: Tree, entry: int, entered: bool, colour: bool) -> str:
     mode = tree.mode(entry)
     kind = stat.S_IFMT(mode)
-    name = _painted(mode, printable(tree.name(entry)) + _SUFFIXES.get(kind, ""), colour)
+    name = _painted(mode, printable(tree.name(entry)) + SUFFIXES.get(kind, ""), colour)
     if kind == stat.S_IFREG:
         note = human_size(tree.row(entry).size)
     elif kind == stat.S_IFDIR and not entered and (count := tree.child_count(entry)):
-        note = _count(count, "entry", "entries")
+        note = counted(count, "entry", "entries")
     else:
         return name
     return f"{name} {_DIM}[{note}]{_PLAIN}" if colour else f"{name} [{note}]"
@@ -97,7 +103,3 @@ def _painted(mode: int, text: str, colour: bool) -> str:
         return text
     paint = _COLOURS.get(stat.S_IFMT(mode), _EXECUTABLE if mode & 0o111 else "")
     return f"{paint}{text}{_PLAIN}" if paint else text
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

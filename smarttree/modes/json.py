@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NAME: Final = "json"
 CONTENT_TYPE: Final = "application/json"
 CUTS: Final = True
+SMALL: Final = False
 
 _PIECE: Final = 2048  # parts in one piece: about 500 entries, 64 KiB
 _quote: Final = json.JSONEncoder().encode
@@ -35,7 +36,7 @@ _quote: Final = json.JSONEncoder().encode
 def render(view: View, top: int, *, depth: int | None) -> Iterator[bytes]:
     """See `smarttree.modes.Mode.render`. About 2 µs per entry, with the GIL: run it in a thread."""
     tree = view.tree
-    parts = ["{", _named("path", tree.path(top)), _values(tree, top)]
+    parts = ["{", named("path", tree.path(top)), values(tree, top)]
     opened = tree.is_dir(top)
     if opened:
         parts.append(',"children":' + _children(tree, top, enter=depth != 0))
@@ -45,8 +46,8 @@ def render(view: View, top: int, *, depth: int | None) -> Iterator[bytes]:
             parts.append("]}" * (level - step.level))
             first = False
         parts.append("{" if first else ",{")
-        parts.append(_named("name", tree.name(step.entry)))
-        parts.append(_values(tree, step.entry))
+        parts.append(named("name", tree.name(step.entry)))
+        parts.append(values(tree, step.entry))
         if tree.is_dir(step.entry):
             parts.append(',"children":' + _children(tree, step.entry, enter=step.enter))
         if not step.enter:
@@ -69,7 +70,8 @@ def _children(tree: Tree, entry: int, *, enter: bool) -> str:
     return "[" if enter else "null"
 
 
-def _named(key: str, name: bytes) -> str:
+def named(key: str, name: bytes) -> str:
+    """A name or path as a field, or as two where it is not UTF-8."""
     try:
         return f'"{key}":{_quote(name.decode("utf-8"))}'
     except UnicodeDecodeError:
@@ -77,7 +79,8 @@ def _named(key: str, name: bytes) -> str:
         return f'"{key}":{_quote(shown)},"{key}_b64":"{base64.b64encode(name).decode("ascii")}"'
 
 
-def _values(tree: Tree, entry: int) -> str:
+def values(tree: Tree, entry: int) -> str:
+    """What follows the name: a comma and the other fields, up to `mtime_ns`."""
     row = tree.row(entry)
     kind, bits = _of_mode(row.mode)
     return f',"kind":"{kind}","size":{row.size},"mode":"{bits}","mtime_ns":"{row.mtime_ns}"'

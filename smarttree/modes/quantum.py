@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NAME: Final = "quantum"
 CONTENT_TYPE: Final = MEDIA_TYPE_QTN
 CUTS: Final = False
+SMALL: Final = False
 THREADS_MAX: Final = 8
 
 

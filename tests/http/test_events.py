@@ -185,7 +185,9 @@ def test_a_tree_without_its_document(server: Server) -> None:
     assert (frame.event, "compressed" in json.loads(frame.data or "")) == ("tree", False)
 
 
-@pytest.mark.parametrize(("mode", "field"), [("json", "tree"), ("classic", "text")])
+@pytest.mark.parametrize(
+    ("mode", "field"), [("json", "tree"), ("classic", "text"), ("ai", "text"), ("ndjson", "text"), ("stats", "text")]
+)
 def test_other_modes_tell_the_tree_in_their_own_field(server: Server, mode: str, field: str) -> None:
     stream = Stream(f"{server.url}/events?mode={mode}&events=tree")
     frame = stream.frame()
@@ -206,7 +208,6 @@ def test_other_modes_tell_the_tree_in_their_own_field(server: Server, mode: str,
         ("only=names", "bad-parameter"),
         ("ticket=x", "not-available-yet"),
         ("tree=manifest&mode=json", "bad-parameter"),
-        ("mode=summary-ai", "not-available-yet"),
         ("mode=nonsense", "unknown-mode"),
         ("events=nonsense", "bad-parameter"),
         ("events=", "bad-parameter"),

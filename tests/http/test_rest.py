@@ -92,7 +92,7 @@ def test_a_name_that_is_not_utf8_can_be_asked_for(server: Server, project: Path)
         ("nonsense=1", 400, "bad-parameter"),
         ("&".join(f"a{number}=1" for number in range(200)), 400, "bad-parameter"),
         ("mode=nonsense", 400, "unknown-mode"),
-        ("mode=summary-ai", 400, "not-available-yet"),
+        ("mode=summary-ai&depth=1", 400, "bad-parameter"),
     ],
 )
 def test_what_cannot_be_is_refused(server: Server, query: str, status: int, code: str) -> None:

@@ -26,10 +26,10 @@ DEFAULT_PORT = 8973
 SERVES = {
     "st --serve /path/to/watch": (DEFAULT_PORT, "/path/to/watch"),
     "st --serve /path/to/watch --port 3000 --mode quantum": (3000, "/path/to/watch"),
+    "st --serve /project1 /project2 --mode summary-ai": (DEFAULT_PORT, "/project1", "/project2"),
     'st --serve . --cors "*" --compress': (DEFAULT_PORT, ""),
 }
 REFUSED = {
-    "st --serve /project1 /project2 --mode summary-ai": "summary-ai",
     "st --serve . --auth-token $SECRET_TOKEN": "--auth-token",
     "st --serve . --https --domain tree.example.com": "--https",
     'st --serve . --allow "192.168.1.0/24,10.0.0.0/8"': "--allow",
@@ -56,15 +56,19 @@ def in_shell(line: str, here: Path) -> list[str]:
     return ["/bin/sh", "-c", f"unset SMARTTREE_PORT; cd {here}; export {environ}; exec {line}"]
 
 
-@pytest.mark.parametrize(("line", "port", "path"), [(line, *what) for line, what in SERVES.items()])
-def test_a_command_line_of_the_seed_serves(line: str, port: int, path: str, here: Path) -> None:
+@pytest.mark.parametrize(("line", "what"), SERVES.items())
+def test_a_command_line_of_the_seed_serves(line: str, what: tuple[int, *tuple[str, ...]], here: Path) -> None:
     """On the port that it names; where somebody else has that, the refusal names it."""
+    port, *paths = what
     with Process(command=in_shell(line, here)) as server:
         if not server.first_line:
             assert server.popen.wait(DEADLINE_S) == 2
             assert f"port {port} is in use" in server.log()
             return
-        assert server.first_line.decode() == f"serving {here}{path} on http://localhost:{port}\n"
+        assert (
+            server.first_line.decode()
+            == f"serving {' '.join(f'{here}{path}' for path in paths)} on http://localhost:{port}\n"
+        )
         assert get_json(f"http://localhost:{port}/healthz")["status"] == "ok"
         assert server.end(signal.SIGINT)[0] == 0
 

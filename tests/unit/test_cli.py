@@ -99,8 +99,7 @@ def test_every_form_of_the_seed_is_parsed(line: str, paths: list[str]) -> None:
         ("{here}/file/x", "is not a directory"),
         ("{here}/fifo", "is not a directory"),
         ("{here} {here}", "one PATH at a time"),
-        ("--mode nonsense {here}", "the modes are classic, json, quantum"),
-        ("--mode ai {here}", "not available yet"),
+        ("--mode nonsense {here}", "the modes are ai, classic, csv, digest, json"),
         ("--mode quantum --depth 1 {here}", "--depth does not go with --mode quantum"),
         ("--host 0.0.0.0 --serve {here}", "--insecure"),
         ("--cors nonsense --serve {here}", "https://app.example.com"),
@@ -211,46 +210,6 @@ def test_a_listing_goes_to_standard_output(tmp_path: Path) -> None:
     told = st("--mode", "json", str(tmp_path), "--depth", "1")
     assert json.loads(told.stdout)["children"][0]["name"] == "a"
     assert st(str(tmp_path), environ={"SMARTTREE_MODE": "json"}).stdout == told.stdout
-
-
-def test_quantum_is_binary_to_a_pipe_and_text_to_a_terminal(tmp_path: Path) -> None:
-    (tmp_path / "a").touch()
-    assert st("--mode", "quantum", str(tmp_path)).stdout.startswith(b"\x01\x02\x03")
-    shown = on_a_terminal("--mode", "quantum", str(tmp_path))
-    assert shown.startswith(b"QTN1:AQID")
-    assert shown.endswith(b"\r\n")
-
-
-def test_colour_is_for_terminals_that_want_it(tmp_path: Path) -> None:
-    assert b"\x1b[" in on_a_terminal(str(tmp_path), TERM="xterm")
-    assert b"\x1b[" not in on_a_terminal(str(tmp_path), TERM="xterm", NO_COLOR="1")
-    assert b"\x1b[" not in on_a_terminal(str(tmp_path), TERM="dumb")
-    assert b"\x1b[" not in st(str(tmp_path)).stdout
-
-
-def on_a_terminal(*argv: str, **environ: str) -> bytes:
-    """What the command prints where standard output is a terminal."""
-    ours, theirs = os.openpty()
-    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "smarttree", *argv], stdin=theirs, stdout=theirs, env=inherited | environ
-    ) as process:
-        os.close(theirs)
-        with os.fdopen(ours, "rb", buffering=0) as terminal:
-            said = bytearray()
-            while piece := _read(terminal.fileno()):
-                said += piece
-        assert process.wait(60) == 0
-    return bytes(said)
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError as error:
-        if error.errno != errno.EIO:  # which is how a terminal says that its other end was closed
-            raise
-        return b""
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:

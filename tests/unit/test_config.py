@@ -245,10 +245,8 @@ def test_verbosity_is_decided_by_the_highest_source(tmp_path: Path) -> None:
 
 
 def test_modes_are_checked_before_anything_is_read() -> None:
-    with pytest.raises(UnknownMode, match="classic, json, quantum"):
+    with pytest.raises(UnknownMode, match="classic, csv, digest, json"):
         read_settings(["--mode", "quantom", "/nowhere"], {})
-    with pytest.raises(NotAvailableYet, match="summary-ai"):
-        read_settings(["--serve", "/nowhere", "--mode", "summary-ai"], {})
 
 
 @pytest.mark.parametrize(

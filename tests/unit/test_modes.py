@@ -17,11 +17,12 @@ from smarttree import modes
 from smarttree._scan import scan
 from smarttree.clock import Clock
 from smarttree.codec import decode_snapshot
-from smarttree.errors import BadParameter, NotAvailableYet, UnknownMode
+from smarttree.errors import BadParameter, UnknownMode
 from smarttree.modes import View, classic, quantum
 from smarttree.modes import json as json_mode
 from smarttree.printable import printable
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
+from tests.printed import undone
 
 NON_UTF8 = b"bad\xffname"
 HOSTILE = b"esc\x1b[31m\nline\xc2\x9b"
@@ -141,8 +142,8 @@ def test_classic_in_colour_says_the_same(disk: Path) -> None:
     assert coloured == plain
 
 
-@pytest.mark.parametrize("render", [classic.render, json_mode.render])
-def test_a_deep_tree_and_a_wide_one(tmp_path: Path, render: Any) -> None:
+@pytest.mark.parametrize("name", [name for name in modes.MODES if name != "quantum" and not modes.find(name).SMALL])
+def test_a_deep_tree_and_a_wide_one(tmp_path: Path, name: str) -> None:
     deep = tmp_path
     for _ in range(300):  # deeper than a recursion of a few frames per level could go
         deep = deep / "d"
@@ -151,13 +152,15 @@ def test_a_deep_tree_and_a_wide_one(tmp_path: Path, render: Any) -> None:
     wide.mkdir()
     for number in range(3000):
         (wide / f"{number}").touch()
-    pieces = list(render(*scanned(tmp_path), depth=None))
+    pieces = list(modes.find(name).render(*scanned(tmp_path), depth=None))
     assert len(pieces) > 2
-    assert max(map(len, pieces)) < 256 << 10
-    assert b"".join(pieces).count(b"d/" if render is classic.render else b'"name":"d"') >= 300
+    assert max(map(len, pieces)) < 512 << 10
+    if name != "markdown":  # which has a bound of its own
+        assert b"".join(pieces).count({"classic": b"d/", "json": b'"name":"d"'}.get(name, b"/d")) >= 300
+    assert b"2999" in b"".join(pieces)
 
 
-@pytest.mark.parametrize("name", ["classic", "json"])
+@pytest.mark.parametrize("name", [name for name in modes.MODES if modes.find(name).CUTS])
 def test_an_empty_tree(tmp_path: Path, name: str) -> None:
     view, top = scanned(tmp_path)
     whole = b"".join(modes.find(name).render(view, top, depth=None))
@@ -175,17 +178,36 @@ def test_quantum_is_the_snapshot(disk: Path) -> None:
 
 def test_the_registry() -> None:
     assert list(modes.MODES) == sorted(modes.MODES)
-    assert not set(modes.MODES) & modes.LATER
     for name in modes.MODES:
         mode = modes.find(name)
         assert name == mode.NAME
         assert "/" in mode.CONTENT_TYPE
-    for name in modes.LATER:
-        with pytest.raises(NotAvailableYet, match=name):
+    for name in ("", "Json", "walk", "summary_ai", "__init__", "../json"):
+        with pytest.raises(UnknownMode, match="classic, csv, digest, json"):
             modes.find(name)
-    for name in ("", "Json", "walk", "__init__", "../json"):
-        with pytest.raises(UnknownMode, match="classic, json, quantum"):
-            modes.find(name)
+
+
+@pytest.mark.parametrize("name", [name for name in modes.MODES if not modes.find(name).CUTS])
+def test_what_cannot_be_cut_is_not(disk: Path, name: str) -> None:
+    view, top = scanned(disk)
+    with pytest.raises(BadParameter, match=name):
+        modes.find(name).render(view, top, depth=1)
+
+
+@pytest.mark.parametrize("name", modes.MODES)
+def test_a_mode_tells_of_what_is_no_directory(disk: Path, name: str) -> None:
+    view, _ = scanned(disk)
+    for of in (b"/" + NON_UTF8, b"/link", b"/empty"):
+        if name != "quantum" or of == b"/empty":
+            entry = view.tree.resolve(os.fsencode(disk) + of)
+            assert b"".join(modes.find(name).render(view, entry, depth=None))
+
+
+@pytest.mark.parametrize("name", [name for name in modes.MODES if name not in ("quantum", "csv")])
+def test_no_name_drives_a_terminal(disk: Path, name: str) -> None:
+    """What is left out here is printed to a terminal in another way."""
+    text = b"".join(modes.find(name).render(*scanned(disk), depth=None)).decode()
+    assert {char for char in text if not char.isprintable()} <= {"\n", "\t"}
 
 
 @pytest.mark.parametrize(
@@ -222,24 +244,3 @@ def test_printable_is_one_visible_line_and_can_be_undone(name: bytes) -> None:
 @given(st.text())
 def test_printable_of_text(name: str) -> None:
     assert printable(name).isprintable()
-
-
-def undone(text: str) -> bytes:
-    """The bytes that a printable text stands for."""
-    short = {"\\": b"\\", "n": b"\n", "r": b"\r", "t": b"\t"}
-    widths = {"x": 2, "u": 4, "U": 8}
-    out, at = bytearray(), 0
-    while at < len(text):
-        char, following = text[at], text[at + 1 : at + 2]
-        if char != "\\":
-            out += char.encode()
-            at += 1
-        elif following in short:
-            out += short[following]
-            at += 2
-        else:
-            end = at + 2 + widths[following]
-            number = int(text[at + 2 : end], 16)
-            out += bytes([number]) if following == "x" else chr(number).encode()
-            at = end
-    return bytes(out)

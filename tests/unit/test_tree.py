@@ -301,7 +301,7 @@ def test_values_out_of_range_leave_the_tree_as_it_was() -> None:
         assert tree.row(new) == good
 
 
-def test_inodes_and_extensions() -> None:
+def test_inodes() -> None:
     tree = Tree()
     root = tree.issue()
     tree.insert(root, SERVICE_ID, ROOT_PATH, row(DIRECTORY, ino=7))
@@ -313,4 +313,3 @@ def test_inodes_and_extensions() -> None:
         [(7, ids[b"a.c"]), (7, ids[b"b.c"]), (2**63, ids[b"x.tar.gz"])]
     )
     assert tree.with_inodes(set()) == []
-    assert tree.extensions(tree.below(root)) == {b".c": (2, 6), b"": (2, 8), b".gz": (1, 8)}
