@@ -7,6 +7,7 @@ missing fails the test in continuous integration; elsewhere its test is skipped,
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -71,7 +72,9 @@ def rust() -> list[str]:
     """Its dependencies take the better part of a minute, once: what is built stays below build/."""
     target = Path(PROJECT, "build", "clients", "rust")
     command = [tool("cargo"), "build", "-q", "--locked", "--target-dir", str(target)]
-    subprocess.run(command, cwd=CLIENTS / "rust", check=True)
+    rustup = Path(pwd.getpwuid(os.getuid()).pw_dir, ".rustup")  # its toolchain is there, also where HOME is another
+    known = {"RUSTUP_HOME": str(rustup)} if rustup.is_dir() else {}
+    subprocess.run(command, cwd=CLIENTS / "rust", env=known | os.environ, check=True)
     return [str(target / "debug" / "follow")]
 
 
