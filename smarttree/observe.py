@@ -141,6 +141,8 @@ class Observer:
             carry_out(plan)
             self._bind(found)
             self._note_problems(found)
+        for place in found.doubted:
+            self.later.add(*place)
         self.later.whole |= elsewhere
         self.later.whole.update(filter(self._tree.has_directory, unread))
         self._ended_before_ns, self._ended_ns = self._ended_ns, self._disk.now_ns()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smarttree._routine import Routine
 from smarttree.row import Row
+from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Place
 
 Identity = tuple[int, int, int]
@@ -32,3 +34,34 @@ class Plan:
 
     def __bool__(self) -> bool:
         return bool(self.creates or self.moves or self.updates or self.deletes or self.routine)
+
+
+def prune(plan: Plan, tree: Tree, place_of: Callable[[int], Place]) -> None:
+    """Drop what would happen below something that ends. Looks at different times can disagree: this decides."""
+
+    def reaches(eid: int) -> bool:
+        """Whether an entry reaches the service when all is done. O(depth)."""
+        steps = 0
+        while eid != SERVICE_ID:
+            steps += 1
+            if eid in plan.deletes or steps > 2048:
+                return False
+            eid = place_of(eid)[0]
+        return True
+
+    while ended := [eid for eid in plan.moves if not reaches(eid)]:
+        for eid in ended:
+            del plan.moves[eid]
+            plan.deletes.add(eid)
+    alive: dict[int, bool] = {SERVICE_ID: True}
+
+    def lives(eid: int) -> bool:
+        if eid not in alive:
+            alive[eid] = reaches(eid)
+        return alive[eid]
+
+    tree.recycle([eid for eid, it in plan.creates.items() if not lives(it[0][0])])
+    tree.recycle(plan.routine.keep(lives))
+    plan.creates = {eid: it for eid, it in plan.creates.items() if lives(it[0][0])}
+    plan.updates = {eid: it for eid, it in plan.updates.items() if lives(eid)}
+    plan.deletes = {eid for eid in plan.deletes if lives(tree.parent(eid))}

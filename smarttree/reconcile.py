@@ -2,7 +2,8 @@
 
 Pure: it is fed observations (a place, and the Row there or None) and asks for more (`unlisted`). Hints are used only as
 evidence of how something happened, never of what is there. The first observation of a place in a window counts: what
-changes after it has a hint of its own.
+changes after it has a hint of its own. What rules say of it may change without one: where two looks disagree, there is
+another in the next window.
 
 Identity is inode, birth time and type. An entry is *renamed* when something with its identity is seen at another place
 and the kernel said that it was moved away (ext4 hands a deleted file's inode to the next file at once, so the inode
@@ -16,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from smarttree._compare import KIND_ITSELF, KIND_LEFT, KIND_REPLACED, Comparison
 from smarttree._listing import NO_WATCH_KEY, Listing
 from smarttree._looks import Looks
-from smarttree.plan import Identity, Plan, Update
+from smarttree.plan import Identity, Plan, Update, prune
 from smarttree.row import Row
 from smarttree.tree import NO_ID, SERVICE_ID, Tree
 from smarttree.watch.base import Place
@@ -56,6 +57,7 @@ class Reconciliation:
         self._plan = Plan()
         self.watches: list[tuple[int, int]] = []  # (id, watch key or -errno) of every directory that was listed
         self.read: set[int] = set()  # the ids of these directories, but for those in new ones
+        self.doubted: set[Place] = set()  # two looks disagreed there on whether there is anything
         self.missed: set[int] = set()  # known ones that were not where they should have been read with what is above
         self.problems: dict[int, dict[bytes, int]] = {}  # what could not be read, by directory
         self.asides: list[tuple[int, int]] = []  # (id, watch key) where that is on a directory with rules for it
@@ -67,6 +69,8 @@ class Reconciliation:
         """At that place there is something with these values, or nothing."""
         place = (directory, name)
         if self.has_seen(place):
+            if (row is not None) != self._holds(place):
+                self.doubted.add(place)
             return
         self.skip(directory, name)
         known = NO_ID if directory in self._fresh else self._tree.child(directory, name)
@@ -109,6 +113,12 @@ class Reconciliation:
     def has_seen(self, place: Place) -> bool:
         # In a directory that was read, what is as it was known was seen, too.
         return place[1] in self._seen.get(place[0], ()) or (place[0] in self.read and self._known_at(place) != NO_ID)
+
+    def _holds(self, place: Place) -> bool:
+        """Whether something was seen at a place that has been seen, and was not found to be known from elsewhere."""
+        known = self._known_at(place)
+        stays = known != NO_ID and known not in self._gone and known not in self._plan.moves
+        return stays or place in self._arrivals or place in self._new_dirs
 
     def see_itself(self, directory: int, row: Row) -> None:
         """An open directory has these values."""
@@ -341,7 +351,7 @@ class Reconciliation:
         for place, row in self._arrivals.items():
             plan.creates[self._tree.issue()] = (place, row)
         plan.deletes = set(self._gone)
-        self._prune()
+        prune(plan, self._tree, self.place_of)
         return plan
 
     def _replace(self) -> None:
@@ -366,34 +376,4 @@ class Reconciliation:
         if known not in self._gone or row.is_dir or self._gone[known][2] != row.identity[2]:
             return False
         del self._gone[known]
-        return True
-
-    def _prune(self) -> None:
-        """Drop what would happen below something that ends. Looks at different times can disagree: this decides."""
-        plan = self._plan
-        while ended := [eid for eid in plan.moves if not self._lives(eid)]:
-            for eid in ended:
-                del plan.moves[eid]
-                plan.deletes.add(eid)
-        alive: dict[int, bool] = {SERVICE_ID: True}
-
-        def lives(eid: int) -> bool:
-            if eid not in alive:
-                alive[eid] = self._lives(eid)
-            return alive[eid]
-
-        self._tree.recycle([eid for eid, it in plan.creates.items() if not lives(it[0][0])])
-        self._tree.recycle(plan.routine.keep(lives))
-        plan.creates = {eid: it for eid, it in plan.creates.items() if lives(it[0][0])}
-        plan.updates = {eid: it for eid, it in plan.updates.items() if lives(eid)}
-        plan.deletes = {eid for eid in plan.deletes if lives(self._tree.parent(eid))}
-
-    def _lives(self, eid: int) -> bool:
-        """Whether an entry reaches the service when all is done. O(depth)."""
-        steps = 0
-        while eid != SERVICE_ID:
-            steps += 1
-            if eid in self._plan.deletes or steps > 2048:
-                return False
-            eid = self.place_of(eid)[0]
         return True

@@ -64,9 +64,10 @@ class StirredDirectory(BusyDirectory):
 class Windows:
     """The engine's windows over one directory, one by one."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, *, rule_files: bool = False) -> None:
         self.top, self.tree, self.disk, self.watcher = top, Tree(), Stirred(), InotifyWatcher()
-        self.observer = Observer(self.tree, self.watcher, self.disk, threads=1, rules=command_rules())
+        self.rules = command_rules(rule_files=rule_files)
+        self.observer = Observer(self.tree, self.watcher, self.disk, threads=1, rules=self.rules)
         self.watcher.start(lambda: None, self.tree)
         self.root = self.observer.add_root(os.fsencode(top), self.disk.progress())
         self._ledger, self._seq = Ledger(self.tree), 1
@@ -90,7 +91,7 @@ class Windows:
                 break
             self.turn(hints)
         fresh = Tree()
-        fresh.graft(scan(os.fsencode(self.top)), os.fsencode(self.top))
+        fresh.graft(scan(os.fsencode(self.top), rules=self.rules), os.fsencode(self.top))
         assert self.tree.digest(SERVICE_ID) == fresh.digest(SERVICE_ID)
 
     def _carry_out(self, plan: Plan) -> None:
@@ -165,3 +166,22 @@ def test_the_same_where_one_directory_is_to_be_read_anew(windows: Windows, tmp_p
     windows.disk.after = [lambda: (tmp_path / "d").rename(top / "b/d")]
     windows.turn(Hints(whole={windows.id("a")}))
     windows.settle()
+
+
+def test_rules_that_changed_between_two_looks_at_one_place(windows: Windows) -> None:
+    """Without a hint to come: git's own rule file was there before what it is in was watched."""
+    top, windows = windows.top, Windows(windows.top, rule_files=True)
+    rule_file = top / ".git" / "info" / "exclude"
+    rule_file.parent.parent.mkdir()
+
+    def rule() -> None:
+        rule_file.parent.mkdir()
+        rule_file.write_text("d")
+
+    windows.disk.after = [rule]  # `a` has been read then, and is read once more with the whole
+    hints = windows.watcher.drain()
+    hints.whole.add(windows.id("a"))
+    hints.names = {windows.root: {b".git"}, windows.id("a"): set()}
+    windows.turn(hints)
+    windows.settle()
+    windows.watcher.close()
