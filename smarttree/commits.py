@@ -82,18 +82,22 @@ class Commits:
     def view(self) -> View:
         """The trees at the last committed clock. Cached for each clock; else a copy: about 10 ms a million entries."""
         with self._lock:
-            clock, self._view_wanted = self.clock, True
-            if self._view is None or self._view.clock != clock:
-                self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
-            return self._view
+            return self._locked_view()
+
+    def _locked_view(self) -> View:
+        clock, self._view_wanted = self.clock, True
+        if self._view is None or self._view.clock != clock:
+            self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
+        return self._view
 
     def compact(self, since: Clock) -> Batch | None:
         """One batch from a clock whose batches are gone to the present; None where not enough is remembered, or where
         it would be more than half of what the tree takes. O(what was touched since), 15 µs each.
         """
-        view = self.view()
+        with self._lock:  # a moment later the batch that led to the view may be gone
+            view = self._locked_view()
+            last = self._log.after(view.clock.seq - 1, 1)
         remembered = self._log.remembered(since.seq, touched_max(view.tree))
-        last = self._log.after(view.clock.seq - 1, 1)
         if remembered is None or not last or view.clock.epoch != since.epoch:
             return None
         batch = compact(view, since.seq, remembered, last[0])

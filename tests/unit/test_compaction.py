@@ -157,6 +157,24 @@ def test_roots_that_come_and_go() -> None:
         assert_leads(batch, state, life.tree)
 
 
+def test_who_commits_meanwhile_costs_nobody_their_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log keeps the newest batch alone: by the time it is asked, that is no longer the one that led to the view."""
+    life = Life(2, horizon_bytes=1 << 20, retention_bytes=1)
+    life.turn(5)
+    head, remembered = life.log.head, life.log.remembered
+
+    def overtaken(seq: int, most: int) -> object:
+        life.turn(5)
+        life.turn(5)
+        return remembered(seq, most)
+
+    monkeypatch.setattr(life.log, "remembered", overtaken)
+    batch = life.compacted(START.seq)
+    assert batch is not None
+    assert (batch.from_seq, batch.to_seq) == (START.seq, head)
+    assert_leads(batch, life.states[START.seq], life.states[head])
+
+
 def test_what_is_half_the_tree_is_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     life = Life(1, horizon_bytes=1 << 20)
     life.turn(5)
