@@ -2,14 +2,14 @@
 """What a batch leaves behind once it is forgotten: which ids it touched, and which places were left with it.
 
     touched   id, what was said of it (the masks of records), and whether it began there
-    left      id, parent, size, mode, name: of what moved or ended, and of each directory that ended with one above it
+    left      id, parent, size, mode, name: of what moved or ended, also with a directory above it
 
 No disk, no clock, no thread: whoever owns one guards it.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from smarttree._buffer cimport put_bytes, release
 from smarttree._columns cimport NO_ID, Columns, Dir, grow
@@ -49,6 +49,54 @@ cdef class Traces:
         """The places that were left, packed, in the order in which they were."""
         return PyBytes_FromStringAndSize(<char *>self.left.data, self.left.n)
 
+    def tells_of_any(self, const uint8_t[::1] marks not None):
+        """Whether something moved or ended whose id is marked."""
+        cdef size_t at = 0
+        cdef Left left
+        while at < self.left.n:
+            memcpy(&left, self.left.data + at, sizeof(Left))
+            if left.id < <size_t>marks.shape[0] and marks[left.id]:
+                return True
+            at += sizeof(Left) + left.name_len
+        return False
+
+    def pack(self):
+        """All of it, for the log's files: laid out as in memory."""
+        cdef uint64_t[2] counts = [self.n, self.dead]
+        return (PyBytes_FromStringAndSize(<char *>counts, sizeof(counts))
+                + PyBytes_FromStringAndSize(<char *>self.touched, self.n * sizeof(Touch)) + self.places)
+
+    @staticmethod
+    def unpack(const uint8_t[::1] packed not None):
+        """What `pack` gave. Raises ValueError for what can't be that."""
+        cdef Traces traces = Traces()
+        cdef size_t size = packed.shape[0], at
+        cdef uint64_t[2] counts
+        cdef Left left
+        if size < sizeof(counts):
+            raise ValueError("traces are cut off")
+        memcpy(counts, &packed[0], sizeof(counts))
+        if counts[0] > (size - sizeof(counts)) // sizeof(Touch):
+            raise ValueError("traces are cut off")
+        at = sizeof(counts)
+        grow(<void **>&traces.touched, &traces.room, counts[0], sizeof(Touch))
+        if counts[0]:
+            memcpy(traces.touched, &packed[at], counts[0] * sizeof(Touch))
+        traces.n, traces.dead = counts[0], counts[1]
+        at += counts[0] * sizeof(Touch)
+        if at < size:
+            put_bytes(&traces.left, &packed[at], size - at)
+        if traces.left.failed:
+            raise MemoryError
+        while at < size:
+            if size - at < sizeof(Left):
+                raise ValueError("traces are cut off")
+            memcpy(&left, &packed[at], sizeof(Left))
+            if left.name_len > size - at - sizeof(Left):
+                raise ValueError("traces are cut off")
+            at += sizeof(Left) + left.name_len
+        return traces
+
     cdef int touch(self, uint32_t eid, uint8_t mask) except -1:
         grow(<void **>&self.touched, &self.room, self.n + 1, sizeof(Touch))
         self.touched[self.n].id, self.touched[self.n].mask = eid, mask
@@ -84,6 +132,7 @@ cdef class Traces:
                 if tree.dir_[tree.kids[d.first + k]] != NO_ID:
                     ending.append(tree.kids[d.first + k])
                 else:
+                    self.leave(tree, tree.kids[d.first + k])
                     self.dead += 1
         return 0
 

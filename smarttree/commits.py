@@ -23,6 +23,7 @@ from smarttree.plan import Plan
 from smarttree.selections import Selections
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import Batch, RootState, Switch
+from smarttree.stream.horizon import Memory
 from smarttree.stream.log import Log, Store
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Watcher
@@ -63,11 +64,13 @@ class Commits:
         """The last committed clock."""
         return Clock(self._epoch, self._log.head)
 
-    def keep_in(self, store: Store, epoch: int, dead: Iterable[tuple[int, list[int]]]) -> None:
+    def keep_in(
+        self, store: Store, epoch: int, dead: Iterable[tuple[int, list[int]]], memory: Memory | None = None
+    ) -> None:
         """Log there from now on, in its epoch. `dead` are ids that may not be used again yet."""
         self._ledger.keep_identities()
         self._epoch = epoch
-        self._log.keep_in(store)
+        self._log.keep_in(store, memory)
         self.dead.extend(dead)
 
     def take_identities(self) -> bytes:

@@ -68,7 +68,7 @@ class Keeping:
         refill(tree, recovered.tree)
         if recovered.goes_on:
             logger.info("going on with the epoch of the last run, at %s", recovered.clock)
-            commits.keep_in(self._store, recovered.clock.epoch, recovered.dead)
+            commits.keep_in(self._store, recovered.clock.epoch, recovered.dead, recovered.memory)
         else:
             self._begin(Clock(secrets.randbits(64), recovered.clock.seq), recovered.dead, recovered.clock)
         return recovered

@@ -8,7 +8,7 @@ import pytest
 
 from smarttree import codec
 from smarttree.clock import Clock
-from smarttree.stream.batch import Change
+from smarttree.stream.batch import Batch, Change
 from smarttree.tree import NO_ID, SERVICE_ID, Tree, kind_of
 from spec import qtn1
 from spec.qtn1_mirror import Mirror
@@ -73,3 +73,19 @@ def without_dir_mtimes(tree: Tree) -> dict[bytes, tuple[int, int, int, int]]:
         for eid, e in entries_of(tree).items()
         if e.parent != SERVICE_ID
     }
+
+
+def assert_leads(batch: Batch, start: Tree, target: Tree) -> None:
+    """A compacted batch does what it should: by its records, for two decoders, and by its changes."""
+    mirror, clock = mirror_of(start), batch.from_seq
+    mirror.seq = clock
+    assert mirror.apply(qtn1.decode_batch(batch.data))
+    held = {e.id: (e.parent, e.name, e.mode, e.size, e.mtime_ns) for e in mirror.entries.values()}
+    assert held == told(target)
+    assert mirror.digest() == batch.digest == target.digest(SERVICE_ID)
+    assert told(codec.apply(start, codec.decode_batch(batch.data).records)) == told(target)
+    known = start.copy()
+    known.admit(target.ids)
+    for root in set(target.roots()) - set(start.roots()):  # a root is told by its record alone
+        known.insert(root, SERVICE_ID, target.name(root), target.row(root))
+    assert_changes_lead(known, target, batch.changes, exact=False)

@@ -10,19 +10,22 @@ Law: no clock ever means two things. Where that can't be known, an epoch ends.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from smarttree._defect import Defect
 from smarttree._delta import apply_records
-from smarttree._store import identify, reclaim
+from smarttree._store import free_ids, identify, reclaim
+from smarttree._traces import Traces
 from smarttree.clock import Clock
 from smarttree.codec import decode_batch as decode_document
 from smarttree.errors import QtnError, StateDamaged
 from smarttree.state.place import Mark, Place
 from smarttree.state.segments import Restore, Segments
 from smarttree.state.snapshot import Dead, Kept, decode_tree
-from smarttree.stream.journal import BATCH, Damaged, Record, decode_batch
+from smarttree.stream.horizon import Memory
+from smarttree.stream.journal import BATCH, Damaged, Record, decode_batch, decode_traces
 from smarttree.tree import SERVICE_ID, Tree
 
 logger = logging.getLogger(__name__)
@@ -36,7 +39,7 @@ def tree_name(epoch: int, seq: int) -> str:
 
 class Recovered(NamedTuple):
     """The Tree as it was told last. `more`: what was told last was a piece of something larger. `goes_on`: in the same
-    epoch; else the clock is the parent's, up to which its log is known.
+    epoch; else the clock is the parent's, up to which its log is known. `memory`: what is remembered of its batches.
     """
 
     tree: Tree
@@ -44,6 +47,7 @@ class Recovered(NamedTuple):
     dead: list[Dead]
     more: bool
     goes_on: bool
+    memory: Memory
 
 
 class _Rebuild(Restore):
@@ -53,6 +57,25 @@ class _Rebuild(Restore):
         self.seq = kept.clock.seq
         self.tree, self.dead, self.more = kept.tree, kept.dead, False
         self.broken = False  # what did not fit may have been applied in part
+        self._horizon = 0
+        self._traces: deque[tuple[int, Traces | None]] = deque()
+
+    def memory(self) -> Memory:
+        """Of what came after the last horizon: ids of what had ended by then may have been used again. And those that
+        are free must not be spoken of.
+        """
+        free = bytearray(self.tree.ids)
+        for eid in free_ids(self.tree):
+            free[eid] = 1
+        spoken = max((seq for seq, traces in self._traces if traces is None or traces.tells_of_any(free)), default=0)
+        horizon = max(self._horizon, spoken)
+        return Memory(horizon, [(seq, traces) for seq, traces in self._traces if seq > horizon])
+
+    def trace(self, seq: int, payload: memoryview) -> None:
+        self._horizon, traces = decode_traces(payload)
+        self._traces.append((seq, traces))
+        while self._traces[0][0] <= self._horizon:
+            self._traces.popleft()
 
     def take(self, record: Record, payload: memoryview) -> None:
         try:
@@ -98,7 +121,7 @@ def recover(place: Place, segments: Segments) -> Recovered | None:
         return None
     segments.floor = stored
     reclaim(rebuild.tree, {eid for _, ids in rebuild.dead for eid in ids})
-    return Recovered(rebuild.tree, Clock(mark.epoch, rebuild.seq), rebuild.dead, rebuild.more, not why)
+    return Recovered(rebuild.tree, Clock(mark.epoch, rebuild.seq), rebuild.dead, rebuild.more, not why, rebuild.memory())
 
 
 def _why_not(mark: Mark, place: Place, seq: int, damage: Damaged | None) -> str:

@@ -121,11 +121,11 @@ class Segments:
         self._end += segment.size
         self._segments.append(segment)
 
-    def append(self, batch: Batch) -> None:
+    def append(self, batch: Batch, horizon: int) -> None:
         """Raises OSError; then the batch is not in the log."""
         segment = self._roll() if self._segments[-1].size > self._segment_bytes else self._segments[-1]
         start = segment.size
-        segment.write(encode_record(BATCH, batch.to_seq, encode_batch(batch), segment.origin.epoch))
+        segment.write(encode_record(BATCH, batch.to_seq, encode_batch(batch, horizon), segment.origin.epoch))
         with self._lock:
             segment.note(start, batch.time_ns)
             self._end += segment.size - start
@@ -192,7 +192,7 @@ class Segments:
 
     def load(self, epoch: int, restore: Restore) -> Found:
         """Take in the files of an epoch as they are, cut what is torn, and hand each record that follows `restore.seq`
-        to it. Where something is damaged, the rest is left out, and `damage` says so. Raises OSError.
+        to it, and the traces of every batch. Where something is damaged, the rest is left out, and `damage` says so. Raises OSError.
         """
         found, expected = Found(), -1
         names = sorted(path.name for path in self._directory.glob(f"log.{epoch:016x}.*"))
@@ -239,6 +239,7 @@ class Segments:
     def _take(self, segment: Segment, data: memoryview, record: Record, restore: Restore) -> None:
         if record.type == BATCH:
             segment.note(record.offset, int.from_bytes(data[record.start : record.start + 8], "little", signed=True))
+            restore.trace(record.seq, data[record.start : record.end])
         segment.size = record.end
         if record.seq > restore.seq or (record.type != BATCH and record.seq == restore.seq):
             restore.take(record, data[record.start : record.end])
@@ -268,6 +269,9 @@ class Restore:
     """Follows the records after a stored tree's clock. The base takes none of them."""
 
     seq = 1 << 63
+
+    def trace(self, seq: int, payload: memoryview) -> None:
+        """The batch that led to `seq`, whether or not it is to be taken. Raises Damaged."""
 
     def take(self, record: Record, payload: memoryview) -> None:
         """The next one. Raises Damaged."""

@@ -111,12 +111,12 @@ class Store:
 
     # --- the engine ---------------------------------------------------------------------------------------------------
 
-    def append(self, batch: Batch) -> None:
-        """Write a batch. Raises OSError; then it is not in the log, and nothing will be."""
+    def append(self, batch: Batch, horizon: int) -> None:
+        """Write a batch, and the horizon before it. Raises OSError; then it is not in the log, and nothing will be."""
         if self._fault is not None:
             raise self._fault
         try:
-            self._segments.append(batch)
+            self._segments.append(batch, horizon)
         except OSError as error:
             self._fault = error
             raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from smarttree._traces import Touches, Traces
@@ -38,6 +39,13 @@ class Remembered(NamedTuple):
     places: dict[int, Left]
 
 
+class Memory(NamedTuple):
+    """What is known of an earlier run: by clock, the traces of the batches after `horizon`, as far as there are any."""
+
+    horizon: int
+    traces: Sequence[tuple[int, Traces | None]]
+
+
 class _Note(NamedTuple):
     seq: int
     places: bytes
@@ -57,6 +65,12 @@ class Horizon:
         self._touches = Touches()
         self._notes: deque[_Note] = deque()
         self._cost = 0
+
+    def recall(self, memory: Memory, head: int) -> None:
+        """Remember what an earlier run did, up to `head`. O(what it touched)."""
+        self.begin(max(memory.horizon, memory.traces[0][0] - 1) if memory.traces else head)
+        for seq, traces in memory.traces:
+            self.note(seq, traces)
 
     def note(self, seq: int, traces: Traces | None) -> None:
         """The batch that led to `seq`; None: nobody knows what it touched. O(what it touched), amortised."""

@@ -2,7 +2,7 @@
 
     file    = header, record …            one epoch, consecutive seqs from the header's on
     record  = head (size, type, seq, two checks), payload
-    batch   = numbers, texts, the BATCH as it was sent, the changes, the identities      everything of a `Batch`
+    batch   = numbers, texts, the BATCH as it was sent, the changes, the identities, the traces   everything of a `Batch`
 
 Law: whatever one byte was flipped, and wherever the middle is missing, reading ends with `Damaged`, never with another
 batch. Only one record that is incomplete at the very end is *torn*: its `write()` never returned.
@@ -18,18 +18,19 @@ import xxhash
 
 from smarttree._changes import Changes
 from smarttree._store import LAYOUT
+from smarttree._traces import Traces
 from smarttree.errors import StateDamaged
 from smarttree.stream.batch import Batch, RootState, Switch
 from smarttree.tree import Totals
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAGIC: Final = b"STlog\r\n\0"
 BATCH, IDENTITIES = 1, 2
 
 _FILE: Final = struct.Struct("<8sHxxIQQQQ")  # magic, version, layout, epoch, seq, parent epoch, parent seq; a check
 _HEAD: Final = struct.Struct("<QIBxxx")  # seq, size of the payload, type; then two checks of 32 and 64 bits
 _CHECKS: Final = struct.Struct("<IxxxxQ")
-_BATCH: Final = struct.Struct("<qQQQQQBxxxIIIII")  # see `encode_batch_record`
+_BATCH: Final = struct.Struct("<qQQQQQBxxxIIIIIIQ")  # see `encode_batch`
 _MORE, _VCS, _ROOT = 1, 2, 4
 
 FILE_HEAD_BYTES: Final = _FILE.size + 8
@@ -136,11 +137,14 @@ def walk(data: bytes | memoryview, origin: Origin) -> Iterator[Record]:
         offset, seq = record.end, record.seq
 
 
-def encode_batch(batch: Batch) -> list[bytes]:
-    """A batch record's payload, in pieces."""
+def encode_batch(batch: Batch, horizon: int) -> list[bytes]:
+    """A batch record's payload, in pieces. `horizon`: as it was before the batch. Ids of what had ended by then may mean
+    something else in it.
+    """
     flags = _MORE * batch.more | _VCS * (batch.vcs is not None) | _ROOT * (batch.root is not None)
     texts = b"".join([*_vcs_texts(batch.vcs), *_root_texts(batch.root)])
     changes = batch.changes.packed
+    traces = batch.traces.pack() if batch.traces is not None else b""
     numbers = _BATCH.pack(
         batch.time_ns,
         batch.digest & (1 << 64) - 1,
@@ -152,16 +156,18 @@ def encode_batch(batch: Batch) -> list[bytes]:
         len(batch.changes),
         len(changes),
         len(batch.identities),
+        len(traces),
+        horizon,
     )
-    return [numbers, texts, batch.data, changes, batch.identities]
+    return [numbers, texts, batch.data, changes, batch.identities, traces]
 
 
 def decode_batch(payload: memoryview, seq: int, *, identities: bool = False) -> Batch:
     """The batch that led to `seq`; with its `identities` only if asked for. Raises Damaged."""
     try:
         time_ns, low, high, files, dirs, size, flags, *sizes = _BATCH.unpack_from(payload)
-        texts, data, count, changes, known = sizes
-        if _BATCH.size + texts + data + changes + known != len(payload):
+        texts, data, count, changes, known, traces, _ = sizes
+        if _BATCH.size + texts + data + changes + known + traces != len(payload):
             raise Damaged("a batch has other sizes than it says", 0)
         at = _BATCH.size
         fields = _split(bytes(payload[at : at + texts]))
@@ -179,10 +185,19 @@ def decode_batch(payload: memoryview, seq: int, *, identities: bool = False) -> 
             bool(flags & _MORE),
             vcs,
             root,
-            identities=bytes(payload[at + data + changes :]) if identities else b"",
+            identities=bytes(payload[at + data + changes :][:known]) if identities else b"",
         )
     except (struct.error, ValueError, IndexError) as error:
         raise Damaged(f"a batch can't be read: {error}", 0) from error
+
+
+def decode_traces(payload: memoryview) -> tuple[int, Traces | None]:
+    """(the horizon before a batch, what it left behind: None where nobody knows). Raises Damaged."""
+    try:
+        *_, size, horizon = _BATCH.unpack_from(payload)
+        return horizon, Traces.unpack(payload[-size:]) if size else None
+    except (struct.error, ValueError) as error:
+        raise Damaged(f"a batch's traces can't be read: {error}", 0) from error
 
 
 def _text(value: bytes) -> bytes:

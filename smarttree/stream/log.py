@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 
 from smarttree.errors import StateDamaged
 from smarttree.stream.batch import Batch
-from smarttree.stream.horizon import HORIZON_BYTES, Horizon, Remembered, unpack
+from smarttree.stream.horizon import HORIZON_BYTES, Horizon, Memory, Remembered, unpack
 
 _LOG = logging.getLogger("smarttree.stream")
 
@@ -33,8 +33,8 @@ class Store(Protocol):
     @property
     def oldest(self) -> int: ...
 
-    def append(self, batch: Batch, /) -> None:
-        """Raises OSError; then the batch was not taken, and no other will be."""
+    def append(self, batch: Batch, horizon: int, /) -> None:
+        """`horizon`: as it was before the batch. Raises OSError; then the batch was not taken, and no other will be."""
 
     def read(self, seq: int, limit: int, /) -> list[Batch]:
         """Some of the batches after a clock, none where they are gone. Raises StateDamaged."""
@@ -65,15 +65,20 @@ class Log:
         self._store: Store | None = None
         self._horizon = Horizon(seq, min(HORIZON_BYTES, max(HORIZON_MIN_BYTES, retention_bytes)))
 
-    def keep_in(self, store: Store | None) -> None:
-        """From now on batches are kept there, after those that it has. None: in memory, where nothing is kept yet."""
+    def keep_in(self, store: Store | None, memory: Memory | None = None) -> None:
+        """From now on batches are kept there, after those that it has, of which there is this memory. None: in memory,
+        where nothing is kept yet.
+        """
         with self._lock:
             self._store = store
             self._kept.clear()
             self._memory_bytes = self._retention_bytes if store is None else min(self._retention_bytes, MEMORY_BYTES)
             if store is not None:
                 self._head = store.head
-            self._horizon.begin(self._head)
+            if memory is None:
+                self._horizon.begin(self._head)
+            else:
+                self._horizon.recall(memory, self._head)
 
     @property
     def head(self) -> int:
@@ -118,7 +123,7 @@ class Log:
         if (batch.from_seq, batch.to_seq) != (self._head, self._head + 1):  # only this thread moves the head
             raise ValueError(f"batch {batch.from_seq}..{batch.to_seq} does not follow {self._head}")
         if self._store is not None:
-            self._store.append(batch)
+            self._store.append(batch, self.horizon)
         traces = batch.traces
         if batch.identities or traces is not None:
             batch = replace(batch, identities=b"", traces=None)

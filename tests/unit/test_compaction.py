@@ -4,23 +4,25 @@ changes; from no other is there one. No id means two entries to anyone who may c
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from smarttree import codec
 from smarttree.clock import Clock
 from smarttree.commits import Commits
+from smarttree.config import StateConfig
 from smarttree.ledger import Ledger, Limits
 from smarttree.order import Act, Step, order
 from smarttree.plan import Plan
+from smarttree.state.store import Store
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import Batch, RootState
 from smarttree.stream.horizon import Horizon
 from smarttree.stream.log import Log
-from smarttree.tree import SERVICE_ID, Tree
-from spec import qtn1
-from tests.leading import START, assert_changes_lead, mirror_of, told
+from smarttree.tree import SERVICE_ID
+from tests.leading import START, assert_leads
 from tests.plain_trees import DIRECTORY, FILE
 from tests.trees import ROOT, ROOT_PATH, Forest, Node, evolved, made_routine, plan_between, random_forest, row
 
@@ -31,6 +33,10 @@ EPOCH = START.epoch
 class NoWatcher:
     def forget(self, ids: list[int]) -> None:
         """Nothing is watched."""
+
+
+def store_in(directory: Path) -> Store:
+    return Store(StateConfig(directory=os.fsencode(directory), fsync_s=0.0), retention_bytes=6_000, retention_s=1e9)
 
 
 class Life:
@@ -73,23 +79,34 @@ class Life:
             }
         )
 
+    def keep_in(self, directory: Path) -> Store:
+        """Its batches outlive the process, from now on."""
+        store = store_in(directory)
+        store.begin(self.tree, self.commits.clock, [], None)
+        self.commits.keep_in(store, EPOCH, [])
+        return store
+
+    def restart(self, directory: Path) -> Store:
+        """Another process goes on, with what is in the files."""
+        store = store_in(directory)
+        found = store.recover()
+        assert found is not None
+        assert found.goes_on
+        self.tree, self.log = found.tree, Log(START.seq, retention_bytes=4000, retention_s=1e9)
+        limits = Limits(1 << 20, 1 << 20)
+        self.commits = Commits(self.tree, Ledger(self.tree), self.log, Activity([]), EPOCH, limits, lambda: 0)
+        self.commits.keep_in(store, EPOCH, found.dead, found.memory)
+        return store
+
+    def assert_reached(self) -> None:
+        """Every clock that the horizon reaches leads to the present."""
+        for seq in [seq for seq in self.states if self.log._horizon.seq <= seq < self.log.head]:
+            batch = self.compacted(seq)
+            assert batch is not None
+            assert_leads(batch, self.states[seq], self.tree)
+
     def compacted(self, seq: int) -> Batch | None:
         return self.commits.compact(Clock(EPOCH, seq))
-
-
-def assert_leads(batch: Batch, start: Tree, target: Tree) -> None:
-    mirror, clock = mirror_of(start), batch.from_seq
-    mirror.seq = clock
-    assert mirror.apply(qtn1.decode_batch(batch.data))
-    held = {e.id: (e.parent, e.name, e.mode, e.size, e.mtime_ns) for e in mirror.entries.values()}
-    assert held == told(target)
-    assert mirror.digest() == batch.digest == target.digest(SERVICE_ID)
-    assert told(codec.apply(start, codec.decode_batch(batch.data).records)) == told(target)
-    known = start.copy()
-    known.admit(target.ids)
-    for root in set(target.roots()) - set(start.roots()):  # a root is told by its record alone
-        known.insert(root, SERVICE_ID, target.name(root), target.row(root))
-    assert_changes_lead(known, target, batch.changes, exact=False)
 
 
 @pytest.mark.parametrize("horizon_bytes", [1 << 20, 26_000])
@@ -111,6 +128,27 @@ def test_every_clock_that_is_remembered_leads_to_the_present(seed: int, horizon_
                 tried += 1
     assert tried > 8
     assert (life.log.horizon > START.seq) == (horizon_bytes < 1 << 20)
+
+
+@pytest.mark.parametrize("horizon_bytes", [1 << 20, 26_000])
+@pytest.mark.parametrize("seed", range(8))
+def test_what_was_touched_is_known_to_the_next_process(tmp_path: Path, seed: int, horizon_bytes: int) -> None:
+    """Also where ids have been used again: of what was before that, it knows no more than the one that did it."""
+    life = Life(seed, horizon_bytes=horizon_bytes)
+    store = life.keep_in(tmp_path)
+    for _ in range(8):
+        for _ in range(life.dice.randrange(5, 60)):
+            life.turn(life.dice.randrange(1, 6))
+        life.assert_reached()
+        if life.dice.random() < 0.5:
+            store._write_tree(life.tree, life.commits.clock, life.commits.dead, sync=False)
+        head = life.log.head
+        store.close(None, life.commits.clock, ())
+        store = life.restart(tmp_path)
+        assert life.log.head == head
+        assert life.log._horizon.seq < head
+        life.assert_reached()
+    store.close(None, life.commits.clock, ())
 
 
 def test_what_swapped_places_is_told_with_what_is_in_it() -> None:

@@ -52,7 +52,7 @@ def batch_of(seq: int, dice: Random) -> Batch:
 
 
 def log_of(batches: list[Batch]) -> bytes:
-    records = [encode_record(BATCH, batch.to_seq, encode_batch(batch), ORIGIN.epoch) for batch in batches]
+    records = [encode_record(BATCH, batch.to_seq, encode_batch(batch, 0), ORIGIN.epoch) for batch in batches]
     if batches:
         records.insert(1, encode_record(IDENTITIES, batches[0].to_seq, [b"x" * 24], ORIGIN.epoch))
     return b"".join([encode_origin(ORIGIN), *(piece for record in records for piece in record)])
@@ -118,14 +118,14 @@ def test_what_is_missing_in_the_middle_is_damage() -> None:
 
 
 def test_records_of_another_epoch_do_not_fit() -> None:
-    other = b"".join(encode_record(BATCH, 20, encode_batch(batch_of(20, Random(1))), 1))
+    other = b"".join(encode_record(BATCH, 20, encode_batch(batch_of(20, Random(1)), 0), 1))
     with pytest.raises(Damaged):
         read(LOG + other)
 
 
 def test_a_newer_version_says_so() -> None:
-    with pytest.raises(TooNew, match="version 2"):
-        read(LOG[:8] + b"\x02" + LOG[9:])
+    with pytest.raises(TooNew, match="version 3"):
+        read(LOG[:8] + b"\x03" + LOG[9:])
 
 
 def test_changes_that_lie_about_their_sizes_are_refused() -> None:

@@ -99,7 +99,7 @@ class Kept:
 
     head, oldest = 9, 3
 
-    def append(self, batch: Batch) -> None:
+    def append(self, batch: Batch, horizon: int) -> None:
         self.head, self.oldest = batch.to_seq, batch.to_seq - 4
 
     def read(self, seq: int, limit: int) -> list[Batch]:
