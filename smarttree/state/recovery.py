@@ -121,7 +121,8 @@ def recover(place: Place, segments: Segments) -> Recovered | None:
         return None
     segments.floor = stored
     reclaim(rebuild.tree, {eid for _, ids in rebuild.dead for eid in ids})
-    return Recovered(rebuild.tree, Clock(mark.epoch, rebuild.seq), rebuild.dead, rebuild.more, not why, rebuild.memory())
+    clock = Clock(mark.epoch, rebuild.seq)
+    return Recovered(rebuild.tree, clock, rebuild.dead, rebuild.more, not why, rebuild.memory())
 
 
 def _why_not(mark: Mark, place: Place, seq: int, damage: Damaged | None) -> str:

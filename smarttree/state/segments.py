@@ -192,7 +192,8 @@ class Segments:
 
     def load(self, epoch: int, restore: Restore) -> Found:
         """Take in the files of an epoch as they are, cut what is torn, and hand each record that follows `restore.seq`
-        to it, and the traces of every batch. Where something is damaged, the rest is left out, and `damage` says so. Raises OSError.
+        to it, and the traces of every batch. Where something is damaged, the rest is left out, and `damage` says so.
+        Raises OSError.
         """
         found, expected = Found(), -1
         names = sorted(path.name for path in self._directory.glob(f"log.{epoch:016x}.*"))

@@ -2,7 +2,7 @@
 
     file    = header, record …            one epoch, consecutive seqs from the header's on
     record  = head (size, type, seq, two checks), payload
-    batch   = numbers, texts, the BATCH as it was sent, the changes, the identities, the traces   everything of a `Batch`
+    batch   = numbers, texts, the BATCH as it was sent, the changes, identities, traces      everything of a `Batch`
 
 Law: whatever one byte was flipped, and wherever the middle is missing, reading ends with `Damaged`, never with another
 batch. Only one record that is incomplete at the very end is *torn*: its `write()` never returned.
@@ -138,8 +138,8 @@ def walk(data: bytes | memoryview, origin: Origin) -> Iterator[Record]:
 
 
 def encode_batch(batch: Batch, horizon: int) -> list[bytes]:
-    """A batch record's payload, in pieces. `horizon`: as it was before the batch. Ids of what had ended by then may mean
-    something else in it.
+    """A batch record's payload, in pieces. `horizon`: as it was before the batch, in which ids of what had ended by then
+    may mean something else.
     """
     flags = _MORE * batch.more | _VCS * (batch.vcs is not None) | _ROOT * (batch.root is not None)
     texts = b"".join([*_vcs_texts(batch.vcs), *_root_texts(batch.root)])
