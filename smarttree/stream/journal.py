@@ -138,8 +138,8 @@ def walk(data: bytes | memoryview, origin: Origin) -> Iterator[Record]:
 
 
 def encode_batch(batch: Batch, horizon: int) -> list[bytes]:
-    """A batch record's payload, in pieces. `horizon`: as it was before the batch, in which ids of what had ended by then
-    may mean something else.
+    """A batch record's payload, in pieces. `horizon`: as it was before the batch; ids of what had ended by then may
+    mean something else in it.
     """
     flags = _MORE * batch.more | _VCS * (batch.vcs is not None) | _ROOT * (batch.root is not None)
     texts = b"".join([*_vcs_texts(batch.vcs), *_root_texts(batch.root)])
