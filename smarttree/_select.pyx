@@ -1,5 +1,7 @@
 # cython: language_level=3
-"""Select: which entries below a directory are asked for by globs and kinds, in one walk of the Tree without the GIL."""
+"""Select: which entries below a directory are asked for by globs and kinds, in one walk of the Tree without the GIL; and
+a Tree of those alone.
+"""
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
@@ -97,3 +99,34 @@ cdef bint look_in(Tree tree, Frame *stack, size_t *depth, unsigned kinds, Found 
             return False
         depth[0] += 1
     return True
+
+
+def show(Tree shown not None, Tree whole not None, const uint32_t[::1] ids not None, top, root,
+         uint8_t[::1] marked not None):
+    """Bring to life what is selected of the whole below its directory `top`, with the directories that lead there, as it
+    is: in another Tree of the same ids, where `root` stands for `top`. Marks it, by id. About 0.4 µs an entry.
+
+    Raises FileExistsError where the place is taken.
+    """
+    cdef uint32_t start = whole.directory(top), into = shown.directory(root), eid, up
+    cdef list leading = []
+    cdef Py_ssize_t i
+    for i in range(ids.shape[0]):
+        eid = whole.alive(ids[i])
+        marked[eid] = 1
+        while eid != start and not shown.holds(eid):
+            leading.append(eid)
+            eid = whole.parent_[eid]
+        while leading:
+            eid = leading.pop()
+            up = whole.parent_[eid]
+            bear(shown, whole, eid, into if up == start else up)
+
+
+cdef int bear(Tree shown, Tree whole, uint32_t eid, uint32_t parent) except -1:
+    shown.make(eid, whole.mode_[eid], whole.size_[eid], whole.mtime_[eid])
+    shown.put_name(eid, whole.heap + whole.name_off[eid], whole.name_len[eid])
+    shown.ctime_[eid], shown.ino_[eid], shown.birth_[eid] = whole.ctime_[eid], whole.ino_[eid], whole.birth_[eid]
+    if not shown.link(eid, parent):
+        raise FileExistsError(whole.path(eid))
+    return 0

@@ -16,6 +16,7 @@ from dataclasses import replace
 from smarttree.clock import Clock
 from smarttree.codec import with_epoch
 from smarttree.compaction import bytes_max, compact, touched_max
+from smarttree.difference import Differences
 from smarttree.ledger import Ledger, Limits, cut_batches
 from smarttree.modes import View
 from smarttree.order import Step, order
@@ -53,6 +54,7 @@ class Commits:
         self._view: View | None = None
         self._view_wanted = False  # since `release`
         self.selections = Selections(tree, log, activity, self._lock, self.view, compares=compares)
+        self.differences = Differences(log, self.pinned, lambda: self.clock)
         ledger.part_maker = self.selections.parts
         ledger.keep_traces()
         self.dead: deque[tuple[int, list[int]]] = deque()  # (seq, ids that ended in its batch)
@@ -93,17 +95,22 @@ class Commits:
             self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
         return self._view
 
+    def pinned(self) -> tuple[View, Batch | None]:
+        """The view, and the batch that led to it, if any did: a moment later the log may have dropped that."""
+        with self._lock:
+            view = self._locked_view()
+            last = self._log.after(view.clock.seq - 1, 1)
+            return view, last[0] if last else None
+
     def compact(self, since: Clock) -> Batch | None:
         """One batch from a clock whose batches are gone to the present; None where not enough is remembered, or where
         it would be more than half of what the tree takes. O(what was touched since), 15 µs each.
         """
-        with self._lock:  # a moment later the batch that led to the view may be gone
-            view = self._locked_view()
-            last = self._log.after(view.clock.seq - 1, 1)
+        view, last = self.pinned()
         remembered = self._log.remembered(since.seq, touched_max(view.tree))
-        if remembered is None or not last or view.clock.epoch != since.epoch:
+        if remembered is None or last is None or view.clock.epoch != since.epoch:
             return None
-        batch = compact(view, since.seq, remembered, last[0])
+        batch = compact(view, since.seq, remembered, last)
         return batch if batch is not None and len(batch.data) <= bytes_max(view.tree) else None
 
     def release(self, now_s: float) -> None:

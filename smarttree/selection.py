@@ -11,11 +11,12 @@ it is below; where there is no directory, it is empty.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from smarttree._records import Records
-from smarttree._select import select
+from smarttree._select import select, show
 from smarttree.clock import Clock
 from smarttree.codec import encode_batch
 from smarttree.draft import Draft
@@ -62,18 +63,29 @@ class _Inside(NamedTuple):
 class Selection:
     """What `criteria` ask for of a Tree. `tree` has it, its ids are those of the whole."""
 
-    def __init__(self, criteria: Criteria, whole: Tree) -> None:
-        """O(entries), about 0.1 µs each, and 15 µs for each that is asked for."""
+    def __init__(self, criteria: Criteria, whole: Tree, seq: int = 0) -> None:
+        """Of the whole at the clock `seq`, if someone knows it. O(entries), about 0.1 µs each, and 0.5 µs for each that
+        is asked for.
+        """
         self.criteria, self.tree = criteria, Tree()
         self._ledger = Ledger(self.tree)
         self._kinds = sum(_TYPES[kind] for kind in criteria.kinds)
         only = command_rules(criteria.include) if criteria.include else None
         self._base = _Inside(only, command_rules(criteria.exclude))
-        self._matched = bytearray()  # by id: whether it is asked for itself, not only what is below it
+        self._matched = bytearray(whole.ids)  # by id: whether it is asked for itself, not only what is below it
         self._tops: dict[int, int] = {}  # directories of the whole, and the root that each is here
-        self._told_seq = 0  # the clock that the last part led to that was told
+        self._told_seq = seq  # the clock that the last part led to that was told
         self._owes = False  # was told a piece, and not yet the last one
-        self.take_in(whole, Touched(), 0)
+        self._fill(whole)
+
+    def _fill(self, whole: Tree) -> None:
+        looking = _Looking(whole, self._find_tops(whole), self._base, self._kinds)
+        self.tree.admit(whole.ids)
+        for root, (name, row) in self._wanted_roots(looking).items():
+            self.tree.insert(root, SERVICE_ID, name, row or _EMPTY)
+        for top, root in looking.tops.items():
+            show(self.tree, whole, looking.all_below(top), top, root, self._matched)
+        self._tops = looking.tops
 
     def take_in(self, whole: Tree, touched: Touched, seq: int) -> None:
         """As `follow`, of what nobody is told: who comes, at that clock or later, is shown the tree."""
@@ -131,15 +143,20 @@ class Selection:
 
     def _see_roots(self, draft: Draft, looking: _Looking) -> list[int]:
         """Plan what becomes of the roots; those that end, once all in them has."""
+        wanted = self._wanted_roots(looking)
+        for root, (name, row) in wanted.items():
+            draft.root(root, name, row, otherwise=_EMPTY)
+        return [root for root in self.tree.roots() if root not in wanted]
+
+    def _wanted_roots(self, looking: _Looking) -> dict[int, tuple[bytes, Row | None]]:
+        """The roots there are to be here: by what name, and their values, where there are any."""
         path, whole = self.criteria.path, looking.whole
         wanted: dict[int, tuple[bytes, Row | None]] = {}
         for top, root in looking.tops.items():
             wanted[root] = (path or whole.name(top), whole.row(top))
         if path is not None and not wanted:
             wanted = {root: (path, None) for root in whole.roots() if _is_within(path, whole.name(root))}
-        for root, (name, row) in wanted.items():
-            draft.root(root, name, row, otherwise=_EMPTY)
-        return [root for root in self.tree.roots() if root not in wanted]
+        return wanted
 
     def _judge(self, looking: _Looking, written: Mapping[int, int]) -> dict[int, bool]:
         """By id: whether it is asked for, of all for which that may be another answer than before."""
@@ -210,10 +227,10 @@ class _Looking:
         name, is_dir = self.whole.name(eid), self.whole.is_dir(eid)
         return not inside.without.ignores(name, is_dir) and (inside.only is None or inside.only.ignores(name, is_dir))
 
-    def all_below(self, directory: int) -> Collection[int]:
+    def all_below(self, directory: int) -> array[int]:
         """What is asked for below a directory in which something may be."""
         inside = self.inside(directory)
-        return () if inside is None else select(self.whole, directory, inside.only, inside.without, self._kinds)
+        return array("I") if inside is None else select(self.whole, directory, inside.only, inside.without, self._kinds)
 
     def is_below_any(self, eid: int, directories: Collection[int]) -> bool:
         while (eid := self.whole.parent(eid)) != SERVICE_ID:

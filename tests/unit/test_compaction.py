@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from random import Random
+from stat import S_IFMT, S_IMODE
 
 import pytest
 
@@ -16,12 +17,14 @@ from smarttree.config import StateConfig
 from smarttree.ledger import Ledger, Limits
 from smarttree.order import Act, Step, order
 from smarttree.plan import Plan
+from smarttree.rewind import rewind
 from smarttree.state.store import Store
 from smarttree.stream.activity import Activity
 from smarttree.stream.batch import Batch, RootState
 from smarttree.stream.horizon import Horizon
 from smarttree.stream.log import Log
-from smarttree.tree import SERVICE_ID
+from smarttree.tree import SERVICE_ID, Tree, kind_of
+from smarttree.wire import MASK_MODE, MASK_MTIME, MASK_SIZE
 from tests.leading import START, assert_leads
 from tests.plain_trees import DIRECTORY, FILE
 from tests.trees import ROOT, ROOT_PATH, Forest, Node, evolved, made_routine, plan_between, random_forest, row
@@ -33,6 +36,11 @@ EPOCH = START.epoch
 class NoWatcher:
     def forget(self, ids: list[int]) -> None:
         """Nothing is watched."""
+
+
+def shape(tree: Tree) -> dict[int, tuple[int, bytes, str]]:
+    """By id: where everything is, and what it is."""
+    return {eid: (tree.parent(eid), tree.name(eid), kind_of(tree.mode(eid))) for eid in tree.below(SERVICE_ID).tolist()}
 
 
 def store_in(directory: Path) -> Store:
@@ -55,6 +63,10 @@ class Life:
 
     def turn(self, changes: int) -> None:
         after = evolved(self.dice, self.forest, self.kinds, NAMES, changes)
+        for eid in after.nodes.keys() & self.forest.nodes.keys():  # nothing turns into something of another type
+            node, mode = after.nodes[eid], self.forest.nodes[eid].row.mode
+            row = node.row._replace(mode=S_IFMT(mode) | S_IMODE(node.row.mode))
+            after.nodes[eid] = node._replace(row=row)
         after = self._with_fresh_ids(after)
         plan = plan_between(self.forest, after)
         if self.dice.random() < 0.3:
@@ -99,11 +111,26 @@ class Life:
         return store
 
     def assert_reached(self) -> None:
-        """Every clock that the horizon reaches leads to the present."""
-        for seq in [seq for seq in self.states if self.log._horizon.seq <= seq < self.log.head]:
+        """Clocks that the horizon reaches lead to the present."""
+        reached = [seq for seq in self.states if self.log._horizon.seq <= seq < self.log.head]
+        for seq in {*reached[:1], *self.dice.sample(reached, min(12, len(reached)))}:
+            self.assert_rewinds(seq)
             batch = self.compacted(seq)
             assert batch is not None
             assert_leads(batch, self.states[seq], self.tree)
+
+    def assert_rewinds(self, seq: int) -> None:
+        """The tree of that clock can be made again, but for values of which something was told since."""
+        remembered, was = self.log.remembered(seq, 1 << 30), self.states[seq]
+        assert remembered is not None
+        tree = rewind(self.tree, seq, remembered)
+        assert shape(tree) == shape(was)
+        written = {eid: mask for eid, mask, _ in remembered.touched}
+        for eid in shape(was).keys() & shape(self.tree).keys():
+            now, then = self.tree.row(eid)[:3], tree.row(eid)[:3]
+            told = (MASK_MODE, MASK_SIZE, MASK_MTIME)
+            assert [a != b for a, b in zip(now, then, strict=True)] == [bool(written.get(eid, 0) & m) for m in told]
+            assert then == was.row(eid)[:3] or written[eid]
 
     def compacted(self, seq: int) -> Batch | None:
         return self.commits.compact(Clock(EPOCH, seq))
@@ -190,6 +217,7 @@ def test_roots_that_come_and_go() -> None:
     life.turn(3)
     tell(Plan(creates={new: ((SERVICE_ID, b"/y"), rows[True]), inside: ((new, b"i"), rows[False])}), None, "ready")
     for seq, state in list(life.states.items())[:-1]:
+        life.assert_rewinds(seq)
         batch = life.compacted(seq)
         assert batch is not None
         assert_leads(batch, state, life.tree)
