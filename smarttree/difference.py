@@ -57,8 +57,8 @@ class Differences:
         if since.epoch != clock.epoch:
             return None
         if since == clock:
-            last = self._log.after(since.seq - 1, 1)
-            return Difference(since, clock, (), b"", bool(last) and last[0].more)
+            newest = self._log.after(since.seq - 1, 1)
+            return Difference(since, clock, (), b"", newest[0].more if newest else False)
         if criteria is None and (few := self._fold(since, binary=binary)) is not None:
             return few
         view, last = self._pinned()

@@ -219,7 +219,11 @@ class StateDamaged(SmarttreeError):
 
 
 class UnknownClock(SmarttreeError):
-    """A clock that was never issued here, or is older than what is kept."""
+    """A clock that was never issued here, or is older than what is kept. `clock`: one to go on from."""
 
     code = "unknown-clock"
     http_status = 410
+
+    def __init__(self, message: str, clock: str) -> None:
+        super().__init__(message)
+        self.clock = clock

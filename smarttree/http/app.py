@@ -15,6 +15,7 @@ from aiohttp import web
 
 from smarttree.config import HttpConfig
 from smarttree.errors import SmarttreeError
+from smarttree.http.changes import get_changes
 from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.cors import Cors
@@ -28,6 +29,7 @@ from smarttree.http.listen import BACKLOG, address_of
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.tree import TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
+from smarttree.http.waiting import changes_are_told, end_waiting
 from smarttree.http.watch import delete_watch, get_watch, post_watch
 from smarttree.printable import printable
 from smarttree.service import Service
@@ -68,13 +70,16 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
+    app.cleanup_ctx.append(changes_are_told)
     app.on_shutdown.append(_close_hub)
     app.on_shutdown.append(end_trees)
+    app.on_shutdown.append(end_waiting)
     app.on_response_prepare.append(mark_begun)
     app.on_response_prepare.append(cors.mark)
     app.router.add_get("/events", get_events)
     app.router.add_get("/tree", get_tree)
     app.router.add_get("/chunk/{hash}", get_chunk)
+    app.router.add_get("/changes", get_changes)
     app.router.add_get("/stats", get_stats)
     app.router.add_get("/clock", get_clock)
     app.router.add_get("/watch", get_watch)

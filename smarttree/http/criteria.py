@@ -1,4 +1,4 @@
-"""From a request's filters to criteria: `path`, `include`, `exclude` and `types`, the same wherever they are taken."""
+"""From a request's `path`, `include`, `exclude`, `types` and `only` to criteria: the same wherever they are taken."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def criteria(query: Query, roots: Sequence[bytes]) -> Criteria | None:
         _kinds(query.all("types")),
     )
     return None if asked == Criteria() else asked
+
+
+def only_content(query: Query, *, contents: bool) -> bool:
+    """Whether changes that leave contents as they were are to be left out. Raises BadParameter."""
+    only = query.text("only")
+    if only is not None and only != "content":
+        raise BadParameter(f"only is content, not {only!r}")
+    if only is not None and not contents:
+        raise BadParameter("only=content needs a server that compares contents: start it with --content-hash")
+    return only is not None
 
 
 def _glob(name: str, glob: bytes) -> bytes:

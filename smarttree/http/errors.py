@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from smarttree.errors import NotReady, QtnError, SmarttreeError
+from smarttree.errors import NotReady, QtnError, SmarttreeError, UnknownClock
 from smarttree.http.keys import SERVICE
 from smarttree.service import Service
 from smarttree.stream.events import to_json
@@ -60,6 +60,8 @@ def _from_error(request: web.Request, error: SmarttreeError) -> web.Response:
     if isinstance(error, NotReady):
         extra["progress"] = progress_fields(request.app[SERVICE])
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, UnknownClock):
+        extra["clock"] = error.clock
     if isinstance(error, QtnError):
         extra["offset"] = error.offset
     return problem(error.http_status, error.code, str(error), extra=extra, headers=headers)

@@ -20,7 +20,7 @@ from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, IDENTITY, piece, preface
 from smarttree.errors import BadParameter
-from smarttree.http.criteria import criteria
+from smarttree.http.criteria import criteria, only_content
 from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.negotiation import choose
 from smarttree.http.params import Query
@@ -163,16 +163,6 @@ def stream_class(
     only = only_content(query, contents=contents)
     part = criteria(query, roots)
     return StreamClass(mode, events, tree != "none", only, part, coding, manifest=tree == "manifest")
-
-
-def only_content(query: Query, *, contents: bool) -> bool:
-    """Whether changes that leave contents as they were are to be left out. Raises BadParameter."""
-    only = query.text("only")
-    if only is not None and only != "content":
-        raise BadParameter(f"only is content, not {only!r}")
-    if only is not None and not contents:
-        raise BadParameter("only=content needs a server that compares contents: start it with --content-hash")
-    return only is not None
 
 
 def resume_point(request: web.Request, query: Query) -> str | None:

@@ -46,9 +46,8 @@ class Server:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        runner = web.AppRunner(
-            build_app(self.service, self._http), handler_cancellation=True, access_log=None, shutdown_timeout=0.2
-        )
+        self.app = build_app(self.service, self._http)
+        runner = web.AppRunner(self.app, handler_cancellation=True, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
         try:
             sockets = open_sockets(None, self._http.port)
