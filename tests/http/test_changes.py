@@ -60,14 +60,17 @@ def edit(dice: Random, top: Path) -> None:
     """One thing that people do to files."""
     directories = [top, *(path for path in top.rglob("*") if path.is_dir() and not path.is_symlink())]
     path, other = (dice.choice(directories) / dice.choice(["a", "b", "c.rs", "d.rs"]) for _ in range(2))
+    coin = dice.random() < 0.5
     if not path.exists():
-        dice.choice([path.mkdir, path.touch])()
+        path.mkdir() if coin else path.touch()
     elif not other.exists() and path not in other.parents:
         path.rename(other)
     elif path.is_dir():
         shutil.rmtree(path)
+    elif coin:
+        path.unlink()
     else:
-        dice.choice([path.unlink, lambda: path.write_bytes(dice.randbytes(9))])()
+        path.write_bytes(dice.randbytes(9))
 
 
 def test_what_has_changed_since_a_clock(server: Server, project: Path) -> None:
