@@ -1,6 +1,6 @@
 # cython: language_level=3
-"""Select: which entries below a directory are asked for by globs and kinds, in one walk of the Tree without the GIL; and
-a Tree of those alone.
+"""Select: which entries below a directory are asked for by globs and kinds, in one walk of the Tree without the GIL;
+and a Tree of those alone.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
@@ -103,8 +103,8 @@ cdef bint look_in(Tree tree, Frame *stack, size_t *depth, unsigned kinds, Found 
 
 def show(Tree shown not None, Tree whole not None, const uint32_t[::1] ids not None, top, root,
          uint8_t[::1] marked not None):
-    """Bring to life what is selected of the whole below its directory `top`, with the directories that lead there, as it
-    is: in another Tree of the same ids, where `root` stands for `top`. Marks it, by id. About 0.4 µs an entry.
+    """Bring to life what is selected of the whole below its directory `top`, with the directories that lead there, as
+    it is: in another Tree of the same ids, where `root` stands for `top`. Marks it, by id. About 0.4 µs an entry.
 
     Raises FileExistsError where the place is taken.
     """
