@@ -7,8 +7,11 @@ The defaults stand here and nowhere else; the help text and the documentation sh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from smarttree.wire import DEFAULT_PORT
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,11 @@ class HttpConfig:
     compress: bool = False  # streams too, for clients that take them so
     fanout: str = "auto"  # or the name of one in `smarttree.stream.carriers`
     insecure: bool = False
+    auth_token: str | None = None  # a secret: never told or logged
+    auth_token_file: str | None = None
+    allow: tuple[Network, ...] = ()  # who may connect, beside this machine; then it listens on all addresses
+    trusted_proxies: tuple[Network, ...] = ()  # whose word on who they speak for counts
+    trusted_hosts: tuple[str, ...] = ()  # by what names it may be called, beside its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

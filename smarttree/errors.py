@@ -22,7 +22,14 @@
     ├── WatcherUnavailable    the watcher that was asked for can't work here
     ├── StateInUse            another process holds the state directory
     ├── StateDamaged          bytes in it that are none of ours, any more
-    └── UnknownClock
+    ├── UnknownClock
+    └── Refused               who asks may not
+        ├── TokenRequired
+        ├── TokenRefused
+        ├── TooManyAttempts
+        ├── ScopeMissing
+        ├── AddressRefused
+        └── HostUnknown
 
 The text of each says what to do about it. `code` is stable: clients compare it, so a code is never renamed.
 """
@@ -227,3 +234,54 @@ class UnknownClock(SmarttreeError):
     def __init__(self, message: str, clock: str) -> None:
         super().__init__(message)
         self.clock = clock
+
+
+class Refused(SmarttreeError):
+    """Who asks may not have what is asked for."""
+
+    code = "refused"
+    http_status = 403
+
+
+class TokenRequired(Refused):
+    """There are tokens, and none was shown."""
+
+    code = "token-required"
+    http_status = 401
+
+
+class TokenRefused(Refused):
+    """A token or ticket that is not good, or not any more."""
+
+    code = "token-refused"
+    http_status = 401
+
+
+class TooManyAttempts(Refused):
+    """An address was wrong about tokens too often. A right one is answered all the same."""
+
+    code = "too-many-attempts"
+    http_status = 429
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class ScopeMissing(Refused):
+    """A good token, for something else."""
+
+    code = "scope-missing"
+
+
+class AddressRefused(Refused):
+    """An address, as a trusted proxy tells it, that the allowlist does not have."""
+
+    code = "address-refused"
+
+
+class HostUnknown(Refused):
+    """The request calls this server by a name that is none of its own."""
+
+    code = "host-unknown"
+    http_status = 421

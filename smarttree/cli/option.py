@@ -21,6 +21,7 @@ class Group(Enum):
 
     WHAT = "what to do"
     NETWORK = "serving: the network"
+    SECURITY = "serving: who may read"
     CHANGES = "serving: changes and streams"
     GENERAL = "general"
 

@@ -11,6 +11,7 @@ from typing import Final
 from smarttree import watch
 from smarttree.cli import values
 from smarttree.cli.option import Group, Option, Scope
+from smarttree.cli.security import SECURITY
 from smarttree.modes import MODES
 from smarttree.stream import carriers
 
@@ -105,7 +106,7 @@ _NOW: Final = (
         metavar="ADDR",
         targets=("http.host",),
         help="the address to listen on, instead of this machine only (127.0.0.1 and ::1); "
-        "any other needs --insecure as well",
+        "any other needs --auth-token or --allow as well, or --insecure",
     ),
     Option(
         name="insecure",
@@ -330,7 +331,6 @@ _NOW: Final = (
     Option(name="verbose", short="-v", help="log more"),
 )
 
-_SECURITY: Final = "who may read is not settled by the server yet, so it serves this machine only (see --host)"
 _TLS: Final = "it speaks plain HTTP only; put a reverse proxy that has a certificate in front"
 
 
@@ -341,10 +341,6 @@ def _later(name: str, why: str, *, switch: bool = False, many: bool = False) -> 
 
 
 _LATER: Final = (
-    _later("auth-token", _SECURITY),
-    _later("auth-token-file", _SECURITY),
-    _later("allow", _SECURITY, many=True),
-    _later("trusted-proxy", _SECURITY, many=True),
     _later("https", _TLS, switch=True),
     _later("domain", _TLS),
     _later("cert", _TLS),
@@ -354,7 +350,7 @@ _LATER: Final = (
     _later("from", "a server reads its own disk only"),
 )
 
-OPTIONS: Final[tuple[Option, ...]] = _NOW + _LATER
+OPTIONS: Final[tuple[Option, ...]] = _NOW + SECURITY + _LATER
 
 BY_KEY: Final = {option.key: option for option in OPTIONS}
 

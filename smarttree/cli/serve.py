@@ -8,8 +8,10 @@ from typing import Final
 
 from smarttree import modes
 from smarttree._malloc import map_from
+from smarttree.cli.values import is_loopback
 from smarttree.config import HttpConfig, ServiceConfig
 from smarttree.http.listen import open_sockets
+from smarttree.http.tokens import SECRET_CHARS
 from smarttree.service import Service
 
 MAPPED_BYTES: Final = 512 * 1024
@@ -19,16 +21,27 @@ COLLECT_AFTER: Final = 50_000
 _LOG = logging.getLogger(__name__)
 
 
+def _warn(http: HttpConfig) -> None:
+    """Say what a person who answers for this would want to know."""
+    guarded = http.auth_token is not None or http.auth_token_file is not None
+    beyond = bool(http.allow) if http.host is None else not is_loopback(http.host)
+    if http.insecure and http.host is not None and not guarded and not http.allow:
+        _LOG.warning("starting insecurely: everyone who can reach %s can read the whole tree", http.host)
+    if guarded and beyond:
+        _LOG.warning("tokens travel unencrypted: put a proxy that has a certificate in front, or use a private network")
+    if http.auth_token is not None and len(http.auth_token) < SECRET_CHARS:
+        _LOG.warning("the token is short enough to be guessed: `openssl rand -hex 32` makes a good one")
+
+
 def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
     """Serves until SIGINT or SIGTERM; returns the exit status.
 
     Raises SmarttreeError: PortInUse or ConfigError before anything is scanned, or what made the service fail.
     """
-    if http.insecure and http.host is not None:
-        _LOG.warning("starting insecurely: everyone who can reach %s can read the whole tree", http.host)
+    _warn(http)
     modes.check(http.mode)
     map_from(MAPPED_BYTES)
-    sockets = open_sockets(http.host, http.port)
+    sockets = open_sockets(http.host, http.port, everywhere=bool(http.allow))
     service = Service(config)
     service.start()
     try:

@@ -228,17 +228,37 @@ def _serve(
     if not paths:
         raise BadParameter("--serve needs a directory: `st --serve .` serves this one")
     http = HttpConfig(**_fields(values, "http"))
-    if http.host is not None and not is_loopback(http.host) and not http.insecure:
-        raise HostRefused(
-            f"--host {http.host} would let everyone who can reach this machine read the names, sizes and times of all "
-            "files below the served directories. To do that on purpose, add --insecure. To serve this machine only, "
-            "leave --host out"
-        )
+    _refuse_host(http)
     fields = _fields(values, "service")
     fields["watch_bases"] = tuple(open_root(base) for base in fields.get("watch_bases", ()))
     roots = open_roots(paths)
+    _refuse_told_secrets(http, [*roots, *fields["watch_bases"]])
     state = _state(values, roots, environ) if wants_state else None
     return ServiceConfig(roots=roots, state=state, **fields), http
+
+
+def _refuse_host(http: HttpConfig) -> None:
+    """Nobody opens a tree to a network without a word on who may read it."""
+    guarded = http.auth_token or http.auth_token_file or http.allow or http.insecure
+    if http.host is not None and not is_loopback(http.host) and not guarded:
+        raise HostRefused(
+            f"--host {http.host} would let everyone who can reach this machine read the names, sizes and times of all "
+            "files below the served directories. Add --auth-token TOKEN for those who have it, --allow NETWORK for who "
+            "is there, or --insecure for everyone. To serve this machine only, leave --host out"
+        )
+
+
+def _refuse_told_secrets(http: HttpConfig, told: Sequence[bytes]) -> None:
+    """Whoever may read the tree must not read there who else may."""
+    if http.auth_token_file is None:
+        return
+    for path in (os.path.abspath(http.auth_token_file), os.path.realpath(http.auth_token_file)):
+        for top in told:
+            if os.path.commonpath([os.fsencode(path), top]) == top:
+                raise ConfigError(
+                    f"the token file {printable(path)} lies below {printable(top)}, which is served: who has one of the "
+                    "tokens could read the others; keep it elsewhere"
+                )
 
 
 def _decode(values: Values, paths: Sequence[str]) -> DecodeConfig:

@@ -4,12 +4,13 @@ what would be right; who asks adds where it stood (a flag, a variable, a key in 
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final, TypeVar
 
+from smarttree.config import Network
 from smarttree.ignore import GLOB_BYTES_MAX
 
 _BYTES: Final = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
@@ -76,6 +77,14 @@ def read_text(text: str) -> str:
     return text
 
 
+def read_secret(text: str) -> str:
+    """A token, of which the message of an error has nothing."""
+    secret = text.strip()
+    if not secret or any(sign.isspace() for sign in secret):
+        raise ValueError("a token has no spaces and is not empty; `openssl rand -hex 32` makes a good one")
+    return secret
+
+
 def read_word(*words: str) -> Callable[[str], str]:
     """A reader of one of these words."""
 
@@ -111,6 +120,27 @@ def read_origin(text: str) -> str:
     return origin.lower()
 
 
+def read_network(text: str) -> Network:
+    """`192.168.1.0/24`, `10.0.0.7`, `fd00::/8`. Raises ValueError, also for bits beyond the prefix: a slip is likelier
+    than a wish.
+    """
+    try:
+        network = ip_network(text.strip())
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no network: use one like 192.168.1.0/24, or an address ({error})") from None
+    if isinstance(network, IPv6Network) and (mapped := network.network_address.ipv4_mapped) and network.prefixlen >= 96:
+        return IPv4Network((mapped, network.prefixlen - 96))
+    return network
+
+
+def read_name(text: str) -> str:
+    """A host's name, without a port."""
+    name = read_host(text).lower().rstrip(".")
+    if ":" in name or "/" in name:
+        raise ValueError(f"{text!r} is no name of a host")
+    return name
+
+
 def read_glob(text: str) -> bytes:
     """A line of a rule file, without its end."""
     glob = text.removesuffix("\r").encode(errors="surrogateescape")
@@ -126,7 +156,7 @@ def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -15,19 +15,23 @@ from aiohttp import web
 
 from smarttree.config import HttpConfig
 from smarttree.errors import SmarttreeError
+from smarttree.http.access import ACCESS, Access, access_is_kept
 from smarttree.http.changes import get_changes
 from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.cors import Cors
+from smarttree.http.door import opened
 from smarttree.http.errors import OneLine, mark_begun, problems
 from smarttree.http.events import get_events
 from smarttree.http.groups import Groups
 from smarttree.http.health import get_healthz, get_readyz
+from smarttree.http.keyring import Keyring
 from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
 from smarttree.http.later import LATER, answer_later
-from smarttree.http.listen import BACKLOG, address_of
+from smarttree.http.listen import address_of
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
+from smarttree.http.ticket import post_ticket, tickets_of
 from smarttree.http.tree import TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
 from smarttree.http.waiting import changes_are_told, end_waiting
 from smarttree.http.watch import delete_watch, get_watch, post_watch
@@ -54,8 +58,13 @@ class ScanReporter(Protocol):
 
 def build_app(service: Service, http: HttpConfig) -> web.Application:
     """The application over a service. It starts and closes its hub; the service's life is its owner's."""
-    cors = Cors(http.cors)
-    app = web.Application(middlewares=[problems, cors.middleware()])
+    keyring = Keyring(http.auth_token, http.auth_token_file)
+    access, cors = (
+        Access(http, keyring, tickets_of(service.config.state)),
+        Cors(http.cors, lambda: bool(keyring.tokens)),
+    )
+    app = web.Application(middlewares=[problems, cors.middleware(), access.middleware])
+    app[ACCESS] = access
     app[SERVICE], app[CONFIG], app[GROUPS] = service, http, Groups()
     app[HUB] = Hub(
         service,
@@ -71,6 +80,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
     app.cleanup_ctx.append(changes_are_told)
+    app.cleanup_ctx.append(access_is_kept)
     app.on_shutdown.append(_close_hub)
     app.on_shutdown.append(end_trees)
     app.on_shutdown.append(end_waiting)
@@ -85,6 +95,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.router.add_get("/watch", get_watch)
     app.router.add_post("/watch", post_watch)
     app.router.add_delete("/watch", delete_watch)
+    app.router.add_post("/ticket", post_ticket)
     app.router.add_get("/healthz", get_healthz)
     app.router.add_get("/readyz", get_readyz)
     for method, path in LATER:
@@ -126,11 +137,11 @@ async def _run(service: Service, http: HttpConfig, sockets: list[socket.socket],
     )
     await runner.setup()
     try:
-        for each in sockets:
-            await web.SockSite(runner, each, backlog=BACKLOG).start()
-        roots = " ".join(printable(root) for root in service.config.roots)
-        print(f"serving {roots} on {address_of(http.host, sockets)}", flush=True)
-        return await _until_end(service, runner.app[HUB], stopped, progress)
+        assert runner.server is not None
+        async with opened(runner.server, sockets, runner.app[ACCESS].admits):
+            roots = " ".join(printable(root) for root in service.config.roots)
+            print(f"serving {roots} on {address_of(http.host, sockets)}", flush=True)
+            return await _until_end(service, runner.app[HUB], stopped, progress)
     finally:
         await asyncio.gather(asyncio.to_thread(service.stop), runner.cleanup())
 

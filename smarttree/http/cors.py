@@ -7,7 +7,7 @@ without the header that lets a browser hand it to the page.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -18,11 +18,11 @@ from smarttree.printable import printable
 
 _LOG = logging.getLogger("smarttree.http")
 
-# Content and roots at run time will answer across origins only for origins named one by one, and with a token.
+# Content and roots at run time answer across origins only for origins named one by one, and with a token.
 CONTENT_PATHS: Final = frozenset({"/search", "/compress", "/watch"})
 CHANGING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})  # a page may send them without a preflight
 LOGGED_ORIGINS_MAX: Final = 100  # a page can invent origins
-ALLOWED_HEADERS: Final = "Accept, Cache-Control, If-Match, If-None-Match, If-Range, Last-Event-ID, Range"
+ALLOWED_HEADERS: Final = "Accept, Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Last-Event-ID, Range"
 EXPOSED_HEADERS: Final = "X-Smarttree-Clock, Retry-After, ETag, Accept-Ranges, Content-Range, Content-Encoding"
 MAX_AGE_S: Final = 600
 
@@ -35,21 +35,26 @@ def normal_origin(origin: str) -> str:
 class Cors:
     """The decision, and the two places of aiohttp where it takes effect."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    def __init__(self, origins: Sequence[str], guarded: Callable[[], bool]) -> None:
+        """`guarded`: whether nobody is answered without a token."""
+        self._guarded = guarded
         self._any = "*" in origins
         self._origins = frozenset(normal_origin(origin) for origin in origins)
         self._logged: set[str] = set()
 
     def allows(self, origin: str, path: str) -> str | None:
         """The value for Access-Control-Allow-Origin, or None to refuse."""
+        named = origin if normal_origin(origin) in self._origins else None
         if path in CONTENT_PATHS:
-            return None
-        if self._any:
-            return "*"
-        return origin if normal_origin(origin) in self._origins else None
+            return named if self._guarded() else None
+        return "*" if self._any else named
 
     def _is_foreign(self, request: web.BaseRequest, origin: str) -> bool:
         return normal_origin(origin) != f"{request.scheme}://{request.host}".lower()
+
+    def _may_change(self, origin: str, request: web.BaseRequest) -> bool:
+        """Whoever shows a token in a header was given it; nothing that a browser adds by itself is one."""
+        return self._guarded() and self.allows(origin, request.path) is not None
 
     def _refused(self, request: web.BaseRequest, origin: str) -> None:
         if not self._is_foreign(request, origin) or origin in self._logged or len(self._logged) >= LOGGED_ORIGINS_MAX:
@@ -79,14 +84,15 @@ class Cors:
         @web.middleware
         async def preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
             origin = request.headers.get("Origin")
-            if origin is not None and request.method in CHANGING and self._is_foreign(request, origin):
+            foreign = origin is not None and self._is_foreign(request, origin)
+            if origin is not None and foreign and request.method in CHANGING and not self._may_change(origin, request):
                 return problem(403, "origin-refused", "pages of other origins may change nothing here")
             if request.method != "OPTIONS" or origin is None or "Access-Control-Request-Method" not in request.headers:
                 return await handler(request)
             if self.allows(origin, request.path) is None:
                 return problem(403, "origin-refused", "pages of this origin may not read here; see --cors")
             headers = {
-                "Access-Control-Allow-Methods": "GET, HEAD",
+                "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE" if self._guarded() else "GET, HEAD",
                 "Access-Control-Allow-Headers": ALLOWED_HEADERS,
                 "Access-Control-Max-Age": str(MAX_AGE_S),
             }

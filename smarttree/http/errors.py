@@ -5,19 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from smarttree.errors import NotReady, QtnError, SmarttreeError, UnknownClock
+from smarttree.errors import (
+    NotReady,
+    QtnError,
+    SmarttreeError,
+    TokenRefused,
+    TokenRequired,
+    TooManyAttempts,
+    UnknownClock,
+)
 from smarttree.http.keys import SERVICE
 from smarttree.service import Service
 from smarttree.stream.events import to_json
 
 logger = logging.getLogger("smarttree.http")
 RETRY_AFTER_S: Final = 1
+CHALLENGE: Final = 'Bearer realm="smarttree"'
 _BEGUN: Final = web.RequestKey("begun", bool)
 
 
@@ -60,6 +70,10 @@ def _from_error(request: web.Request, error: SmarttreeError) -> web.Response:
     if isinstance(error, NotReady):
         extra["progress"] = progress_fields(request.app[SERVICE])
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, (TokenRequired, TokenRefused)):
+        headers["WWW-Authenticate"] = CHALLENGE
+    if isinstance(error, TooManyAttempts):
+        headers["Retry-After"] = str(ceil(error.wait_s))
     if isinstance(error, UnknownClock):
         extra["clock"] = error.clock
     if isinstance(error, QtnError):

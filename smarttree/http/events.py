@@ -20,6 +20,7 @@ from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, IDENTITY, piece, preface
 from smarttree.errors import BadParameter
+from smarttree.http.access import HOLDER
 from smarttree.http.criteria import criteria, only_content
 from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.negotiation import choose
@@ -27,8 +28,7 @@ from smarttree.http.params import Query
 from smarttree.stream import sse
 from smarttree.stream.classes import EVENTS, StreamClass
 
-KNOWN: Final = ("path", "mode", "events", "tree", "only", "since", "include", "exclude", "types")
-LATER: Final = ("ticket",)
+KNOWN: Final = ("path", "mode", "events", "tree", "only", "since", "include", "exclude", "types", "ticket")
 # Without a bound the kernel grows the buffer of a stalled client to 3.8 MB; with this it holds 0.25 MB.
 SEND_BUFFER_BYTES: Final = 128 * 1024
 # A peer that acknowledges nothing, or takes nothing, for so long is gone: TCP alone gives up after 15 minutes.
@@ -88,9 +88,12 @@ class Deaf(asyncio.Protocol):
 class Connection:
     """A client's connection, as the hub sees it."""
 
-    __slots__ = ("_response", "_socket", "_transport", "_writer")
+    __slots__ = ("_response", "_socket", "_transport", "_writer", "holder")
 
-    def __init__(self, response: EventStream, writer: AbstractStreamWriter, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, response: EventStream, writer: AbstractStreamWriter, transport: asyncio.Transport, holder: object = None
+    ) -> None:
+        self.holder = holder
         self._response = response
         self._writer = writer
         self._transport = transport
@@ -177,7 +180,7 @@ def resume_point(request: web.Request, query: Query) -> str | None:
 
 
 async def get_events(request: web.Request) -> web.StreamResponse:
-    query = Query(request, KNOWN, LATER)
+    query = Query(request, KNOWN)
     config, hub, service = request.app[CONFIG], request.app[HUB], request.app[SERVICE]
     coding = stream_coding(request, compress=config.compress)
     contents = service.config.content_hash
@@ -194,5 +197,5 @@ async def get_events(request: web.Request) -> web.StreamResponse:
         sorry = hub.retry() + sse.comment("as many streams as may be are open; come back later")
         await response.write(preface(coding) + piece(coding, sorry))
         return response
-    await hub.serve(Connection(response, writer, transport), asked, since)
+    await hub.serve(Connection(response, writer, transport, request.get(HOLDER)), asked, since)
     return response

@@ -15,13 +15,21 @@ _PORT_TRIES: Final = 16
 _NO_SUCH_ADDRESS: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 
 
-def open_sockets(host: str | None, port: int) -> list[socket.socket]:
-    """Listening sockets, all on one port; port 0 takes a free one. Without `host`: loopback, both families.
+def open_sockets(host: str | None, port: int, *, everywhere: bool = False) -> list[socket.socket]:
+    """Listening sockets, all on one port; port 0 takes a free one. Without `host`: loopback, both families, or
+    `everywhere`: all addresses of the machine.
 
     Raises PortInUse or ConfigError.
     """
     if host is not None:
         return _open_all(_addresses(host, port), port)
+    if everywhere:
+        try:
+            return [_open(socket.AF_INET6, ("::", port))]
+        except OSError as error:
+            if error.errno not in _NO_SUCH_ADDRESS:
+                raise _told(error, "::", port) from error
+            return _open_all([(socket.AF_INET, ("0.0.0.0", port))], port)
     for tries_left in reversed(range(_PORT_TRIES)):
         [first] = _open_all([(socket.AF_INET, (LOOPBACK[0], port))], port)
         chosen = first.getsockname()[1]

@@ -31,6 +31,12 @@ class Query:
             values.setdefault(name, []).append(value)
         self._values: Mapping[str, list[str]] = values
 
+    @staticmethod
+    def raw(request: web.BaseRequest, name: str) -> str | None:
+        """A parameter of whatever endpoint, or None unless it stands once. Raises BadParameter for too many others."""
+        values = [value for key, value in _pairs(request) if key == name]
+        return values[0] if len(values) == 1 else None
+
     def all(self, name: str) -> list[str]:
         """Every value given, in order; empty if none was."""
         return self._values.get(name, [])

@@ -125,6 +125,13 @@ class Hub:
         for sink in tuple(self._sinks):
             sink.abort()
 
+    def end(self, is_over: Callable[[object], bool]) -> None:
+        """End the streams of those of whose holder that is said: their token is gone."""
+        for sink in [sink for sink in self._sinks if is_over(sink.holder)]:  # with those that still get their opening
+            sink.abort()
+        for carrier in self._carriers:
+            carrier.end(is_over)
+
     @property
     def client_count(self) -> int:
         return len(self._sinks) + (len(self._reacting) if self._reacting is not None else 0)

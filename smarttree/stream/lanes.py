@@ -33,6 +33,10 @@ class Sink(Protocol):
     @property
     def peer(self) -> str: ...
 
+    @property
+    def holder(self) -> object:
+        """Who was let in, so that they can be sent away: nothing here knows more of it."""
+
     def free(self) -> bool:
         """Whether everything written so far is with the kernel, so that `send` costs no memory."""
 
@@ -102,6 +106,9 @@ class Carrier(Protocol):
 
     def lose(self, lane: Lane) -> None:
         """The lane is lost: its clients are closed between two batches, and come back by their ids."""
+
+    def end(self, is_over: Callable[[object], bool]) -> None:
+        """Ends the streams of holders of whom that is said."""
 
     async def figures(self) -> Figures: ...
 

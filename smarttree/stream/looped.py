@@ -122,6 +122,12 @@ class Looped:
         for client in self._clients.get(lane, ()):
             client.wake()
 
+    def end(self, is_over: Callable[[object], bool]) -> None:
+        for clients in self._clients.values():
+            for client in clients:
+                if is_over(client.sink.holder):
+                    client.sink.abort()
+
     async def figures(self) -> Figures:
         """A client's bytes count as sent once the transport has them. Where one reads from the log, its lag is a guess
         from below: what the segments have dropped is not counted.

@@ -50,6 +50,7 @@ class Reacting:
         goodbyes = [retry() for _ in range(GOODBYES)]
         self._reactor = Reactor([piece(coding, words) for coding in CODINGS for words in goodbyes], len(CODINGS))
         self._clients: dict[Client, Lane] = {}
+        self._holders: dict[Client, object] = {}  # of those who were let in by a token
         self._tracks: dict[Lane, Track] = {}
         self._counts: Counter[Lane] = Counter()
         self._reading: dict[Client, asyncio.Task[None]] = {}  # tasks of clients that read from the log
@@ -70,6 +71,8 @@ class Reacting:
             return
         client = self._reactor.join(sink.detach(), self._track(lane), seq)
         self._clients[client] = lane
+        if sink.holder is not None:
+            self._holders[client] = sink.holder
         self._counts[lane] += 1
         lane.enter()
         self._go_on(client, seq)
@@ -93,6 +96,13 @@ class Reacting:
     def lose(self, lane: Lane) -> None:
         for client, its_lane in self._clients.items():
             if its_lane is lane:
+                self._reactor.dismiss(client)
+        self._reactor.wake()
+
+    def end(self, is_over: Callable[[object], bool]) -> None:
+        """Of these holders; the others stay."""
+        for client, holder in self._holders.items():
+            if is_over(holder):
                 self._reactor.dismiss(client)
         self._reactor.wake()
 
@@ -145,6 +155,7 @@ class Reacting:
         self._fed.pop(client, None)
         if (reading := self._reading.get(client)) is not None:
             reading.cancel()
+        self._holders.pop(client, None)
         lane = self._clients.pop(client)
         lane.leave()
         self._counts[lane] -= 1

@@ -28,11 +28,11 @@ SERVES = {
     "st --serve /path/to/watch --port 3000 --mode quantum": (3000, "/path/to/watch"),
     "st --serve /project1 /project2 --mode summary-ai": (DEFAULT_PORT, "/project1", "/project2"),
     'st --serve . --cors "*" --compress': (DEFAULT_PORT, ""),
+    "st --serve . --auth-token $SECRET_TOKEN": (DEFAULT_PORT, ""),
+    'st --serve . --allow "192.168.1.0/24,10.0.0.0/8"': (DEFAULT_PORT, ""),
 }
 REFUSED = {
-    "st --serve . --auth-token $SECRET_TOKEN": "--auth-token",
     "st --serve . --https --domain tree.example.com": "--https",
-    'st --serve . --allow "192.168.1.0/24,10.0.0.0/8"': "--allow",
 }
 
 

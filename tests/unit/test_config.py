@@ -222,9 +222,26 @@ def test_listening_beyond_this_machine_is_asked_for_twice(tmp_path: Path) -> Non
     for host in ("0.0.0.0", "::", "[::]", "192.168.1.5", "example.com"):
         with pytest.raises(HostRefused, match="--insecure"):
             read_settings([*base, host], {})
-        assert served(read_settings([*base, host, "--insecure"], {}))[1].host == host.strip("[]")
+        for guard in (["--insecure"], ["--auth-token", "x"], ["--auth-token-file", "f"], ["--allow", "10.0.0.0/8"]):
+            assert served(read_settings([*base, host, *guard], {}))[1].host == host.strip("[]")
     for host in ("localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]"):
         assert served(read_settings([*base, host], {}))[1].host == host.strip("[]")
+
+
+def test_a_token_file_is_not_among_what_is_served(tmp_path: Path) -> None:
+    served_here, elsewhere = tmp_path / "served", tmp_path / "elsewhere"
+    (served_here / "below").mkdir(parents=True)
+    elsewhere.mkdir()
+    (served_here / "below" / "tokens").touch()
+    (elsewhere / "tokens").symlink_to(served_here / "below" / "tokens")
+    for file in (served_here / "tokens", served_here / "below" / "tokens", elsewhere / "tokens"):
+        with pytest.raises(ConfigError, match="keep it elsewhere"):
+            read_settings(["--serve", str(served_here), "--auth-token-file", str(file)], {})
+    for base in ([], ["--watch-base", str(served_here)]):
+        served(read_settings(["--serve", str(served_here), "--auth-token-file", str(elsewhere / "x"), *base], {}))
+    at_base = ["--serve", str(served_here), "--watch-base", str(tmp_path)]
+    with pytest.raises(ConfigError, match="keep it elsewhere"):
+        read_settings([*at_base, "--auth-token-file", str(elsewhere / "x")], {})
 
 
 def test_a_flag_for_the_other_use_is_refused_but_a_shared_file_is_not(tmp_path: Path) -> None:

@@ -32,6 +32,13 @@ STATUSES = {
     "StateInUse": ("state-in-use", 503, 3),
     "StateDamaged": ("state-damaged", 503, 1),
     "UnknownClock": ("unknown-clock", 410, 1),
+    "Refused": ("refused", 403, 1),
+    "TokenRequired": ("token-required", 401, 1),
+    "TokenRefused": ("token-refused", 401, 1),
+    "TooManyAttempts": ("too-many-attempts", 429, 1),
+    "ScopeMissing": ("scope-missing", 403, 1),
+    "AddressRefused": ("address-refused", 403, 1),
+    "HostUnknown": ("host-unknown", 421, 1),
     "SmarttreeError": ("error", 500, 1),
 }
 

@@ -72,6 +72,8 @@ class Source:
 class Sink:
     """A client in memory. While `stalled` it takes nothing, as a full socket."""
 
+    holder = None
+
     def __init__(self, *, stalled: bool = False) -> None:
         self.parser = Parser()
         self.frames: list[Frame] = []

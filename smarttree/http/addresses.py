@@ -1,0 +1,60 @@
+"""Addresses: who may connect, and for whom a proxy speaks. Pure.
+
+Law: an IPv4 address is the same written as IPv6; this machine is always admitted; what a header says counts only as far
+as proxies that are trusted have written it, from the right (RFC 7239, section 5.2; `X-Forwarded-For` alike).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from smarttree.config import Network
+
+Address = IPv4Address | IPv6Address
+
+_FOR = re.compile(r'(?:^|[;,])\s*for\s*=\s*(?:"([^"]*)"|([^;,\s"]*))', re.IGNORECASE)
+
+
+def read_address(text: str) -> Address | None:
+    """As a socket or a proxy tells it, with or without a port, brackets and zone; None for what is none."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def is_in(address: Address | None, networks: Sequence[Network]) -> bool:
+    return address is not None and any(address in network for network in networks)
+
+
+def is_admitted(address: Address | None, networks: Sequence[Network]) -> bool:
+    """Whether it is one of those, or this machine's own; everyone is where there are none."""
+    return not networks or (address is not None and address.is_loopback) or is_in(address, networks)
+
+
+def speaks_for(
+    peer: Address | None, forwarded_for: Sequence[str], forwarded: Sequence[str], trusted: Sequence[Network]
+) -> Address | None:
+    """Who is at the other end: `peer`, or whom trusted proxies speak for. None where they name something that is no
+    address: nobody can be admitted by that.
+    """
+    told = ",".join(forwarded_for).split(",") if forwarded_for else _named(",".join(forwarded))
+    address = peer
+    for hop in reversed(told):
+        if not is_in(address, trusted):
+            break
+        address = read_address(hop)
+    return address
+
+
+def _named(forwarded: str) -> list[str]:
+    return [quoted or bare for quoted, bare in _FOR.findall(forwarded)]
