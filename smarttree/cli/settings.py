@@ -256,8 +256,8 @@ def _refuse_told_secrets(http: HttpConfig, told: Sequence[bytes]) -> None:
         for top in told:
             if os.path.commonpath([os.fsencode(path), top]) == top:
                 raise ConfigError(
-                    f"the token file {printable(path)} lies below {printable(top)}, which is served: who has one of the "
-                    "tokens could read the others; keep it elsewhere"
+                    f"the token file {printable(path)} lies below {printable(top)}, which is served: who has one of "
+                    "the tokens could read the others; keep it elsewhere"
                 )
 
 
