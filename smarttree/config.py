@@ -73,6 +73,16 @@ class HttpConfig:
     auth_token_file: str | None = None
     allow: tuple[Network, ...] = ()  # who may connect, beside this machine; then it listens on all addresses
     trusted_proxies: tuple[Network, ...] = ()  # whose word on who they speak for counts
+    https: bool = (
+        False  # with `cert` and `key`, or one for `domain` by ACME, or one for this machine that nobody signed
+    )
+    cert: str | None = None
+    key: str | None = None
+    domain: str | None = None
+    acme_directory: str = "https://acme-v02.api.letsencrypt.org/directory"
+    acme_ca_file: str | None = None  # whom to trust about the authority itself
+    acme_http_port: int = 80  # where http-01 is answered; others are sent on to HTTPS
+    acme_retry_s: float = 60.0  # after the first failure; then twice as long, and so on
     trusted_hosts: tuple[str, ...] = ()  # by what names it may be called, beside its own
 
 

@@ -23,6 +23,7 @@
     ├── StateInUse            another process holds the state directory
     ├── StateDamaged          bytes in it that are none of ours, any more
     ├── UnknownClock
+    ├── CertificateRefused    an authority signs nothing, for now
     └── Refused               who asks may not
         ├── TokenRequired
         ├── TokenRefused
@@ -234,6 +235,12 @@ class UnknownClock(SmarttreeError):
     def __init__(self, message: str, clock: str) -> None:
         super().__init__(message)
         self.clock = clock
+
+
+class CertificateRefused(SmarttreeError):
+    """An authority gives no certificate; it is asked again later."""
+
+    code = "certificate-refused"
 
 
 class Refused(SmarttreeError):

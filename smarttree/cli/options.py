@@ -331,8 +331,6 @@ _NOW: Final = (
     Option(name="verbose", short="-v", help="log more"),
 )
 
-_TLS: Final = "it speaks plain HTTP only; put a reverse proxy that has a certificate in front"
-
 
 def _later(name: str, why: str, *, switch: bool = False, many: bool = False) -> Option:
     read = None if switch else values.read_text
@@ -340,15 +338,7 @@ def _later(name: str, why: str, *, switch: bool = False, many: bool = False) -> 
     return Option(name=name, help="not available yet", read=read, metavar=metavar, many=many, later=why)
 
 
-_LATER: Final = (
-    _later("https", _TLS, switch=True),
-    _later("domain", _TLS),
-    _later("cert", _TLS),
-    _later("key", _TLS),
-    _later("acme-directory", _TLS),
-    _later("acme-ca-file", _TLS),
-    _later("from", "a server reads its own disk only"),
-)
+_LATER: Final = (_later("from", "a server reads its own disk only"),)
 
 OPTIONS: Final[tuple[Option, ...]] = _NOW + SECURITY + _LATER
 

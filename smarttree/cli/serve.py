@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import secrets
+from dataclasses import replace
 from typing import Final
 
 from smarttree import modes
@@ -21,16 +23,20 @@ COLLECT_AFTER: Final = 50_000
 _LOG = logging.getLogger(__name__)
 
 
-def _warn(http: HttpConfig) -> None:
-    """Say what a person who answers for this would want to know."""
+def _guarded(http: HttpConfig) -> HttpConfig:
+    """Say what a person who answers for this would want to know; with a token where there must be one."""
+    if http.domain is not None and not (http.auth_token or http.auth_token_file or http.allow or http.insecure):
+        http = replace(http, auth_token=secrets.token_urlsafe(32))
+        print(f"token, until this server ends (--auth-token gives one that stays): {http.auth_token}", flush=True)
     guarded = http.auth_token is not None or http.auth_token_file is not None
     beyond = bool(http.allow) if http.host is None else not is_loopback(http.host)
-    if http.insecure and http.host is not None and not guarded and not http.allow:
-        _LOG.warning("starting insecurely: everyone who can reach %s can read the whole tree", http.host)
-    if guarded and beyond:
-        _LOG.warning("tokens travel unencrypted: put a proxy that has a certificate in front, or use a private network")
+    if http.insecure and (http.host is not None or http.domain is not None) and not guarded and not http.allow:
+        _LOG.warning("starting insecurely: everyone who can reach %s can read the whole tree", http.domain or http.host)
+    if guarded and beyond and not http.https:
+        _LOG.warning("tokens travel unencrypted: add --https, or put a proxy that has a certificate in front")
     if http.auth_token is not None and len(http.auth_token) < SECRET_CHARS:
         _LOG.warning("the token is short enough to be guessed: `openssl rand -hex 32` makes a good one")
+    return http
 
 
 def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
@@ -38,10 +44,11 @@ def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
 
     Raises SmarttreeError: PortInUse or ConfigError before anything is scanned, or what made the service fail.
     """
-    _warn(http)
+    http = _guarded(http)
     modes.check(http.mode)
     map_from(MAPPED_BYTES)
-    sockets = open_sockets(http.host, http.port, everywhere=bool(http.allow))
+    sockets = open_sockets(http.host, http.port, everywhere=bool(http.allow or http.domain))
+    plain = open_sockets(http.host, http.acme_http_port, everywhere=True) if http.domain is not None else []
     service = Service(config)
     service.start()
     try:
@@ -54,6 +61,6 @@ def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
         gc.enable()
-        return run(service, http, sockets, progress=ScanProgress(quiet=quiet))
+        return run(service, http, sockets, plain=plain, progress=ScanProgress(quiet=quiet))
     finally:
         service.stop()

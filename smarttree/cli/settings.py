@@ -229,6 +229,7 @@ def _serve(
         raise BadParameter("--serve needs a directory: `st --serve .` serves this one")
     http = HttpConfig(**_fields(values, "http"))
     _refuse_host(http)
+    _refuse_tls(http, wants_state=wants_state)
     fields = _fields(values, "service")
     fields["watch_bases"] = tuple(open_root(base) for base in fields.get("watch_bases", ()))
     roots = open_roots(paths)
@@ -239,7 +240,7 @@ def _serve(
 
 def _refuse_host(http: HttpConfig) -> None:
     """Nobody opens a tree to a network without a word on who may read it."""
-    guarded = http.auth_token or http.auth_token_file or http.allow or http.insecure
+    guarded = http.auth_token or http.auth_token_file or http.allow or http.domain or http.insecure
     if http.host is not None and not is_loopback(http.host) and not guarded:
         raise HostRefused(
             f"--host {http.host} would let everyone who can reach this machine read the names, sizes and times of all "
@@ -248,17 +249,30 @@ def _refuse_host(http: HttpConfig) -> None:
         )
 
 
+def _refuse_tls(http: HttpConfig, *, wants_state: bool) -> None:
+    """What is said of certificates must make sense together."""
+    if (http.cert is None) != (http.key is None):
+        raise BadParameter("--cert and --key go together: the certificate, and its key")
+    if not http.https and (http.cert is not None or http.domain is not None):
+        raise BadParameter("--cert and --domain say which certificate to use with --https: add that")
+    if http.domain is not None and http.cert is not None:
+        raise BadParameter("--domain gets a certificate, --cert has one: leave one out")
+    if http.domain is not None and not wants_state:
+        raise BadParameter(
+            "--domain must keep its certificate somewhere, as authorities give out few: leave --no-state out"
+        )
+
+
 def _refuse_told_secrets(http: HttpConfig, told: Sequence[bytes]) -> None:
     """Whoever may read the tree must not read there who else may."""
-    if http.auth_token_file is None:
-        return
-    for path in (os.path.abspath(http.auth_token_file), os.path.realpath(http.auth_token_file)):
-        for top in told:
-            if os.path.commonpath([os.fsencode(path), top]) == top:
-                raise ConfigError(
-                    f"the token file {printable(path)} lies below {printable(top)}, which is served: who has one of "
-                    "the tokens could read the others; keep it elsewhere"
-                )
+    for file in filter(None, (http.auth_token_file, http.key)):
+        for path in (os.path.abspath(file), os.path.realpath(file)):
+            for top in told:
+                if os.path.commonpath([os.fsencode(path), top]) == top:
+                    raise ConfigError(
+                        f"{printable(path)} is a secret, and lies below {printable(top)}, which is served: who may "
+                        "read that could read it; keep it elsewhere"
+                    )
 
 
 def _decode(values: Values, paths: Sequence[str]) -> DecodeConfig:

@@ -11,6 +11,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from ipaddress import ip_address
 from typing import Final
 
@@ -44,7 +45,9 @@ class Access:
         self.keyring, self.tickets = keyring, tickets
         self._config = config
         self._attempts = Attempts()
-        self._names = frozenset(name.lower() for name in (*config.trusted_hosts, config.host or "", *own_names()))
+        self._names = frozenset(
+            name.lower() for name in (*config.trusted_hosts, config.host or "", config.domain or "", *own_names())
+        )
 
     def admits(self, peer: str) -> bool:
         """Whether a connection from this address may say anything. A trusted proxy may, and is judged by its word."""
@@ -141,5 +144,6 @@ async def access_is_kept(app: web.Application) -> AsyncIterator[None]:
         tokens = access.keyring.tokens
         app[HUB].end(lambda holder: bool(tokens) and holder not in tokens)
 
-    async with access.keyring.followed(changed):
+    file = access.keyring.file
+    async with file.followed(changed) if file is not None else nullcontext():
         yield

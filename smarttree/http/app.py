@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -25,6 +25,7 @@ from smarttree.http.errors import OneLine, mark_begun, problems
 from smarttree.http.events import get_events
 from smarttree.http.groups import Groups
 from smarttree.http.health import get_healthz, get_readyz
+from smarttree.http.https import secured
 from smarttree.http.keyring import Keyring
 from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
 from smarttree.http.later import LATER, answer_later
@@ -115,15 +116,26 @@ async def _close_hub(app: web.Application) -> None:
 
 
 def run(
-    service: Service, http: HttpConfig, sockets: list[socket.socket], *, progress: ScanReporter | None = None
+    service: Service,
+    http: HttpConfig,
+    sockets: list[socket.socket],
+    *,
+    plain: Sequence[socket.socket] = (),
+    progress: ScanReporter | None = None,
 ) -> int:
     """Serves a service that was started, until SIGINT or SIGTERM; returns the exit status. A second signal ends the
-    process at once. Stops the service. Raises what made it fail.
+    process at once. Stops the service. Raises what made it fail. `plain`: the port beside HTTPS.
     """
-    return asyncio.run(_run(service, http, sockets, progress))
+    return asyncio.run(_run(service, http, sockets, plain, progress))
 
 
-async def _run(service: Service, http: HttpConfig, sockets: list[socket.socket], progress: ScanReporter | None) -> int:
+async def _run(
+    service: Service,
+    http: HttpConfig,
+    sockets: list[socket.socket],
+    plain: Sequence[socket.socket],
+    progress: ScanReporter | None,
+) -> int:
     stopped = _on_signals()
     logger = logging.getLogger("smarttree.http.wire")
     logger.addFilter(OneLine())
@@ -138,9 +150,13 @@ async def _run(service: Service, http: HttpConfig, sockets: list[socket.socket],
     await runner.setup()
     try:
         assert runner.server is not None
-        async with opened(runner.server, sockets, runner.app[ACCESS].admits):
+        port = sockets[0].getsockname()[1]
+        async with (
+            secured(http, service.config.state, port, plain) as tls,
+            opened(runner.server, sockets, runner.app[ACCESS].admits, tls),
+        ):
             roots = " ".join(printable(root) for root in service.config.roots)
-            print(f"serving {roots} on {address_of(http.host, sockets)}", flush=True)
+            print(f"serving {roots} on {address_of(http.domain or http.host, port, https=http.https)}", flush=True)
             return await _until_end(service, runner.app[HUB], stopped, progress)
     finally:
         await asyncio.gather(asyncio.to_thread(service.stop), runner.cleanup())

@@ -88,8 +88,7 @@ def _told(error: OSError, host: str, port: int) -> SmarttreeError:
     return ConfigError(f"cannot listen on {host} port {port}: {error.strerror}; see --host and --port")
 
 
-def address_of(host: str | None, sockets: list[socket.socket]) -> str:
+def address_of(host: str | None, port: int, *, https: bool = False) -> str:
     """Where a person finds it, as a URL."""
-    port = sockets[0].getsockname()[1]
     name = "localhost" if host is None else f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}"
+    return f"http{'s' * https}://{name}:{port}"

@@ -23,7 +23,7 @@ DEADLINE_S = 20.0
 PROJECT = str(Path(__file__).parents[2])
 COMMAND = (sys.executable, "-m", "smarttree")
 SERVE = (*COMMAND, "--serve")
-SERVING = re.compile(rb"serving (.+) on http://localhost:(\d+)\n")
+SERVING = re.compile(rb"serving (.+) on https?://.+:(\d+)\n")
 
 
 class Process:

@@ -32,6 +32,7 @@ STATUSES = {
     "StateInUse": ("state-in-use", 503, 3),
     "StateDamaged": ("state-damaged", 503, 1),
     "UnknownClock": ("unknown-clock", 410, 1),
+    "CertificateRefused": ("certificate-refused", 500, 1),
     "Refused": ("refused", 403, 1),
     "TokenRequired": ("token-required", 401, 1),
     "TokenRefused": ("token-refused", 401, 1),

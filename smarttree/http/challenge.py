@@ -1,0 +1,49 @@
+"""The plain port beside HTTPS: answers http-01 (RFC 8555, section 8.3), and sends all else to the encrypted one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from smarttree.http.listen import BACKLOG
+
+PATH: Final = "/.well-known/acme-challenge/{token}"
+KEEPALIVE_S: Final = 5.0
+
+
+def build(answers: Mapping[str, str], domain: str, port: int) -> web.Application:
+    app = web.Application()
+    place = domain if port == 443 else f"{domain}:{port}"
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        told = answers.get(request.match_info["token"])
+        return web.Response(status=404) if told is None else web.Response(text=told)
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        path = request.raw_path if request.raw_path.startswith("/") else "/"
+        return web.Response(status=308, headers={"Location": f"https://{place}{path}"})
+
+    app.router.add_get(PATH, answer)
+    app.router.add_route("*", "/{rest:.*}", redirect)
+    return app
+
+
+@asynccontextmanager
+async def answering(
+    sockets: Sequence[socket.socket], answers: Mapping[str, str], domain: str, port: int
+) -> AsyncIterator[None]:
+    """Meanwhile, these sockets are answered."""
+    runner = web.AppRunner(
+        build(answers, domain, port), keepalive_timeout=KEEPALIVE_S, access_log=None, shutdown_timeout=0.1
+    )
+    await runner.setup()
+    try:
+        for each in sockets:
+            await web.SockSite(runner, each, backlog=BACKLOG).start()
+        yield
+    finally:
+        await runner.cleanup()
