@@ -8,6 +8,7 @@
     │   └── QtnError          bytes that are no QTN1 document
     ├── PathError             a path that cannot be served
     │   ├── NotADirectory
+    │   ├── NotAFile
     │   ├── Unreadable
     │   ├── RootsOverlap
     │   ├── RootRefused
@@ -114,6 +115,13 @@ class NotADirectory(PathError):
     """Only directories can be served or listed."""
 
     code = "not-a-directory"
+    http_status = 400
+
+
+class NotAFile(PathError):
+    """Only regular files have a content."""
+
+    code = "not-a-file"
     http_status = 400
 
 

@@ -17,6 +17,7 @@ STATUSES = {
     "PathError": ("no-such-path", 404, 2),
     "NoSuchChunk": ("no-such-chunk", 404, 1),
     "NotADirectory": ("not-a-directory", 400, 2),
+    "NotAFile": ("not-a-file", 400, 2),
     "Unreadable": ("unreadable", 403, 2),
     "RootsOverlap": ("roots-overlap", 409, 2),
     "RootRefused": ("root-refused", 403, 2),
