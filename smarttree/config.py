@@ -65,6 +65,7 @@ class HttpConfig:
     max_connections: int = 10_000
     compress: bool = False  # streams too, for clients that take them so
     fanout: str = "auto"  # or the name of one in `smarttree.stream.carriers`
+    compress_max_bytes: int = 64 << 20  # of a file whose content is asked for compressed
     insecure: bool = False
 
 

@@ -143,6 +143,15 @@ _NOW: Final = (
         "do: a quarter of the bytes, for some time at both ends; /tree is compressed for who asks for it anyway",
     ),
     Option(
+        name="compress-max-bytes",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        read=values.read_bytes(0, 1 << 30),
+        metavar="BYTES",
+        targets=("http.compress_max_bytes",),
+        help="give out the contents of files up to this size at /compress; 0 gives out none",
+    ),
+    Option(
         name="fanout",
         group=Group.NETWORK,
         scope=Scope.SERVE,

@@ -11,7 +11,6 @@ from smarttree.http.errors import problem
 LATER: Final = (
     ("GET", "/"),
     ("GET", "/changes"),
-    ("GET", "/compress"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("GET", "/search"),

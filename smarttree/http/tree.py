@@ -127,11 +127,11 @@ async def get_tree(request: web.Request) -> web.StreamResponse:
         await synced(request.app)
     if asked.manifest and (named := await manifest(request, asked.path, bare=asked.bare)) is not None:
         return named
-    form, headers, body = await _stored(request, asked)
+    form, headers, body = await stored(request, asked)
     return await answer(request, form.tag, headers, body)
 
 
-async def _stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, str], Stored | None]:
+async def stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, str], Stored | None]:
     """The form of what is asked for, its headers, and its body where that is needed."""
     service, shelf = request.app[SERVICE], request.app[TREES]
     mode, bare, coding, depth, path = asked[:5]
