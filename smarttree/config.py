@@ -71,11 +71,12 @@ class HttpConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeConfig:
-    """Which QTN1 document `st decode` prints, and how. `path` "-" is standard input."""
+    """Which document `st decode` prints, and how. `path` "-" is standard input."""
 
     path: str
     mode: str = "classic"
     depth: int | None = None
+    max_bytes: int = 64 << 20  # of a marqant container's text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,15 @@ _NOW: Final = (
         help="print N levels below PATH, not everything; not for digest, quantum, stats and summary-ai",
     ),
     Option(
+        name="max-bytes",
+        group=Group.WHAT,
+        scope=Scope.DECODE,
+        read=values.read_bytes(0, 1 << 40),
+        metavar="BYTES",
+        targets=("decode.max_bytes",),
+        help="refuse a marqant FILE whose text is larger than this: one of a few bytes can say a terabyte",
+    ),
+    Option(
         name="exclude",
         group=Group.WHAT,
         read=values.read_glob,
@@ -112,7 +121,8 @@ _NOW: Final = (
         group=Group.NETWORK,
         scope=Scope.SERVE,
         targets=("http.insecure",),
-        help="let anyone who can reach --host read the tree: names, sizes, times, never contents",
+        help="let anyone who can reach --host read the tree: names, sizes, times, and contents as far as "
+        "--compress-max-bytes allows",
     ),
     Option(
         name="cors",
