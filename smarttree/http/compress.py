@@ -156,13 +156,14 @@ def _maker(form: Form, version: Version, check: Callable[[], None]) -> Callable[
 
 
 def _headers(name: str, path: bytes) -> dict[str, str]:
-    """It is a file to keep: no browser shall show as a page what whoever writes to the tree has written."""
+    """It is a file to keep: no browser shall show it as a page, nor a page of another origin have it as an image."""
     file_name = quote(path.rpartition(b"/")[2] + FORMATS[name].suffix.encode(), safe="")
     return {
         "Content-Type": FORMATS[name].content_type,
         "Content-Disposition": f"attachment; filename*=UTF-8''{file_name}",
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
 
 

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Number = TypeVar("Number", int, Ints)
+Ints = NDArray[np.int32]  # places and ranks: half the memory
+Longs = NDArray[np.int64]
+Number = TypeVar("Number", int, Longs)
 
 # What some phrases may not have is a unit of its own (a CR without LF, a backslash), and so is what is written without
 # spaces between words.
@@ -53,8 +54,8 @@ class _Groups(NamedTuple):
     """Places where phrases of one length stand that repeat: `order` has them side by side, group by group."""
 
     order: Ints
-    begins: Ints
-    counts: Ints
+    begins: Longs
+    counts: Longs
 
 
 def units_of(text: str) -> list[str]:
@@ -74,8 +75,8 @@ def choose(units: Sequence[str], token_sizes: Sequence[int], check: Callable[[],
     while heap and len(chosen) < len(token_sizes) and work > 0:
         check()
         best = heapq.heappop(heap)
-        work -= best.starts.size * best.units + _LOOK_UNITS
         starts = _free(best.starts, best.units, taken)
+        work -= best.starts.size + starts.size * best.units + _LOOK_UNITS
         loss = -_saved(starts.size, best.size, best.line, token_sizes[len(chosen)])
         if loss >= 0:
             continue
@@ -102,7 +103,7 @@ def _free(starts: Ints, units: int, taken: NDArray[np.bool_]) -> Ints:
             if start >= end:
                 kept.append(start)
                 end = start + units
-        starts = np.array(kept, np.int64)
+        starts = np.array(kept, np.int32)
     is_taken: NDArray[np.bool_] = taken[starts[:, None] + np.arange(units)].any(axis=1)
     return starts[~is_taken]
 
@@ -110,7 +111,7 @@ def _free(starts: Ints, units: int, taken: NDArray[np.bool_]) -> Ints:
 def _candidates(units: Sequence[str], check: Callable[[], None]) -> Iterator[_Candidate]:
     """Those of each length that save most, if each place where they stand could be used."""
     numbers: dict[str, int] = {}
-    ids = np.fromiter((numbers.setdefault(unit, len(numbers)) for unit in units), np.int64, len(units))
+    ids = np.fromiter((numbers.setdefault(unit, len(numbers)) for unit in units), np.int32, len(units))
     ends = _ends(np.array([len(unit.encode()) for unit in numbers], np.int64)[ids])
     line_ends = ends + _ends(np.array([unit.count("\n") for unit in numbers], np.int64)[ids])
     ids[_barred(units)] = -1
@@ -121,7 +122,8 @@ def _candidates(units: Sequence[str], check: Callable[[], None]) -> Iterator[_Ca
             return
         check()
         groups = _repeated(_pairs(ranks[first], ranks[length - first], first) if first else ids)
-        ranks[length] = _ranks(groups, len(units))
+        if length in _LENGTHS.values():
+            ranks[length] = _ranks(groups, len(units))
         heads = groups.order[groups.begins]
         sizes, lines = ends[heads + length] - ends[heads], line_ends[heads + length] - line_ends[heads] + 2
         losses = -_saved(groups.counts, sizes, lines, 1)
@@ -134,7 +136,7 @@ def _candidates(units: Sequence[str], check: Callable[[], None]) -> Iterator[_Ca
             made += 1
 
 
-def _ends(sizes: Ints) -> Ints:
+def _ends(sizes: Longs) -> Longs:
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
 
 
@@ -144,18 +146,18 @@ def _barred(units: Sequence[str]) -> list[int]:
     return [at for at, (unit, after) in enumerate(followed) if unit == "\r" or (unit == "\\" and after[:1] == "n")]
 
 
-def _pairs(a: Ints, b: Ints, first: int) -> Ints:
+def _pairs(a: Ints, b: Ints, first: int) -> Longs:
     """For each place a number that says which phrase stands there, made of two; -1 for none."""
     there = np.full(a.size, -1, np.int64)
     both = np.flatnonzero((a[: a.size - first] >= 0) & (b[first:] >= 0))
-    there[both] = a[both] * (int(b.max(initial=0)) + 1) + b[both + first]
+    there[both] = a[both].astype(np.int64) * (int(b.max(initial=0)) + 1) + b[both + first]
     return there
 
 
-def _repeated(numbers: Ints) -> _Groups:
+def _repeated(numbers: Ints | Longs) -> _Groups:
     """What stands at two places at least."""
     places = np.flatnonzero(numbers >= 0)
-    order = places[np.argsort(numbers[places], kind="stable")]
+    order = places[np.argsort(numbers[places], kind="stable")].astype(np.int32)
     begins = np.flatnonzero(np.diff(numbers[order], prepend=-1))
     counts = np.diff(begins, append=order.size)
     often = counts > 1
@@ -164,7 +166,7 @@ def _repeated(numbers: Ints) -> _Groups:
 
 def _ranks(groups: _Groups, size: int) -> Ints:
     """For each place the number of the group that it is in; -1 for none."""
-    ranks = np.full(size, -1, np.int64)
+    ranks = np.full(size, -1, np.int32)
     within = np.arange(int(groups.counts.sum())) - np.repeat(_ends(groups.counts)[:-1], groups.counts)
     ranks[groups.order[np.repeat(groups.begins, groups.counts) + within]] = np.repeat(
         np.arange(groups.counts.size), groups.counts

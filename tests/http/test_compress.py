@@ -65,6 +65,7 @@ def test_a_content_comes_whole_in_each_format(server: Server, project: Path, pat
     file_name = f"{Path(path).name}.{SUFFIXES[name]}"
     assert headers["content-disposition"] == f"attachment; filename*=UTF-8''{file_name}"
     assert (headers["cache-control"], headers["x-content-type-options"]) == ("private, no-cache", "nosniff")
+    assert headers["cross-origin-resource-policy"] == "same-origin"
     assert server.get(f"/compress?path={project}/{path}&format={name}")[2] == body
 
 
