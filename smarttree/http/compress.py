@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from smarttree import marqant, modes
-from smarttree.codec.coding import BUILD, GZIP, IDENTITY, ZSTD, document
+from smarttree import marqant
+from smarttree.codec.coding import BUILD, GZIP, ZSTD, document
 from smarttree.errors import CannotCarry, ChangedWhileRead, NotADirectory, NotAFile, TooLarge, UnknownFormat
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import CONFIG, SERVICE
@@ -23,7 +23,7 @@ from smarttree.http.params import Query
 from smarttree.http.paths import find_entry
 from smarttree.http.slots import Slots
 from smarttree.http.stored import Shelf, Stored, answer, is_wanted
-from smarttree.http.tree import Asked, stored
+from smarttree.http.tree import snapshot
 from smarttree.printable import printable
 from smarttree.row import kind_of
 from smarttree.service import Service
@@ -103,12 +103,10 @@ async def get_compress(request: web.Request) -> web.StreamResponse:
 
 async def _snapshot(request: web.Request, path: bytes | None) -> web.StreamResponse:
     """The bytes that `/tree` has for it, under the same tag."""
-    asked = Asked(modes.find("quantum"), True, IDENTITY, None, path, sync=False, manifest=False)
     try:
-        form, headers, body = await stored(request, asked)
+        form, headers, body = await snapshot(request, path)
     except NotADirectory as error:
         raise CannotCarry(f"{QTN} is for directories: {error}") from error
-    del headers["Vary"]
     return await answer(request, form.tag, {**headers, **_headers(QTN, form.path)}, body)
 
 

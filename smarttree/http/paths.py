@@ -50,7 +50,7 @@ def find_entry(tree: Tree, path: bytes | None) -> int:
 
 
 def find_directory(tree: Tree, path: bytes | None) -> int:
-    """The same, of a directory. Raises NotADirectory for what is none."""
+    """The same of a directory. Raises NotADirectory, too."""
     entry = find_entry(tree, path)
     if not tree.is_dir(entry):
         raise NotADirectory(f"{printable(tree.path(entry))} is not a directory; give the directory it is in")

@@ -127,11 +127,11 @@ async def get_tree(request: web.Request) -> web.StreamResponse:
         await synced(request.app)
     if asked.manifest and (named := await manifest(request, asked.path, bare=asked.bare)) is not None:
         return named
-    form, headers, body = await stored(request, asked)
+    form, headers, body = await _stored(request, asked)
     return await answer(request, form.tag, headers, body)
 
 
-async def stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, str], Stored | None]:
+async def _stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, str], Stored | None]:
     """The form of what is asked for, its headers, and its body where that is needed."""
     service, shelf = request.app[SERVICE], request.app[TREES]
     mode, bare, coding, depth, path = asked[:5]
@@ -157,6 +157,13 @@ async def stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, st
         **clock_header(view.clock),
     }
     return form, headers, await shelf.lend(form, make) if is_wanted(request, form.tag) else None
+
+
+async def snapshot(request: web.Request, path: bytes | None) -> tuple[Form, dict[str, str], Stored | None]:
+    """A directory as the bare document of mode quantum, whatever is accepted: its form, headers, and body if needed."""
+    asked = Asked(modes.find("quantum"), True, IDENTITY, None, path, sync=False, manifest=False)
+    form, headers, body = await _stored(request, asked)
+    return form, {name: headers[name] for name in headers if name != "Vary"}, body
 
 
 async def trees_are_kept(app: web.Application) -> AsyncIterator[None]:
