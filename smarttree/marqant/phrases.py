@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
@@ -25,10 +26,10 @@ _UNIT: Final = re.compile(r"\r\n|\r|\\|[\u2e80-\U0010ffff]|[^\W\d_\u2e80-\U0010f
 # The lengths, and of how many units the first of the two is that make one.
 _LENGTHS: Final = {1: 0, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 8: 4, 12: 8, 16: 8, 24: 16, 32: 16, 48: 32, 64: 32, 128: 64}
 _CANDIDATES_MAX: Final = 1000  # of each length
-# What choosing may cost, in units looked at; to look at a candidate costs as much as 1,000 of them. Texts cost a tenth.
-_LOOK_UNITS: Final = 1000
-_WORK_UNITS: Final = 40_000_000
-_WORK_OF_UNIT: Final = 32
+# What choosing may cost, in places looked at, 0.15 µs each: so many, and so many for each unit. Texts cost a tenth.
+_PLACES_MAX: Final = 4_000_000
+_PLACES_OF_UNIT: Final = 24  # more than each length's first look can cost
+_LOOK_PLACES: Final = 10  # what it costs to come to a candidate
 
 
 class Chosen(NamedTuple):
@@ -45,7 +46,7 @@ class _Candidate(NamedTuple):
     loss: int
     number: int
     units: int
-    starts: Ints
+    starts: array[int]
     size: int  # bytes of the phrase
     line: int  # bytes that the dictionary has for it, but for the token
 
@@ -67,25 +68,25 @@ def choose(units: Sequence[str], token_sizes: Sequence[int], check: Callable[[],
     """The phrases to replace. There is a token of so many bytes for each, in that order, and then no more. `check` is
     called often, and may raise.
     """
-    work = _WORK_UNITS + _WORK_OF_UNIT * len(units)
+    left = _PLACES_MAX + _PLACES_OF_UNIT * len(units)
     heap = list(_candidates(units, check))
     heapq.heapify(heap)
-    taken = np.zeros(len(units), np.bool_)
+    taken = bytearray(len(units))
     chosen: list[Chosen] = []
-    while heap and len(chosen) < len(token_sizes) and work > 0:
+    while heap and len(chosen) < len(token_sizes) and left > 0:
         check()
         best = heapq.heappop(heap)
+        left -= len(best.starts) + _LOOK_PLACES
         starts = _free(best.starts, best.units, taken)
-        work -= best.starts.size + starts.size * best.units + _LOOK_UNITS
-        loss = -_saved(starts.size, best.size, best.line, token_sizes[len(chosen)])
+        loss = -_saved(len(starts), best.size, best.line, token_sizes[len(chosen)])
         if loss >= 0:
             continue
         if heap and loss > heap[0].loss:
             heapq.heappush(heap, best._replace(loss=loss, starts=starts))
             continue
-        taken[starts[:, None] + np.arange(best.units)] = True
-        first = int(starts[0])
-        chosen.append(Chosen("".join(units[first : first + best.units]), best.units, starts.tolist()))
+        for start in starts:
+            taken[start : start + best.units] = b"\1" * best.units
+        chosen.append(Chosen("".join(units[starts[0] : starts[0] + best.units]), best.units, starts.tolist()))
     return chosen
 
 
@@ -94,18 +95,14 @@ def _saved(count: Number, size: Number, line: Number, token_size: int) -> Number
     return count * (size - token_size) - (line + token_size)
 
 
-def _free(starts: Ints, units: int, taken: NDArray[np.bool_]) -> Ints:
+def _free(starts: array[int], units: int, taken: bytearray) -> array[int]:
     """Those of them, without overlap, of which nothing is taken."""
-    starts = starts[~(taken[starts] | taken[starts + (units - 1)])]
-    if starts.size > 1 and int(np.diff(starts).min()) < units:
-        kept, end = [], 0
-        for start in starts.tolist():
-            if start >= end:
-                kept.append(start)
-                end = start + units
-        starts = np.array(kept, np.int32)
-    is_taken: NDArray[np.bool_] = taken[starts[:, None] + np.arange(units)].any(axis=1)
-    return starts[~is_taken]
+    kept, end = array("i"), 0
+    for start in starts:
+        if start >= end and taken.find(1, start, start + units) < 0:
+            kept.append(start)
+            end = start + units
+    return kept
 
 
 def _candidates(units: Sequence[str], check: Callable[[], None]) -> Iterator[_Candidate]:
@@ -131,7 +128,7 @@ def _candidates(units: Sequence[str], check: Callable[[], None]) -> Iterator[_Ca
             begin, count, loss = int(groups.begins[group]), int(groups.counts[group]), int(losses[group])
             if loss >= 0:
                 break
-            starts = groups.order[begin : begin + count]
+            starts = array("i", groups.order[begin : begin + count].tobytes())
             yield _Candidate(loss, made, length, starts, int(sizes[group]), int(lines[group]))
             made += 1
 
