@@ -12,7 +12,6 @@ from itertools import chain, islice
 from typing import Final
 
 from smarttree.errors import CannotCarry, TooLarge
-from smarttree.marqant.phrases import choose, units_of
 
 # It takes 1 to 3 s of one core and 100 MB for a text of that size, a quarter of a second for a tenth of it.
 ENCODE_BYTES_MAX: Final = 1 << 20
@@ -30,6 +29,8 @@ def encode(text: bytes, time_s: int, check: Callable[[], None] = lambda: None) -
     """
     if len(text) > ENCODE_BYTES_MAX:
         raise TooLarge(f"a text may have {ENCODE_BYTES_MAX:,} bytes in marqant; this one has {len(text):,}")
+    from smarttree.marqant.phrases import choose, units_of  # numpy, which a server should not wait for
+
     try:
         units = units_of(text.decode())
     except UnicodeDecodeError as error:
