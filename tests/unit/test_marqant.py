@@ -51,6 +51,13 @@ def test_what_repeats_is_written_once() -> None:
     assert decode(GOLDEN.encode(), 1000).text.decode() == REPEATED
 
 
+@pytest.mark.parametrize("text", ["-=" * 9999, "x\n" * 9999, "a\r\n" * 9999, "\\x" * 9999, "道可" * 9999])
+def test_what_overlaps_itself_is_written_once_too(text: str) -> None:
+    made = encode(text.encode(), 0)
+    assert len(made) < len(text) / 10
+    assert decode(made, len(text.encode())).text.decode() == text
+
+
 def test_what_has_no_form() -> None:
     with pytest.raises(CannotCarry, match="byte 3"):
         encode(b"abc\xff", 0)
