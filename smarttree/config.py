@@ -68,6 +68,7 @@ class HttpConfig:
     max_connections: int = 10_000
     compress: bool = False  # streams too, for clients that take them so
     fanout: str = "auto"  # or the name of one in `smarttree.stream.carriers`
+    compress_max_bytes: int = 64 << 20  # of a file whose content is asked for compressed
     insecure: bool = False
     auth_token: str | None = None  # a secret: never told or logged
     auth_token_file: str | None = None
@@ -88,11 +89,12 @@ class HttpConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeConfig:
-    """Which QTN1 document `st decode` prints, and how. `path` "-" is standard input."""
+    """Which document `st decode` prints, and how. `path` "-" is standard input."""
 
     path: str
     mode: str = "classic"
     depth: int | None = None
+    max_bytes: int = 64 << 20  # of a marqant container's text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,12 @@
     │   ├── BadParameter
     │   ├── UnknownMode
     │   ├── NotAvailableYet
-    │   └── QtnError          bytes that are no QTN1 document
+    │   ├── UnknownFormat
+    │   ├── QtnError          bytes that are no QTN1 document
+    │   └── MarqantError      bytes that are no marqant container
     ├── PathError             a path that cannot be served
     │   ├── NotADirectory
+    │   ├── NotAFile
     │   ├── Unreadable
     │   ├── RootsOverlap
     │   ├── RootRefused
@@ -17,6 +20,9 @@
     ├── ConfigError           a configuration file
     ├── PortInUse
     ├── HostRefused
+    ├── CannotCarry           a content that a format has no form for
+    ├── TooLarge              more bytes than there may be
+    ├── ChangedWhileRead      a file that is written faster than it can be read
     ├── NotReady              the first scan is still running
     ├── SystemLimit           the system refuses what we need
     ├── WatcherUnavailable    the watcher that was asked for can't work here
@@ -70,6 +76,12 @@ class UnknownMode(InputError):
     code = "unknown-mode"
 
 
+class UnknownFormat(InputError):
+    """A format that does not exist; the message lists those that do."""
+
+    code = "unknown-format"
+
+
 class NotAvailableYet(InputError):
     """Something that is promised but not built. Refused aloud: ignoring it would be a lie."""
 
@@ -103,6 +115,12 @@ def _qtn_error(message: str, code: str, offset: int) -> QtnError:
     return error
 
 
+class MarqantError(InputError):
+    """Bytes that are no marqant container, or do not hold the text that they say they hold."""
+
+    code = "bad-marqant"
+
+
 class PathError(SmarttreeError):
     """A path that does not exist, or not below what is served."""
 
@@ -122,6 +140,13 @@ class NotADirectory(PathError):
     """Only directories can be served or listed."""
 
     code = "not-a-directory"
+    http_status = 400
+
+
+class NotAFile(PathError):
+    """Only regular files have a content."""
+
+    code = "not-a-file"
     http_status = 400
 
 
@@ -186,6 +211,29 @@ class HostRefused(SmarttreeError):
 
     code = "host-refused"
     exit_status = 2
+
+
+class CannotCarry(SmarttreeError):
+    """A content that a format has no form for; the message says which has."""
+
+    code = "cannot-carry"
+    http_status = 415
+    exit_status = 2
+
+
+class TooLarge(SmarttreeError):
+    """More bytes than there may be; the message says how many, and whose bound it is."""
+
+    code = "too-large"
+    http_status = 413
+    exit_status = 2
+
+
+class ChangedWhileRead(SmarttreeError):
+    """A file was another each time it was read; ask again when it has come to rest."""
+
+    code = "changed-while-read"
+    http_status = 503
 
 
 class NotReady(SmarttreeError):

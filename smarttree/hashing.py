@@ -57,7 +57,7 @@ def hash_file(file: File, give_up: Callable[[], bool]) -> Hashed:
     try:
         fd = _open(file.path)
         try:
-            return Hashed(file, _hash_open(fd, file.row, give_up))
+            return Hashed(file, hash_open(fd, file.row, give_up))
         finally:
             os.close(fd)
     except OSError as error:
@@ -72,7 +72,8 @@ def _open(path: bytes) -> int:
         return os.open(path, _FLAGS)
 
 
-def _hash_open(fd: int, row: Row, give_up: Callable[[], bool]) -> bytes | None:
+def hash_open(fd: int, row: Row, give_up: Callable[[], bool]) -> bytes | None:
+    """The same of an open file; None where it is not in that state, before or after."""
     if not _is_in_state(os.fstat(fd), row):
         return None
     hasher, left = xxhash.xxh3_128(), row.size

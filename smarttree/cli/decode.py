@@ -1,7 +1,7 @@
-"""`st decode FILE`: what a QTN1 document says, in a form for people (classic) or scripts (json).
+"""`st decode FILE`: what a QTN1 document or marqant container says, in a form for people (classic) or scripts (json).
 
 A snapshot is printed as `st PATH` prints a tree, in any mode; a delta or batch as its records and a manifest as its
-chunks, one a line.
+chunks, one a line; of marqant the text itself is printed, which json tells with what its container says.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from smarttree import codec, modes, wire
-from smarttree.cli.output import print_pieces, print_view
+from smarttree import codec, marqant, modes, wire
+from smarttree.cli.output import harmless, print_pieces, print_view
 from smarttree.cli.paths import refusal
 from smarttree.clock import Clock
 from smarttree.config import DecodeConfig
-from smarttree.errors import BadParameter, QtnError
+from smarttree.errors import BadParameter, MarqantError, QtnError, TooLarge
 from smarttree.modes import View
 from smarttree.printable import name_fields, printable
 from smarttree.row import kind_of
@@ -32,13 +32,22 @@ _MODES: Final = ("classic", "json")
 
 
 def decode(config: DecodeConfig) -> int:
-    """Prints to standard output. Raises QtnError with the file's name and the offset in its text."""
+    """Prints to standard output. Raises QtnError with the file's name and the offset in its text, and MarqantError and
+    TooLarge with the name.
+    """
     data = _read(config.path)
+    where = "standard input" if config.path == _STDIN else printable(config.path)
     try:
-        _print(_binary(data), config)
+        if data.startswith(marqant.MAGIC):
+            _print_text(marqant.decode(data, config.max_bytes), config)
+        else:
+            _print(_binary(data), config)
     except QtnError as error:
-        where = "standard input" if config.path == _STDIN else printable(config.path)
         raise error.of(where) from error
+    except MarqantError as error:
+        raise MarqantError(f"{where}: {error}") from error
+    except TooLarge as error:
+        raise TooLarge(f"{where}: {error}; --max-bytes allows more") from error
     return 0
 
 
@@ -64,17 +73,33 @@ def _binary(data: bytes) -> bytes:
         raise QtnError("base64", error.start) from None
 
 
+def _print_text(decoded: marqant.Decoded, config: DecodeConfig) -> None:
+    _require_no_tree(config)
+    pieces = iter((decoded.text,))
+    if config.mode == "json":
+        told = {"document": "marqant", "time": decoded.time, "size": len(decoded.text), "flags": decoded.flags}
+        pieces = iter((json.dumps({**told, "text": decoded.text.decode()}).encode(), b"\n"))
+    elif sys.stdout is not None and sys.stdout.isatty():
+        pieces = harmless(pieces)
+    print_pieces(pieces)
+
+
+def _require_no_tree(config: DecodeConfig) -> None:
+    if config.mode not in _MODES or config.depth is not None:
+        raise BadParameter(f"all but a snapshot is told by --mode {' or '.join(_MODES)}, and has no depth")
+
+
 def _print(data: bytes, config: DecodeConfig) -> None:
     if data.startswith((wire.MAGIC_DELTA, wire.MAGIC_BATCH, wire.MAGIC_MANIFEST)):
-        if config.mode not in _MODES or config.depth is not None:
-            raise BadParameter(f"all but a snapshot is told by --mode {' or '.join(_MODES)}, and has no depth")
+        _require_no_tree(config)
         as_json = config.mode == "json"
         told = _manifest if data.startswith(wire.MAGIC_MANIFEST) else _records
         print_pieces(told(data, as_json=as_json))
         return
     if not data.startswith(wire.MAGIC_SNAPSHOT):
         raise BadParameter(
-            f"{printable(config.path)}: no QTN1 document: it begins neither with 01 02 nor with {wire.PREFIX_SNAPSHOT}"
+            f"{printable(config.path)}: no QTN1 document, which begins with 01 02 or {wire.PREFIX_SNAPSHOT}, and no "
+            f"marqant, which begins with {marqant.MAGIC.decode()}"
         )
     snapshot = codec.decode_snapshot(data)
     view = View(snapshot.clock, snapshot.tree, snapshot.tree.digest(SERVICE_ID))

@@ -13,6 +13,7 @@ class Scope(Enum):
     ALL = "all"
     SERVE = "serve"
     SHOW = "show"
+    DECODE = "decode"
     DOCTOR = "doctor"
 
 

@@ -45,6 +45,15 @@ _NOW: Final = (
         help="print N levels below PATH, not everything; not for digest, quantum, stats and summary-ai",
     ),
     Option(
+        name="max-bytes",
+        group=Group.WHAT,
+        scope=Scope.DECODE,
+        read=values.read_bytes(0, 1 << 40),
+        metavar="BYTES",
+        targets=("decode.max_bytes",),
+        help="refuse a marqant FILE whose text is larger than this: one of a few bytes can say a terabyte",
+    ),
+    Option(
         name="exclude",
         group=Group.WHAT,
         read=values.read_glob,
@@ -113,7 +122,8 @@ _NOW: Final = (
         group=Group.NETWORK,
         scope=Scope.SERVE,
         targets=("http.insecure",),
-        help="let anyone who can reach --host read the tree: names, sizes, times, never contents",
+        help="let anyone who can reach --host read the tree: names, sizes, times, and contents as far as "
+        "--compress-max-bytes allows",
     ),
     Option(
         name="cors",
@@ -142,6 +152,15 @@ _NOW: Final = (
         targets=("http.compress",),
         help="compress streams (zstd, gzip) for the clients that take them so, as most libraries and browsers say they "
         "do: a quarter of the bytes, for some time at both ends; /tree is compressed for who asks for it anyway",
+    ),
+    Option(
+        name="compress-max-bytes",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        read=values.read_bytes(0, 1 << 30),
+        metavar="BYTES",
+        targets=("http.compress_max_bytes",),
+        help="give out the contents of files up to this size at /compress; 0 gives out none",
     ),
     Option(
         name="fanout",

@@ -63,7 +63,7 @@ def harmless(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The same for the eye: a mode whose names must stand as they are may not drive a terminal. Pieces end in lines."""
     for piece in pieces:
         text = piece.decode().replace("\r\n", "\n")
-        yield "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text).encode()
+        yield "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text).encode()
 
 
 def _ended(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Final, NamedTuple, NoReturn
 
 from smarttree.cli.options import BY_KEY, OPTIONS, Group, Option
-from smarttree.config import DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
+from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
 from smarttree.errors import BadParameter
 
 _USAGE: Final = """\
@@ -21,8 +21,8 @@ st [options] [PATH]
 _DESCRIPTION: Final = """\
 Prints the tree below PATH (the current directory when left out), or serves it: the tree,
 and every change in it as it happens, as server-sent events to any number of clients;
-or prints what a QTN1 document says (FILE, binary or text; - is standard input); or reports
-whether this system will do for watching each PATH, and what to change where not (doctor).
+or prints what a QTN1 document or a marqant container says (FILE; - is standard input); or
+reports whether this system will do for watching each PATH, and what to change (doctor).
 """
 
 _EPILOG: Final = """\
@@ -66,6 +66,7 @@ _CONCERNS: Final[dict[str, type]] = {
     "state": StateConfig,
     "http": HttpConfig,
     "show": ShowConfig,
+    "decode": DecodeConfig,
     "doctor": DoctorConfig,
 }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ _PREFIX: Final = "SMARTTREE_"
 _PLACES: Final = {
     Scope.SERVE: "together with --serve",
     Scope.SHOW: "where a tree is printed, without --serve",
+    Scope.DECODE: "in `st decode`",
     Scope.DOCTOR: "in `st doctor`",
 }
 
@@ -67,11 +68,13 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         modes.check(values["mode"])
     serves = bool(values.get("serve"))
     examines = not serves and given.paths[:1] == ("doctor",)
-    _refuse_out_of_scope(from_argv, Scope.SERVE if serves else Scope.DOCTOR if examines else Scope.SHOW)
+    decodes = not serves and given.paths[:1] == ("decode",)
+    prints = {Scope.SHOW, Scope.DECODE} if decodes else {Scope.SHOW}
+    _refuse_out_of_scope(from_argv, {Scope.SERVE} if serves else {Scope.DOCTOR} if examines else prints)
     common: Any = {"verbosity": _verbosity(sources), "warnings": warnings}
     if serves:
         return Settings(serve=_serve(values, given.paths, _wants_state(sources), environ), **common)
-    if given.paths[:1] == ("decode",):
+    if decodes:
         return Settings(decode=_decode(values, given.paths[1:]), **common)
     if examines:
         return Settings(doctor=_doctor(values, given.paths[1:]), **common)
@@ -174,11 +177,11 @@ def _is_later(option: Option, where: str, value: object) -> bool:
     raise NotAvailableYet(f"{where} is not available yet: {option.later}. Leave it out")
 
 
-def _refuse_out_of_scope(from_argv: Values, use: Scope) -> None:
+def _refuse_out_of_scope(from_argv: Values, uses: Set[Scope]) -> None:
     # Only argv: a file or an environment may well be shared by servers and listings.
     for key in from_argv:
         option = BY_KEY[key]
-        if option.scope not in (Scope.ALL, use):
+        if option.scope is not Scope.ALL and option.scope not in uses:
             raise BadParameter(f"{option.flag} only means something {_PLACES[option.scope]}")
 
 
@@ -243,9 +246,9 @@ def _refuse_host(http: HttpConfig) -> None:
     guarded = http.auth_token or http.auth_token_file or http.allow or http.domain or http.insecure
     if http.host is not None and not is_loopback(http.host) and not guarded:
         raise HostRefused(
-            f"--host {http.host} would let everyone who can reach this machine read the names, sizes and times of all "
-            "files below the served directories. Add --auth-token TOKEN for those who have it, --allow NETWORK for who "
-            "is there, or --insecure for everyone. To serve this machine only, leave --host out"
+            f"--host {http.host} would let everyone who can reach this machine read the names, sizes, times and "
+            "contents of all files below the served directories. Add --auth-token TOKEN for those who have it, "
+            "--allow NETWORK for who is there, or --insecure for everyone. To serve this machine only, leave --host out"
         )
 
 

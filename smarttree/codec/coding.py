@@ -50,14 +50,16 @@ def piece(coding: str, data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(data) if coding == ZSTD else data
 
 
-def document(coding: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces of a document, which is compressed as one. The same bytes whatever pieces it comes in."""
+def document(coding: str, pieces: Iterable[bytes], size: int = -1) -> Iterator[bytes]:
+    """The pieces of a document, which is compressed as one. The same bytes whatever pieces it comes in. A frame of zstd
+    tells its size where that is known.
+    """
     if coding == GZIP:
         deflate = zlib.compressobj(_DOCUMENT_LEVEL, zlib.DEFLATED, _WRAPPED)
         yield from filter(None, map(deflate.compress, pieces))
         yield deflate.flush()
     elif coding == ZSTD:
-        frame = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
+        frame = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj(size)
         yield from filter(None, map(frame.compress, pieces))
         yield frame.flush()
     else:

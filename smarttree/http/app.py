@@ -19,6 +19,7 @@ from smarttree.http.access import ACCESS, Access, access_is_kept
 from smarttree.http.changes import get_changes
 from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
+from smarttree.http.compress import COMPRESSING, Compressing, end_compressing, get_compress
 from smarttree.http.cors import Cors
 from smarttree.http.door import opened
 from smarttree.http.errors import OneLine, mark_begun, problems
@@ -77,6 +78,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         fanout=http.fanout,
     )
     app[TREES] = Shelf(TREES_BYTES)
+    app[COMPRESSING] = Compressing()
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
@@ -85,12 +87,14 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.on_shutdown.append(_close_hub)
     app.on_shutdown.append(end_trees)
     app.on_shutdown.append(end_waiting)
+    app.on_shutdown.append(end_compressing)
     app.on_response_prepare.append(mark_begun)
     app.on_response_prepare.append(cors.mark)
     app.router.add_get("/events", get_events)
     app.router.add_get("/tree", get_tree)
     app.router.add_get("/chunk/{hash}", get_chunk)
     app.router.add_get("/changes", get_changes)
+    app.router.add_get("/compress", get_compress)
     app.router.add_get("/stats", get_stats)
     app.router.add_get("/clock", get_clock)
     app.router.add_get("/watch", get_watch)

@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from smarttree.errors import (
+    ChangedWhileRead,
     NotReady,
     QtnError,
     SmarttreeError,
@@ -69,6 +70,7 @@ def _from_error(request: web.Request, error: SmarttreeError) -> web.Response:
     headers: dict[str, str] = {}
     if isinstance(error, NotReady):
         extra["progress"] = progress_fields(request.app[SERVICE])
+    if isinstance(error, NotReady | ChangedWhileRead):
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if isinstance(error, (TokenRequired, TokenRefused)):
         headers["WWW-Authenticate"] = CHALLENGE

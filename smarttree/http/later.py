@@ -10,7 +10,6 @@ from smarttree.http.errors import problem
 
 LATER: Final = (
     ("GET", "/"),
-    ("GET", "/compress"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("GET", "/search"),

@@ -14,8 +14,8 @@ import sys
 import tempfile
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import IO, Final, cast
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from typing import IO, Any, Final, cast
 
 from aiohttp import web
 
@@ -32,6 +32,8 @@ LIVING_BYTES: Final = 1 << 30
 USER_TIMEOUT_MS: Final = 60_000
 CONDITIONS: Final = ("If-Match", "If-None-Match", "If-Range", "Range")
 OF_A_BODY: Final = frozenset({"Content-Type", "Content-Encoding"})
+
+Make = Callable[[], Iterable[bytes]]
 
 
 class Share:
@@ -113,15 +115,20 @@ def _write(descriptor: int, data: bytes | bytearray) -> int:
     return len(data)
 
 
+# What calls the first with the second, in a thread.
+Run = Callable[[Callable[[Make], Stored], Make], Coroutine[Any, Any, Stored]]
+
+
 class Shelf:
     """The bodies made last, by what they are of; the least recently used are dropped beyond `max_bytes`, and
     never the newest.
 
-    For one loop. What several ask for while it is made is made once.
+    For one loop. What several ask for while it is made is made once, by `run` in a thread.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, run: Run = asyncio.to_thread) -> None:
         self._max_bytes = max_bytes
+        self._run = run
         self._kept: OrderedDict[Hashable, Stored] = OrderedDict()
         self._making: dict[Hashable, asyncio.Future[Stored]] = {}
         self._living: weakref.WeakSet[Share] = weakref.WeakSet()
@@ -140,13 +147,13 @@ class Shelf:
     def at_hand(self, key: Hashable) -> Stored | None:
         return self._kept.get(key)
 
-    async def lend(self, key: Hashable, make: Callable[[], Iterable[bytes]]) -> Stored:
+    async def lend(self, key: Hashable, make: Make) -> Stored:
         """The body of `key`, lent; `make` gives its pieces, and runs in a thread. Raises what it raises, and 503
         where LIVING_BYTES are exceeded.
         """
         return (await self._get(key, make)).lend()
 
-    async def _get(self, key: Hashable, make: Callable[[], Iterable[bytes]]) -> Stored:
+    async def _get(self, key: Hashable, make: Make) -> Stored:
         body = self._kept.get(key)
         if body is not None:
             self._kept.move_to_end(key)
@@ -155,11 +162,11 @@ class Shelf:
         if making is None:
             if sum(share.size for share in self._living) > LIVING_BYTES:
                 raise web.HTTPServiceUnavailable(text="slow clients hold too many old answers; ask again later")
-            making = self._making[key] = asyncio.ensure_future(asyncio.to_thread(self._make, make))
+            making = self._making[key] = asyncio.ensure_future(self._run(self._make, make))
             making.add_done_callback(lambda made: self._made(key, made))
         return await asyncio.shield(making)  # who leaves must not take it from the others
 
-    def _make(self, make: Callable[[], Iterable[bytes]]) -> Stored:
+    def _make(self, make: Make) -> Stored:
         """Runs in a thread."""
 
         def until_closed() -> Iterable[bytes]:

@@ -159,6 +159,13 @@ async def _stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, s
     return form, headers, await shelf.lend(form, make) if is_wanted(request, form.tag) else None
 
 
+async def snapshot(request: web.Request, path: bytes | None) -> tuple[Form, dict[str, str], Stored | None]:
+    """A directory as the bare document of mode quantum, whatever is accepted: its form, headers, and body if needed."""
+    asked = Asked(modes.find("quantum"), True, IDENTITY, None, path, sync=False, manifest=False)
+    form, headers, body = await _stored(request, asked)
+    return form, {name: headers[name] for name in headers if name != "Vary"}, body
+
+
 async def trees_are_kept(app: web.Application) -> AsyncIterator[None]:
     """For `cleanup_ctx`: answers are of use until the clock moves on."""
     shelf, loop = app[TREES], asyncio.get_running_loop()

@@ -6,9 +6,6 @@ missing fails the test in continuous integration; elsewhere its test is skipped,
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,20 +22,12 @@ from tests.disk import difference, listing, mirror_listing
 from tests.integration.consumers import without_times_of_directories
 from tests.nursery import PROJECT, Nursery
 from tests.running import churn
+from tests.toolchains import built_by_cargo, tool
 
 CLIENTS = Path(PROJECT, "tests", "clients")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ENDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)
 STEPS = 40
-
-
-def tool(*names: str) -> str:
-    """The first of them that is there."""
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    missing = f"{names[0]} is missing: run `make system-packages`"
-    return pytest.fail(missing, pytrace=False) if os.environ.get("CI") else pytest.skip(missing)
 
 
 def program(name: str, *arguments: str) -> list[str]:
@@ -69,13 +58,8 @@ def go() -> list[str]:
 
 
 def rust() -> list[str]:
-    """Its dependencies take the better part of a minute, once: what is built stays below build/."""
-    target = Path(PROJECT, "build", "clients", "rust")
-    command = [tool("cargo"), "build", "-q", "--locked", "--target-dir", str(target)]
-    rustup = Path(pwd.getpwuid(os.getuid()).pw_dir, ".rustup")  # its toolchain is there, also where HOME is another
-    known = {"RUSTUP_HOME": str(rustup)} if rustup.is_dir() else {}
-    subprocess.run(command, cwd=CLIENTS / "rust", env=known | os.environ, check=True)
-    return [str(target / "debug" / "follow")]
+    """Its dependencies take the better part of a minute, once."""
+    return [built_by_cargo(CLIENTS / "rust", "follow")]
 
 
 class Server:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from smarttree import marqant
 from tests.clients.plain import get, get_json
 from tests.integration.process import DEADLINE_S, PROJECT, Process
 
@@ -115,13 +116,14 @@ def test_the_seeds_requests(server: Process, here: Path) -> None:
     assert tree["stats"].keys() == {"files", "dirs", "size"}
     stats = get_json(f"{server.url}/stats?path=/src")
     assert (stats["path"], stats["files"]) == (str(here / "project" / "src"), 2)
+    status, _, compressed = get(f"{server.url}/compress?path=/src/file.md&format=marqant")
+    assert (status, marqant.decode(compressed, 100).text) == (200, b"# a file\n")
 
 
 @pytest.mark.parametrize(
     ("method", "target", "body"),
     [
         ("GET", "/search?q=TODO&path=/src", None),
-        ("GET", "/compress?path=/src/file.md&format=marqant", None),
     ],
 )
 def test_the_seeds_requests_that_come_later(server: Process, method: str, target: str, body: str | None) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from smarttree import codec, qtn, wire
+from smarttree import codec, marqant, qtn, wire
 from smarttree.cli import main
+from smarttree.cli.output import harmless
 from smarttree.clock import Clock
 from spec import qtn1
 from tests.trees import pair
@@ -135,3 +136,56 @@ def test_a_batch_has_no_depth_and_no_other_mode(tmp_path: Path, capfdbinary: Cap
     for more in (["--depth", "1"], ["--mode", "quantum"]):
         assert main(["decode", *more, str(file)]) == 2
         assert b"classic or json" in capfdbinary.readouterr().err
+
+
+TEXT = "# One\r\n\nthe same words, the same words, the same words\n\x1b[31m\ttabbed\n"
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Path:
+    file = tmp_path / "one.mq"
+    file.write_bytes(marqant.encode(TEXT.encode(), 7))
+    return file
+
+
+def test_marqant_is_its_text(marked: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: Capture) -> None:
+    assert printed(capfdbinary, "decode", marked) == TEXT.encode()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=BytesIO(marked.read_bytes())))
+    assert json.loads(printed(capfdbinary, "decode", "--mode", "json", "-")) == {
+        "document": "marqant",
+        "time": "7",
+        "size": len(TEXT),
+        "flags": [],
+        "text": TEXT,
+    }
+
+
+def test_marqant_drives_no_terminal() -> None:
+    assert b"".join(harmless(iter((TEXT.encode(),)))).decode() == TEXT.replace("\r\n", "\n").replace("\x1b", "\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--max-bytes", "10"], b"may have 10; --max-bytes allows more"),
+        (["--depth", "1"], b"classic or json"),
+        (["--mode", "ndjson"], b"classic or json"),
+    ],
+)
+def test_marqant_is_refused(marked: Path, words: list[str], told: bytes, capfdbinary: Capture) -> None:
+    assert main(["decode", *words, str(marked)]) == 2
+    out, err = capfdbinary.readouterr()
+    assert (out, told in err, err.count(b"\n")) == (b"", True, 1)
+
+
+def test_marqant_that_is_damaged_is_one_line(marked: Path, capfdbinary: Capture) -> None:
+    marked.write_bytes(marked.read_bytes()[:-9])
+    assert main(["decode", str(marked)]) == 2
+    out, err = capfdbinary.readouterr()
+    assert (out, err.count(b"\n")) == (b"", 1)
+    assert err.startswith(b"st: %s: the text has " % os.fsencode(marked))
+
+
+def test_a_bound_of_bytes_is_for_decoding_alone(tmp_path: Path, capfdbinary: Capture) -> None:
+    assert main(["--max-bytes", "10", str(tmp_path)]) == 2
+    assert b"--max-bytes only means something in `st decode`" in capfdbinary.readouterr().err
