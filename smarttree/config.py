@@ -66,6 +66,7 @@ class HttpConfig:
     compress: bool = False  # streams too, for clients that take them so
     fanout: str = "auto"  # or the name of one in `smarttree.stream.carriers`
     insecure: bool = False
+    access_log: bool = False  # whether each request is told in the log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

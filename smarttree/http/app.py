@@ -25,6 +25,9 @@ from smarttree.http.health import get_healthz, get_readyz
 from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
 from smarttree.http.later import LATER, answer_later
 from smarttree.http.listen import BACKLOG, address_of
+from smarttree.http.measured import Requests
+from smarttree.http.metrics import METRICS, Metrics, get_metrics
+from smarttree.http.openapi import get_docs, get_openapi
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.tree import TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
@@ -52,9 +55,10 @@ class ScanReporter(Protocol):
 
 def build_app(service: Service, http: HttpConfig) -> web.Application:
     """The application over a service. It starts and closes its hub; the service's life is its owner's."""
-    cors = Cors(http.cors)
-    app = web.Application(middlewares=[problems, cors.middleware()])
+    cors, requests = Cors(http.cors), Requests(logged=http.access_log)
+    app = web.Application(middlewares=[requests.middleware(), problems, cors.middleware()])
     app[SERVICE], app[CONFIG], app[GROUPS] = service, http, Groups()
+    app[METRICS] = Metrics(service, requests)
     app[HUB] = Hub(
         service,
         body_maker(app[GROUPS]),
@@ -82,6 +86,9 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.router.add_delete("/watch", delete_watch)
     app.router.add_get("/healthz", get_healthz)
     app.router.add_get("/readyz", get_readyz)
+    app.router.add_get("/metrics", get_metrics)
+    app.router.add_get("/openapi.json", get_openapi)
+    app.router.add_get("/docs", get_docs)
     for method, path in LATER:
         app.router.add_route(method, path, answer_later)
     return app

@@ -12,8 +12,6 @@ LATER: Final = (
     ("GET", "/"),
     ("GET", "/changes"),
     ("GET", "/compress"),
-    ("GET", "/metrics"),
-    ("GET", "/openapi.json"),
     ("GET", "/search"),
 )
 
