@@ -77,7 +77,7 @@ def _operation(path: str, method: str, operation: Json) -> Iterator[str]:
     yield "<h3>Answers</h3><table><tr><th>status</th><th>is</th><th>type</th></tr>"
     for status, answer in operation["responses"].items():
         types = (
-            f"<code>{escape(media)}</code> {_type(content['schema']) if media != PROBLEM else ''}"
+            f"<code>{escape(media)}</code> {_type(content['schema']) if media != PROBLEM and content else ''}"
             for media, content in answer.get("content", {}).items()
         )
         yield _row(f"<code>{escape(status)}</code>", _prose(answer["description"]), "<br>".join(types))

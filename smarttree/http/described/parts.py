@@ -115,14 +115,20 @@ def json_answer(description: str, schema: Json, headers: Mapping[str, Json] | No
     return answer(description, {JSON: schema}, headers)
 
 
-def stored(description: str, content: Mapping[str, Json], headers: Mapping[str, Json]) -> Json:
-    """The answers of what is stored: all of it, nothing where the client has it, or a part."""
-    tagged = {**headers, "ETag": header("names the bytes; strong", {"type": "string", "pattern": '^".*"$'})}
-    ranges = {**tagged, "Accept-Ranges": header("always", {"const": "bytes"})}
+def stored(
+    description: str, content: Mapping[str, Json], headers: Mapping[str, Json], *, always: bool = True
+) -> Json:
+    """The answers of what is stored: all of it, nothing where the client has it, or a part. `always`: nothing else is
+    answered there, so that each answer has an entity tag.
+    """
+    tag = {"type": "string", "pattern": '^".*"$'}
+    tagged = {**headers, "ETag": header("names the bytes; strong", tag, required=always)}
+    ranges = {**tagged, "Accept-Ranges": header("always", {"const": "bytes"}, required=always)}
     part = {**ranges, "Content-Range": header("which bytes, and of how many")}
     return {
         "200": answer(description, content, ranges),
-        "206": answer("The bytes that `Range` asks for.", content, part),
+        # Without a schema: a part of a document is none.
+        "206": {**answer("The bytes that `Range` asks for.", {}, part), "content": {media: {} for media in content}},
         "304": {"description": "`If-None-Match` names these bytes.", "headers": tagged},
     }
 

@@ -61,6 +61,7 @@ _TREE: Final = operation(
             "`application/json` is not.",
             {JSON: ref("Tree"), MEDIA_TYPE_QTN: BINARY, **{media: text() for media in sorted(_BARE)}},
             _HEADERS,
+            always=False,  # a manifest has no tag
         ),
         **problems(
             "unknown-mode",

@@ -26,9 +26,14 @@ from smarttree.http.described.schemas import PLACE, TOTALS
 
 _CHANGES: Final = ("origin-refused", "root-refused", "no-such-path", "request-entity-too-large", "request-timeout")
 _PATH: Final = text("an absolute path", pattern=r"^/(?!([\s\S]*/)?\.\.(/|$))[^\u0000]*$")
+_BYTES: Final = text(
+    "its bytes, where they are not UTF-8; wins over `path`",
+    contentEncoding="base64",
+    pattern="^(?=L[w-z0-9+/])([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",  # of what begins with /
+)
 _BODY: Final = obj(
     {},
-    {"path": _PATH, "path_b64": text("its bytes, where they are not UTF-8; wins over `path`", contentEncoding="base64")},
+    {"path": _PATH, "path_b64": _BYTES},
     anyOf=[{"required": ["path"]}, {"required": ["path_b64"]}],
     additionalProperties=False,
 )
@@ -58,12 +63,12 @@ _ADD: Final = operation(
 _REMOVE: Final = operation(
     "removeRoot",
     "One root less",
-    [query("path", "the root, unless the body names it", _PATH)],
+    [query("path", "the root", _PATH, required=True)],
     {
         "200": json_answer("It is no root any more, and that was told to every stream.", ref("Rooted"), CLOCK_HEADER),
         **problems(*_CHANGES, "last-root", "too-many-roots", *NEEDS_TREE),
     },
-    description="Named by `path`, or by a body as that of POST; not by both.",
+    description="A body as that of POST may name it instead, for clients that can send one with DELETE; not both.",
     tags=["roots"],
 )
 

@@ -1,0 +1,139 @@
+"""The described API, judged by other people's tools on a live server: schemathesis, openapi-spec-validator, jsonschema.
+
+They live in an environment of their own, because schemathesis brings a program named `st`. Law: what is described is
+what is answered, to good requests and bad ones. `/events` is endless, so schemathesis meets a full house there: its
+parameters are judged as ever, and then it is told to come back later. What a stream tells is judged by its schemas.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from spec.qtn1 import from_text
+from spec.qtn1_parts import decode_manifest
+from tests.clients.plain import DEADLINE_S, get_json
+from tests.integration.process import PROJECT, Process
+
+TESTER = Path(PROJECT, "build", "described", "bin")
+HERE = Path(PROJECT, "tests", "described")
+
+def program(name: str) -> str:
+    """A program of the tester's environment. Where it was not made the test is skipped, and in CI it fails."""
+    if (TESTER / name).exists():
+        return str(TESTER / name)
+    missing = f"{name} is missing: run `make described`"
+    return pytest.fail(missing, pytrace=False) if os.environ.get("CI") else pytest.skip(missing)
+
+
+def closed(schema: Any) -> Any:
+    """A description in which an object has no field but those that are described: what is told and not, is found."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = {key: closed(value) for key, value in schema.items()}
+    if "properties" in schema and schema.get("type") in ("object", ["object", "null"]):
+        told.setdefault("additionalProperties", False)
+    return told
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """base/{project/{README.md, src/{main.rs, caf\\xe9}, empty/, latest -> src}, more/}"""
+    base = tmp_path / "base"
+    (base / "project" / "src").mkdir(parents=True)
+    (base / "project" / "empty").mkdir()
+    (base / "more").mkdir()
+    (base / "project" / "README.md").write_bytes(b"# read me\n")
+    (base / "project" / "src" / "main.rs").write_bytes(b"fn main() {}\n")
+    (base / "project" / "src" / os.fsdecode(b"caf\xe9")).write_bytes(b"\n")
+    (base / "project" / "latest").symlink_to("src")
+    return base
+
+
+@pytest.fixture
+def server(base: Path) -> Iterator[Process]:
+    with Process(base / "project", "--watch-base", base, "--max-connections", "1", "--content-hash") as running:
+        running.await_ready()
+        deadline = monotonic() + DEADLINE_S
+        while get_json(f"{running.url}/stats")["clients"]:  # the place of who has waited is free again
+            assert monotonic() < deadline
+        yield running
+        assert "Traceback" not in running.log(), running.log()
+
+
+@pytest.fixture
+def description(server: Process, tmp_path: Path) -> Path:
+    """The description as it is served, closed."""
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(closed(get_json(f"{server.url}/openapi.json"))))
+    return file
+
+
+def chunks_of(manifest: str) -> list[str]:
+    return [f"{address:032x}" for _, named in decode_manifest(from_text(manifest)).chunks for address, _ in named]
+
+
+def judge(description: Path, told: list[tuple[str, Any]]) -> None:
+    lines = "".join(f"{json.dumps(each)}\n" for each in told)
+    command = [program("python"), str(HERE / "judge.py"), str(description)]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_description_is_openapi(description: Path) -> None:
+    judge(description, [])
+
+
+def test_a_stream_tells_what_is_described(server: Process, base: Path, description: Path) -> None:
+    with server.follow() as follower:
+        (base / "project" / "src" / "main.rs").write_bytes(b"fn main() { }\n")
+        (base / "project" / "empty").rename(base / "project" / "full")
+        (base / "project" / "README.md").unlink()
+        (base / "project" / os.fsdecode(b"new\xff")).mkdir()
+        follower.until_clock(server.sync())
+        told = [
+            (f"{frame.event.capitalize()}Event", json.loads(frame.data))
+            for turn in follower.turns
+            for frame in turn.frames
+            if frame.data is not None and frame.event != "quantum"
+        ]
+    assert {name for name, _ in told} == {"TreeEvent", "ChangeEvent", "StatsEvent", "MessageEvent"}
+    judge(description, told)
+
+
+def run(server: Process, description: Path, there: dict[str, list[str]], *arguments: str) -> None:
+    """Schemathesis, on one server, which has no place for another stream."""
+    settings = ("--config-file", str(HERE / "schemathesis.toml"))
+    with server.follow():
+        done = subprocess.run(
+            [program("st"), *settings, "run", str(description), "--url", server.url, *arguments],
+            env={**os.environ, "SMARTTREE_THERE": json.dumps(there), "PYTHONPATH": str(HERE)},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_described_api_is_what_answers(server: Process, base: Path, description: Path) -> None:
+    there = {
+        "paths": ["/", "src", f"{base}/project/src", "/empty"],
+        "chunks": chunks_of(get_json(f"{server.url}/tree?tree=manifest")["manifest"]),
+    }
+    run(server, description, there, "--exclude-path", "/watch", "--max-time", "45")
+
+
+def test_roots_come_and_go_as_described(server: Process, base: Path, description: Path) -> None:
+    """By itself: with a second root, a path that is not absolute is ambiguous."""
+    there = {"roots": [str(base / name) for name in ("project", "more", "nothing", "project/src")]}
+    run(server, description, there, "--include-path", "/watch", "--max-time", "15")
