@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 import time
@@ -18,7 +17,7 @@ from smarttree.errors import SmarttreeError
 from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.cors import Cors
-from smarttree.http.errors import OneLine, mark_begun, problems
+from smarttree.http.errors import mark_begun, problems
 from smarttree.http.events import get_events
 from smarttree.http.groups import Groups
 from smarttree.http.health import get_healthz, get_readyz
@@ -28,6 +27,7 @@ from smarttree.http.listen import BACKLOG, address_of
 from smarttree.http.measured import Requests
 from smarttree.http.metrics import METRICS, Metrics, get_metrics
 from smarttree.http.openapi import get_docs, get_openapi
+from smarttree.http.runner import Runner
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.tree import TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
@@ -36,12 +36,6 @@ from smarttree.printable import printable
 from smarttree.service import Service
 from smarttree.stream.hub import Hub
 
-_LOG = logging.getLogger("smarttree.http")
-
-# Also how long a connection may take for its first request: aiohttp's default of an hour is a gift to slow attackers.
-KEEPALIVE_S: Final = 15.0
-# For requests under way at the end, twice (aiohttp waits, cancels, and waits again): the whole must fit in a second.
-SHUTDOWN_S: Final = 0.2
 PROGRESS_S: Final = 0.1
 
 
@@ -116,16 +110,7 @@ def run(
 
 async def _run(service: Service, http: HttpConfig, sockets: list[socket.socket], progress: ScanReporter | None) -> int:
     stopped = _on_signals()
-    logger = logging.getLogger("smarttree.http.wire")
-    logger.addFilter(OneLine())
-    runner = web.AppRunner(
-        build_app(service, http),
-        handler_cancellation=True,
-        keepalive_timeout=KEEPALIVE_S,
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_S,
-        logger=logger,
-    )
+    runner = Runner(build_app(service, http))
     await runner.setup()
     try:
         for each in sockets:

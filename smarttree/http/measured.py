@@ -77,9 +77,7 @@ class Requests:
         if self._logged:
             self._tell(request, endpoint, response, seconds)
 
-    def _tell(
-        self, request: web.Request, endpoint: str, response: web.StreamResponse | None, seconds: float
-    ) -> None:
+    def _tell(self, request: web.Request, endpoint: str, response: web.StreamResponse | None, seconds: float) -> None:
         """Neither query nor path: they may hold what is nobody's business."""
         told = {
             "method": printable(request.method),

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest, openmetrics
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
 import smarttree
@@ -56,9 +57,9 @@ class Metrics(Collector):
     def render(self, readings: Readings, *, open_metrics: bool) -> bytes:
         """The answer, in OpenMetrics or in Prometheus' older format."""
         self._readings = readings
-        made = openmetrics.exposition.generate_latest(self._registry) if open_metrics else generate_latest(self._registry)
-        assert isinstance(made, bytes)
-        return made
+        if open_metrics:
+            return bytes(generate_openmetrics(self._registry))  # type: ignore[no-untyped-call]
+        return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """For the registry, which calls it once an answer."""
@@ -80,7 +81,9 @@ class Metrics(Collector):
         yield gauge("tree_memory_bytes", "Memory that the tree takes.", service.memory().tree_bytes)
         yield gauge("roots", "Directories that are served.", len(service.rooting.paths))
         yield gauge("problems", "What could not be read: the first thousand.", len(service.problems))
-        degraded = GaugeMetricFamily("smarttree_degraded", "1 where /stats says what is not as it should be.", labels=["part"])
+        degraded = GaugeMetricFamily(
+            "smarttree_degraded", "1 where /stats says what is not as it should be.", labels=["part"]
+        )
         degraded.add_metric(["watcher"], float(bool(watching.degraded)))
         degraded.add_metric(["state"], float(bool(service.keeping.degraded)))
         yield degraded
@@ -134,7 +137,7 @@ def counter(name: str, told: str, value: float) -> Metric:
 
 
 def totals_now(service: Service) -> Totals | None:
-    """Of all roots. The newest batch has them; a copy of the tree is made only where there is none. Not for the loop."""
+    """Of all roots. The newest batch has them; a copy of the tree is made where there is none. Not for the loop."""
     if service.state != "ready":
         return None
     log, head = service.log, service.log.head

@@ -18,14 +18,17 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
 code, pre { font: 0.875em ui-monospace, monospace; }
 pre { overflow-x: auto; padding: 0.75rem; background: var(--faint); border-radius: 0.25rem; }
 table { border-collapse: collapse; width: 100%; }
-td, th { text-align: left; vertical-align: top; padding: 0.25rem 0.75rem 0.25rem 0; border-top: 1px solid var(--faint); }
+td, th { text-align: left; vertical-align: top; padding: 0.25rem 0.75rem 0.25rem 0; }
+td, th { border-top: 1px solid var(--faint); }
 h2 { margin-top: 2.5rem; border-bottom: 2px solid var(--faint); }
 summary { cursor: pointer; }
 """
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 # Nothing is loaded from anywhere, nothing runs, and nobody may show it in a frame.
-POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
@@ -39,12 +42,13 @@ def _page(described: Json) -> Iterator[str]:
     about = described["info"]
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{escape(about['title'])} {escape(about['version'])}: the API</title><style>{_STYLE}</style></head><body>"
-    yield f"<h1>{escape(about['title'])} {escape(about['version'])}</h1>"
+    title = escape(f"{about['title']} {about['version']}")
+    yield f"<title>{title}: the API</title><style>{_STYLE}</style></head><body><h1>{title}</h1>"
     yield from (f"<p>{_prose(part)}</p>" for part in about["description"].split("\n\n"))
     yield '<p>For programs: <a href="openapi.json">openapi.json</a>, OpenAPI 3.1.</p><ul>'
     for path, method, operation in _operations(described):
-        yield f'<li><a href="#{_anchor(operation)}"><code>{_named(method, path)}</code></a> {_prose(operation["summary"])}</li>'
+        link = f'<a href="#{_anchor(operation)}"><code>{_named(method, path)}</code></a>'
+        yield f"<li>{link} {_prose(operation['summary'])}</li>"
     yield "</ul>"
     for path, method, operation in _operations(described):
         yield from _operation(path, method, operation)
@@ -66,7 +70,12 @@ def _operation(path: str, method: str, operation: Json) -> Iterator[str]:
     if operation["parameters"]:
         yield "<table><tr><th>parameter</th><th>in</th><th>is</th><th>value</th></tr>"
         for each in operation["parameters"]:
-            cells = (f"<code>{escape(each['name'])}</code>", each["in"], _prose(each["description"]), _type(each["schema"]))
+            cells = (
+                f"<code>{escape(each['name'])}</code>",
+                each["in"],
+                _prose(each["description"]),
+                _type(each["schema"]),
+            )
             yield _row(*cells)
         yield "</table>"
     if "requestBody" in operation:

@@ -31,11 +31,6 @@ class Store(Protocol):
     @property
     def head(self) -> int: ...
     @property
-    def appended(self) -> Appended:
-        """How much there was to tell so far."""
-        return self._appended
-
-    @property
     def oldest(self) -> int: ...
 
     def append(self, batch: Batch, /) -> None:

@@ -33,7 +33,7 @@ def is_sometimes(case: Any) -> bool:
     return crc32(repr((case.query, case.path_parameters, case.headers, case.body)).encode()) % 2 == 0
 
 
-@schemathesis.hook
+@schemathesis.hook  # type: ignore[untyped-decorator]
 def filter_case(context: Any, case: Any) -> bool:
     """Not the bytes of what is no path: a schema can say that they are base64, not what they decode to."""
     if is_valid(case) and case.operation.path == "/watch" and isinstance(case.body, dict) and "path_b64" in case.body:
@@ -42,7 +42,7 @@ def filter_case(context: Any, case: Any) -> bool:
     return True
 
 
-@schemathesis.hook
+@schemathesis.hook  # type: ignore[untyped-decorator]
 def map_case(context: Any, case: Any) -> Any:
     if "Range" in (case.headers or {}):  # a part of what is compressed can't be read by itself
         case.headers["Accept-Encoding"] = "identity"

@@ -25,6 +25,7 @@ from tests.integration.process import PROJECT, Process
 TESTER = Path(PROJECT, "build", "described", "bin")
 HERE = Path(PROJECT, "tests", "described")
 
+
 def program(name: str) -> str:
     """A program of the tester's environment. Where it was not made the test is skipped, and in CI it fails."""
     if (TESTER / name).exists():

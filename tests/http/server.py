@@ -20,6 +20,7 @@ from aiohttp import web
 from smarttree.config import HttpConfig, ServiceConfig
 from smarttree.http.app import build_app
 from smarttree.http.listen import open_sockets
+from smarttree.http.runner import Runner
 from smarttree.service import Service
 from tests.clients.plain import DEADLINE_S, get, get_json
 
@@ -46,9 +47,7 @@ class Server:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        runner = web.AppRunner(
-            build_app(self.service, self._http), handler_cancellation=True, access_log=None, shutdown_timeout=0.2
-        )
+        runner = Runner(build_app(self.service, self._http))
         await runner.setup()
         try:
             sockets = open_sockets(None, self._http.port)

@@ -41,10 +41,11 @@ CODES: Final[dict[str, Code]] = dict(
         ("precondition-failed", Code(412, "If-Match names something else")),
         ("request-entity-too-large", Code(413, "a body of more than 64 KiB")),
         ("range-not-satisfiable", Code(416, "the range lies outside; Content-Range tells the size")),
-        ("expectation-failed", Code(417, "a header Expect that asks for something else than 100-continue")),
         ("internal", Code(500, "a bug; the server's log says more")),
         ("engine-failure", Code(500, "following the disk failed for good, and the server ends")),
-        _of(errors.NotReady, "the first scan is still running, and `progress` tells how far it is; or the server stops"),
+        _of(
+            errors.NotReady, "the first scan is still running, and `progress` tells how far it is; or the server stops"
+        ),
         _of(errors.SystemLimit, "the system refuses what is needed; the detail says how to raise its limit"),
         _of(errors.WatcherUnavailable, "the watcher that was asked for can't work here, and the server ends"),
         _of(errors.StateInUse, "another process holds the state directory, and the server ends"),

@@ -44,13 +44,17 @@ _EVENTS: Final = operation(
             "`none`: the event `tree` without its document; `manifest`: with the list of its parts, in mode quantum",
             {**word("full", "none", "manifest"), "default": "full"},
         ),
-        query("only", "leave out changes that left contents the same; needs a server with `--content-hash`", word("content")),
+        query(
+            "only",
+            "leave out changes that left contents the same; needs a server with `--content-hash`",
+            word("content"),
+        ),
         query("since", "resume after this clock", ref("Clock")),
         *FILTERS,
         {
             "name": "Last-Event-ID",
             "in": "header",
-            "description": "as `since`, and wins over it; one that is no clock is answered by a rebase, never by an error",
+            "description": "as `since`, and wins over it; what is no clock is answered by a rebase, never by an error",
             "schema": text(),
         },
         {"name": "Accept-Encoding", "in": "header", "description": "zstd, gzip, with `--compress`", "schema": text()},
@@ -68,7 +72,7 @@ _EVENTS: Final = operation(
         ),
         **problems("unknown-mode", "not-available-yet", "ambiguous-path", "not-acceptable"),
     },
-    description="It ends where the connection does. A full server, and one that stops, is told by `retry:` and a close.",
+    description="It ends where the connection does. Whether the server is full or stops, that is `retry:` and a close.",
     tags=["stream"],
 )
 

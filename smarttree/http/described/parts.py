@@ -115,9 +115,7 @@ def json_answer(description: str, schema: Json, headers: Mapping[str, Json] | No
     return answer(description, {JSON: schema}, headers)
 
 
-def stored(
-    description: str, content: Mapping[str, Json], headers: Mapping[str, Json], *, always: bool = True
-) -> Json:
+def stored(description: str, content: Mapping[str, Json], headers: Mapping[str, Json], *, always: bool = True) -> Json:
     """The answers of what is stored: all of it, nothing where the client has it, or a part. `always`: nothing else is
     answered there, so that each answer has an entity tag.
     """

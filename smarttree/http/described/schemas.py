@@ -64,7 +64,9 @@ def node_schema() -> Json:
         "kind": word(*KINDS),
         "size": whole("bytes; 0 for a directory"),
         "mode": text("permission bits, octal", pattern="^[0-7]{4}$"),
-        "mtime_ns": text("nanoseconds since 1970; a text, as it is more than a JSON number holds", pattern="^-?[0-9]+$"),
+        "mtime_ns": text(
+            "nanoseconds since 1970; a text, as it is more than a JSON number holds", pattern="^-?[0-9]+$"
+        ),
     }
     named = {"path": text("of the top"), **bytes_of("path"), "name": text("of all others"), **bytes_of("name")}
     children = or_null(array(ref("Node"), description="of a directory, by name; null where `depth` cuts"))
@@ -82,7 +84,7 @@ SCHEMAS: Final[dict[str, Json]] = {
         examples=["58c0ffee58c0ffee-1"],
     ),
     "Path": text(
-        "An absolute path below a root; any other is relative to the single root, so `/src` and `src` are the same. Bytes "
+        "An absolute path below a root; any other is relative to the single root, so `/src` and `src` are one. Bytes "
         "that are not UTF-8 are sent percent-encoded. No link is followed.",
         pattern=r"^(?!([\s\S]*/)?\.\.(/|$))[^\u0000]+$",
     ),

@@ -40,7 +40,10 @@ _CLOCK: Final = operation(
     "getClock",
     "The clock; with `sync`, once everything that already happened has been told",
     [SYNC],
-    {"200": json_answer("Where the server stands.", ref("Standing"), CLOCK_HEADER), **problems(*NEEDS_TREE, "gateway-timeout")},
+    {
+        "200": json_answer("Where the server stands.", ref("Standing"), CLOCK_HEADER),
+        **problems(*NEEDS_TREE, "gateway-timeout"),
+    },
     tags=["tree"],
 )
 
@@ -66,9 +69,7 @@ SCHEMAS: Final[Json] = {
                 obj({**PLACE, **TOTALS}, bytes_of("path")), maxItems=10, description="of those right below, by bytes"
             ),
             "largest": array(obj({**PLACE, "size": whole()}, bytes_of("path")), maxItems=10),
-            "newest": array(
-                obj({**PLACE, "mtime_ns": text(pattern="^-?[0-9]+$")}, bytes_of("path")), maxItems=10
-            ),
+            "newest": array(obj({**PLACE, "mtime_ns": text(pattern="^-?[0-9]+$")}, bytes_of("path")), maxItems=10),
             "windows": array(ref("Window"), description="what happened lately, for each root"),
             "problems": array(
                 obj({**PLACE, "errno": whole(), "message": text()}, bytes_of("path")),
@@ -76,7 +77,10 @@ SCHEMAS: Final[Json] = {
                 description="what could not be read",
             ),
             "watcher": obj(
-                {"name": text("what tells of changes"), "degraded": or_null(text("what it can't watch as it should, and why"))}
+                {
+                    "name": text("what tells of changes"),
+                    "degraded": or_null(text("what it can't watch as it should, and why")),
+                }
             ),
             "contents": or_null(obj({"hashed": whole("files whose content is known"), "waiting": whole("to be read")})),
             "state": obj(
@@ -93,7 +97,9 @@ SCHEMAS: Final[Json] = {
         {
             "path": {**ref("AbsolutePath"), "description": "what was asked for"},
             **bytes_of("path"),
-            "roots": array(obj(PLACE, bytes_of("path")), description="all of them, where no path was given and there are several"),
+            "roots": array(
+                obj(PLACE, bytes_of("path")), description="all of them, where no path was given and there are several"
+            ),
         },
     ),
     "Streams": obj(

@@ -57,8 +57,8 @@ _TREE: Final = operation(
     ],
     {
         **stored(
-            "An envelope with the fields of the event `tree`; or the bare document, if its type is accepted by name and "
-            "`application/json` is not.",
+            "An envelope with the fields of the event `tree`; or the bare document, if its type is accepted by name "
+            "and `application/json` is not.",
             {JSON: ref("Tree"), MEDIA_TYPE_QTN: BINARY, **{media: text() for media in sorted(_BARE)}},
             _HEADERS,
             always=False,  # a manifest has no tag

@@ -42,7 +42,10 @@ _ROOTS: Final = operation(
     "getRoots",
     "The roots",
     [],
-    {"200": json_answer("The roots, and below what others may be added.", ref("Roots"), CLOCK_HEADER), **problems(*NEEDS_TREE)},
+    {
+        "200": json_answer("The roots, and below what others may be added.", ref("Roots"), CLOCK_HEADER),
+        **problems(*NEEDS_TREE),
+    },
     tags=["roots"],
 )
 
