@@ -70,6 +70,14 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """How the log is written: `text` for people, `json` for programs. `verbosity` is -1, 0 or 1."""
+
+    format: str = "text"
+    verbosity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeConfig:
     """Which QTN1 document `st decode` prints, and how. `path` "-" is standard input."""
 

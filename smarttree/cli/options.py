@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from smarttree import watch
-from smarttree.cli import values
+from smarttree.cli import logs, values
 from smarttree.cli.option import Group, Option, Scope
 from smarttree.modes import MODES
 from smarttree.stream import carriers
@@ -141,6 +141,13 @@ _NOW: Final = (
         targets=("http.compress",),
         help="compress streams (zstd, gzip) for the clients that take them so, as most libraries and browsers say they "
         "do: a quarter of the bytes, for some time at both ends; /tree is compressed for who asks for it anyway",
+    ),
+    Option(
+        name="access-log",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        targets=("http.access_log",),
+        help="log each request: its method, endpoint, status, time, bytes and peer, and nothing of what was asked for",
     ),
     Option(
         name="fanout",
@@ -325,6 +332,13 @@ _NOW: Final = (
         metavar="FILE",
         in_file=False,
         help="read settings from this TOML file",
+    ),
+    Option(
+        name="log-format",
+        read=values.read_word(*logs.FORMATS),
+        metavar="FORMAT",
+        targets=("log.format",),
+        help="how the log is written: text, or json, one object a line",
     ),
     Option(name="quiet", short="-q", help="log warnings and errors only"),
     Option(name="verbose", short="-v", help="log more"),

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Final, NamedTuple, NoReturn
 
 from smarttree.cli.options import BY_KEY, OPTIONS, Group, Option
-from smarttree.config import DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
+from smarttree.config import DoctorConfig, HttpConfig, LogConfig, ServiceConfig, ShowConfig, StateConfig
 from smarttree.errors import BadParameter
 
 _USAGE: Final = """\
@@ -67,6 +67,7 @@ _CONCERNS: Final[dict[str, type]] = {
     "http": HttpConfig,
     "show": ShowConfig,
     "doctor": DoctorConfig,
+    "log": LogConfig,
 }
 
 

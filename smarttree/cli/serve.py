@@ -8,7 +8,8 @@ from typing import Final
 
 from smarttree import modes
 from smarttree._malloc import map_from
-from smarttree.config import HttpConfig, ServiceConfig
+from smarttree.cli.logs import JSON
+from smarttree.config import HttpConfig, LogConfig, ServiceConfig
 from smarttree.http.listen import open_sockets
 from smarttree.service import Service
 
@@ -19,7 +20,7 @@ COLLECT_AFTER: Final = 50_000
 _LOG = logging.getLogger(__name__)
 
 
-def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
+def serve(config: ServiceConfig, http: HttpConfig, *, log: LogConfig) -> int:
     """Serves until SIGINT or SIGTERM; returns the exit status.
 
     Raises SmarttreeError: PortInUse or ConfigError before anything is scanned, or what made the service fail.
@@ -37,10 +38,12 @@ def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
         from smarttree.http.app import run
         from smarttree.progress import ScanProgress
 
+        terminal = False if log.format == JSON else None  # a line that moves is no object
+        progress = ScanProgress(terminal=terminal, quiet=log.verbosity < 0)
         # What is loaded by now stays: no collection needs to look through it.
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
         gc.enable()
-        return run(service, http, sockets, progress=ScanProgress(quiet=quiet))
+        return run(service, http, sockets, progress=progress)
     finally:
         service.stop()

@@ -20,9 +20,10 @@ _ABOUT: Final = """\
 A live, compressed mirror of a directory tree. The full specification is `spec/HTTP.md` of the project.
 
 Every error is an `application/problem+json` (RFC 9457) with a stable `code`. A parameter that an endpoint does not \
-know, one given twice, and a value out of its range are a 400 that says what is right; nothing is ignored or bent. Until \
-the first scan is done, what needs the tree is a 503 with `Retry-After`; `/events` is held open. An address at which there \
-is nothing is a 404 `no-such-endpoint`, another method a 405 `method-not-allowed`, and what is no HTTP a 400 `bad-request`.\
+know, one given twice, and a value out of its range are a 400 that says what is right; nothing is ignored or bent. \
+Until the first scan is done, what needs the tree is a 503 with `Retry-After`; `/events` is held open. An address at \
+which there is nothing is a 404 `no-such-endpoint`, another method a 405 `method-not-allowed`, and what is no HTTP a \
+400 `bad-request`.\
 """
 
 _TAGS: Final = {
