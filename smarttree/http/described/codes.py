@@ -58,7 +58,14 @@ CODES: Final[dict[str, Code]] = dict(
 # What can come whatever was asked for: a parameter that nobody knows, and a bug.
 ALWAYS: Final = ("bad-parameter", "internal")
 # What an endpoint answers that needs the tree.
-NEEDS_TREE: Final = ("not-ready", "engine-failure", "system-limit", "watcher-unavailable", "state-in-use")
+NEEDS_TREE: Final = (
+    "not-ready",
+    "engine-failure",
+    "system-limit",
+    "watcher-unavailable",
+    "state-in-use",
+    "state-damaged",
+)
 # What one answers that takes `path`.
 TAKES_PATH: Final = ("no-such-path", "not-a-directory", "ambiguous-path")
 # What one answers that is stored: it has an entity tag, and can be asked for in parts.
