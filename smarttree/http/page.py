@@ -121,6 +121,8 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "properties" in schema:
         fields = (f"<code>{escape(name)}</code> {_type(each)}" for name, each in schema["properties"].items())
         return f"<details><summary>object</summary>{'<br>'.join(fields)}</details>"
+    if "contentMediaType" in schema:
+        return "bytes"
     kinds = schema.get("type", "any")
     told = escape(kinds if isinstance(kinds, str) else " or ".join(kinds))
     low, high = schema.get("minimum"), schema.get("maximum")

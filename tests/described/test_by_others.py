@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -111,19 +111,21 @@ def test_a_stream_tells_what_is_described(server: Process, base: Path, descripti
     judge(description, told)
 
 
-def run(server: Process, description: Path, there: dict[str, list[str]], *arguments: str) -> None:
+There = dict[str, list[str]]
+
+
+def run(server: Process, description: Path, there: There, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Schemathesis, on one server, which has no place for another stream."""
     settings = ("--config-file", str(HERE / "schemathesis.toml"))
     with server.follow():
-        done = subprocess.run(
+        return subprocess.run(
             [program("st"), *settings, "run", str(description), "--url", server.url, *arguments],
-            env={**os.environ, "SMARTTREE_THERE": json.dumps(there), "PYTHONPATH": str(HERE)},
+            env={**os.environ, "SMARTTREE_THERE": json.dumps(there), "PYTHONHASHSEED": "0"},
             cwd=PROJECT,
             capture_output=True,
             text=True,
             check=False,
         )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_described_api_is_what_answers(server: Process, base: Path, description: Path) -> None:
@@ -131,10 +133,53 @@ def test_the_described_api_is_what_answers(server: Process, base: Path, descript
         "paths": ["/", "src", f"{base}/project/src", "/empty"],
         "chunks": chunks_of(get_json(f"{server.url}/tree?tree=manifest")["manifest"]),
     }
-    run(server, description, there, "--exclude-path", "/watch", "--max-time", "45")
+    done = run(server, description, there, "--exclude-path", "/watch", "--max-time", "45")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_roots_come_and_go_as_described(server: Process, base: Path, description: Path) -> None:
     """By itself: with a second root, a path that is not absolute is ambiguous."""
     there = {"roots": [str(base / name) for name in ("project", "more", "nothing", "project/src")]}
-    run(server, description, there, "--include-path", "/watch", "--max-time", "15")
+    done = run(server, description, there, "--include-path", "/watch", "--max-time", "15")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def is_told_too_much(operation: Any) -> None:
+    """Of depth, which is larger than it may be."""
+    next(each for each in operation["parameters"] if each["name"] == "depth")["schema"]["maximum"] += 1
+
+
+def is_a_field_short(operation: Any) -> None:
+    """Of what is told, `mode` is not described."""
+    told = ("path", "compressed", "stats", "clock", "digest", "filtered", "protocol", "version")
+    schema = {"type": "object", "properties": {name: {} for name in told}, "additionalProperties": False}
+    operation["responses"]["200"]["content"]["application/json"] = {"schema": schema}
+
+
+def is_a_status_short(operation: Any) -> None:
+    """That there may be no such path is not described."""
+    del operation["responses"]["404"]
+
+
+def is_a_parameter_short(operation: Any) -> None:
+    """`sync` goes by another name."""
+    next(each for each in operation["parameters"] if each["name"] == "sync")["name"] = "synced"
+
+
+LIES: list[tuple[Callable[[Any], None], str]] = [
+    (is_told_too_much, "Schema-valid request rejected"),
+    (is_a_field_short, "Response violates schema"),
+    (is_a_status_short, "Undocumented status code"),
+    (is_a_parameter_short, "Schema-valid request rejected"),
+]
+
+
+@pytest.mark.parametrize(("lie", "found"), LIES, ids=lambda each: getattr(each, "__name__", ""))
+def test_a_lie_is_found(server: Process, description: Path, lie: Callable[[Any], None], found: str) -> None:
+    described = json.loads(description.read_text())
+    lie(described["paths"]["/tree"]["get"])
+    description.write_text(json.dumps(described))
+    there = {"paths": ["/"], "chunks": []}
+    done = run(server, description, there, "--include-name", "GET /tree", "--phases", "coverage", "--max-time", "15")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert found in done.stdout, done.stdout
