@@ -1,7 +1,10 @@
-"""`GET /openapi.json` and `GET /docs`: the description of the API, for programs and for people; each is made once."""
+"""`GET /openapi.json` and `GET /docs`: the description of the API, for programs and for people; each is made once, and
+loaded when it is first asked for: that takes 60 ms, of which a start should have none.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from functools import cache
@@ -9,7 +12,6 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from smarttree.http.described import description
 from smarttree.http.page import POLICY, render
 from smarttree.http.params import Query
 from smarttree.http.stored import Stored, answer
@@ -30,18 +32,23 @@ def _made(data: bytes) -> Made:
 
 @cache
 def document() -> Made:
+    from smarttree.http.described import description
+
     return _made(json.dumps(description(), ensure_ascii=False, separators=(",", ":")).encode())
 
 
 @cache
 def page() -> Made:
+    from smarttree.http.described import description
+
     return _made(render(description()))
 
 
 async def get_openapi(request: web.Request) -> web.StreamResponse:
     Query(request, ())
     headers = {"Content-Type": "application/json", "Cache-Control": CACHE}
-    return await answer(request, document().tag, headers, Stored(document().data, len(document().data)))
+    made = await asyncio.to_thread(document)
+    return await answer(request, made.tag, headers, Stored(made.data, len(made.data)))
 
 
 async def get_docs(request: web.Request) -> web.StreamResponse:
@@ -53,4 +60,5 @@ async def get_docs(request: web.Request) -> web.StreamResponse:
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
     }
-    return await answer(request, page().tag, headers, Stored(page().data, len(page().data)))
+    made = await asyncio.to_thread(page)
+    return await answer(request, made.tag, headers, Stored(made.data, len(made.data)))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, Final
 
-from smarttree.http.described.parts import PROBLEM, Json
+Json = dict[str, Any]
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --faint: color-mix(in srgb, currentColor 12%, transparent); }
@@ -85,12 +85,16 @@ def _operation(path: str, method: str, operation: Json) -> Iterator[str]:
             yield from _schema(content["schema"])
     yield "<h3>Answers</h3><table><tr><th>status</th><th>is</th><th>type</th></tr>"
     for status, answer in operation["responses"].items():
-        types = (
-            f"<code>{escape(media)}</code> {_type(content['schema']) if media != PROBLEM and content else ''}"
-            for media, content in answer.get("content", {}).items()
-        )
+        types = (_content(media, content) for media, content in answer.get("content", {}).items())
         yield _row(f"<code>{escape(status)}</code>", _prose(answer["description"]), "<br>".join(types))
     yield "</table>"
+
+
+def _content(media: str, content: Json) -> str:
+    """A media type and what it holds. A problem is always the same."""
+    told = _type(content["schema"]) if content and media != "application/problem+json" else ""
+    events = (f"<code>{escape(name)}</code> {_type(schema)}" for name, schema in content.get("x-events", {}).items())
+    return "<br>".join([f"<code>{escape(media)}</code> {told}", *events])
 
 
 def _schema(schema: Json) -> Iterator[str]:
