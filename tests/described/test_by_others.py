@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
 from spec.qtn1 import from_text
 from spec.qtn1_parts import decode_manifest
@@ -128,6 +130,22 @@ def run(server: Process, description: Path, there: There, *arguments: str) -> su
         )
 
 
+def served(server: Process) -> set[str]:
+    """What was answered with success so far, as `GET /tree`: a judge who was only ever refused has seen little."""
+    families = read_metrics(urlopen(f"{server.url}/metrics").read().decode())
+    samples = [sample for family in families for sample in family.samples]
+    return {
+        f"{sample.labels['method']} {sample.labels['endpoint']}"
+        for sample in samples
+        if sample.name == "smarttree_http_requests_total" and sample.labels["status"] == "2xx"
+    }
+
+
+def described(description: Path, *, watch: bool) -> set[str]:
+    paths = json.loads(description.read_text())["paths"]
+    return {f"{method.upper()} {path}" for path in paths for method in paths[path] if (path == "/watch") == watch}
+
+
 def test_the_described_api_is_what_answers(server: Process, base: Path, description: Path) -> None:
     there = {
         "paths": ["/", "src", f"{base}/project/src", "/empty"],
@@ -135,6 +153,7 @@ def test_the_described_api_is_what_answers(server: Process, base: Path, descript
     }
     done = run(server, description, there, "--exclude-path", "/watch", "--max-time", "45")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert described(description, watch=False) - served(server) == set()
 
 
 def test_roots_come_and_go_as_described(server: Process, base: Path, description: Path) -> None:
@@ -142,6 +161,7 @@ def test_roots_come_and_go_as_described(server: Process, base: Path, description
     there = {"roots": [str(base / name) for name in ("project", "more", "nothing", "project/src")]}
     done = run(server, description, there, "--include-path", "/watch", "--max-time", "15")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert described(description, watch=True) - served(server) == set()
 
 
 def is_told_too_much(operation: Any) -> None:
@@ -176,9 +196,9 @@ LIES: list[tuple[Callable[[Any], None], str]] = [
 
 @pytest.mark.parametrize(("lie", "found"), LIES, ids=lambda each: getattr(each, "__name__", ""))
 def test_a_lie_is_found(server: Process, description: Path, lie: Callable[[Any], None], found: str) -> None:
-    described = json.loads(description.read_text())
-    lie(described["paths"]["/tree"]["get"])
-    description.write_text(json.dumps(described))
+    told = json.loads(description.read_text())
+    lie(told["paths"]["/tree"]["get"])
+    description.write_text(json.dumps(told))
     there = {"paths": ["/"], "chunks": []}
     done = run(server, description, there, "--include-name", "GET /tree", "--phases", "coverage", "--max-time", "15")
     assert done.returncode == 1, done.stdout + done.stderr
