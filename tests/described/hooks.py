@@ -63,14 +63,14 @@ def make_consistent(case: Any) -> None:
 
 
 def make_real(case: Any) -> None:
-    """Asks for what is there, half of the time."""
-    if not is_sometimes(case):
-        return
+    """Asks for what is there, half of the time; for a root always, as few directories are below a base."""
     if case.operation.path == "/watch":
         if "path" in (case.query or {}):
             case.query["path"] = one_of(THERE["roots"], case)
         if isinstance(case.body, dict):
             case.body = {"path": one_of(THERE["roots"], case)}
+    elif not is_sometimes(case):
+        return
     elif case.operation.path == "/chunk/{hash}":
         case.path_parameters["hash"] = one_of(THERE["chunks"], case)
     elif "path" in (case.query or {}):

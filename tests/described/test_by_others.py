@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
@@ -50,11 +50,12 @@ def closed(schema: Any) -> Any:
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    """base/{project/{README.md, src/{main.rs, caf\\xe9}, empty/, latest -> src}, more/}"""
+    """base/{project/{README.md, src/{main.rs, caf\\xe9}, empty/, latest -> src}, more/, again/}"""
     base = tmp_path / "base"
     (base / "project" / "src").mkdir(parents=True)
     (base / "project" / "empty").mkdir()
     (base / "more").mkdir()
+    (base / "again").mkdir()
     (base / "project" / "README.md").write_bytes(b"# read me\n")
     (base / "project" / "src" / "main.rs").write_bytes(b"fn main() {}\n")
     (base / "project" / "src" / os.fsdecode(b"caf\xe9")).write_bytes(b"\n")
@@ -158,8 +159,11 @@ def test_the_described_api_is_what_answers(server: Process, base: Path, descript
 
 def test_roots_come_and_go_as_described(server: Process, base: Path, description: Path) -> None:
     """By itself: with a second root, a path that is not absolute is ambiguous."""
-    there = {"roots": [str(base / name) for name in ("project", "more", "nothing", "project/src")]}
-    done = run(server, description, there, "--include-path", "/watch", "--max-time", "15")
+    there = {"roots": [str(base / name) for name in ("project", "more", "again", "nothing", "project/src")]}
+    for name in ("more", "again"):  # so that there is something to remove
+        body = json.dumps({"path": str(base / name)}).encode()
+        assert urlopen(Request(f"{server.url}/watch", body, {"Content-Type": "application/json"})).status == 201
+    done = run(server, description, there, "--include-path", "/watch", "--max-time", "20")
     assert done.returncode == 0, done.stdout + done.stderr
     assert described(description, watch=True) - served(server) == set()
 
