@@ -18,6 +18,8 @@ PHASE := .ci/phase
 # Which kernels to build: fast, or what SMARTTREE_DEBUG asks for (1, asan; see setup.py).
 VARIANT := $(or $(filter-out 0,$(SMARTTREE_DEBUG)),fast)
 BUILT := build/.built-$(VARIANT)
+# Other people's judges of the described API, in an environment of their own: they bring a program named `st`.
+JUDGES := build/described/.installed
 KERNELS := $(wildcard smarttree/*.pyx)
 STUBTEST := --ignore-disjoint-bases --allowlist .ci/stubtest-allow.txt --ignore-unused-allowlist
 KERNEL_PARTS := $(wildcard smarttree/*.pxd smarttree/*.pxi smarttree/*.h)
@@ -38,7 +40,7 @@ build: $(BUILT) ## make the environment and the extensions; leaves .venv/bin/st
 test: system-packages lint pytest $(if $(CI),fuzz-short) ## everything: lint, then every test [T="pytest arguments"]
 
 .PHONY: pytest
-pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed $(if $(CI),$(VENV)/.bench) ## the tests alone [T="-k stream"]
+pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed $(if $(CI),$(VENV)/.bench $(JUDGES)) ## the tests alone [T="-k stream"]
 	@$(PHASE) tests $(BIN)/python -m pytest $(T)
 
 .PHONY: lint
@@ -79,6 +81,10 @@ lock: ## pin the newest versions that pyproject.toml, package.json and Cargo.tom
 .PHONY: mirror
 mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees, through faults by name and with planted defects, about three minutes
 	@$(PHASE) mirror $(BIN)/python -m pytest tests/mirror $(T)
+
+.PHONY: described
+described: $(BUILT) $(VENV)/.test $(JUDGES) ## the described API, judged by schemathesis on a live server, a minute and a half
+	@$(PHASE) "described API" $(BIN)/python -m pytest tests/described $(T)
 
 .PHONY: soak
 soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees, and 2,000 crashes [SOAK_MINUTES=60 STORM_SEED=number]
@@ -152,6 +158,11 @@ $(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.txt
 
 $(VENV)/.bench: $(VENV)/.test requirements/bench.txt
 	@$(PHASE) "packages of rivals" $(PIP) install -q --no-deps -r requirements/bench.txt
+	@touch $@
+
+$(JUDGES): requirements/described.txt
+	@python=$$(.ci/find-python) && $(PHASE) "environment of the judges" "$$python" -m venv --clear $(@D)
+	@$(PHASE) "packages of the judges" $(@D)/bin/python -m pip --disable-pip-version-check install -q --no-deps -r $<
 	@touch $@
 
 $(VENV)/.project: $(VENV)/.runtime pyproject.toml setup.py

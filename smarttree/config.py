@@ -74,9 +74,7 @@ class HttpConfig:
     auth_token_file: str | None = None
     allow: tuple[Network, ...] = ()  # who may connect, beside this machine; then it listens on all addresses
     trusted_proxies: tuple[Network, ...] = ()  # whose word on who they speak for counts
-    https: bool = (
-        False  # with `cert` and `key`, or one for `domain` by ACME, or one for this machine that nobody signed
-    )
+    https: bool = False  # with `cert` and `key`, one for `domain` by ACME, or one for this machine that nobody signed
     cert: str | None = None
     key: str | None = None
     domain: str | None = None
@@ -85,6 +83,15 @@ class HttpConfig:
     acme_http_port: int = 80  # where http-01 is answered; others are sent on to HTTPS
     acme_retry_s: float = 60.0  # after the first failure; then twice as long, and so on
     trusted_hosts: tuple[str, ...] = ()  # by what names it may be called, beside its own
+    access_log: bool = False  # whether each request is told in the log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """How the log is written: `text` for people, `json` for programs. `verbosity` is -1, 0 or 1."""
+
+    format: str = "text"
+    verbosity: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

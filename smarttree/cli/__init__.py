@@ -27,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return _run(read_settings(sys.argv[1:] if argv is None else argv, os.environ))
     except SmarttreeError as error:
-        print(f"st: {error}", file=sys.stderr)
+        from smarttree.cli.logs import tell_end
+
+        tell_end(str(error))
         return error.exit_status
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -50,7 +52,7 @@ def _run(settings: Settings) -> int:
 
     from smarttree.cli.logs import start_logging
 
-    start_logging(settings.verbosity)
+    start_logging(settings.log)
     _raise_descriptor_limit()
     log = logging.getLogger(__name__)
     for warning in settings.warnings:
@@ -66,11 +68,11 @@ def _run(settings: Settings) -> int:
     if settings.doctor is not None:
         from smarttree.cli.doctor import doctor
 
-        return doctor(settings.doctor, quiet=settings.verbosity < 0)
+        return doctor(settings.doctor, quiet=settings.log.verbosity < 0)
     if settings.serve is not None:
         from smarttree.cli.serve import serve
 
-        return serve(*settings.serve, quiet=settings.verbosity < 0)
+        return serve(*settings.serve, log=settings.log)
     from smarttree.cli.version import version_line
 
     print(version_line())

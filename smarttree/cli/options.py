@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from smarttree import watch
-from smarttree.cli import values
+from smarttree.cli import logs, values
 from smarttree.cli.option import Group, Option, Scope
 from smarttree.cli.security import SECURITY
 from smarttree.modes import MODES
@@ -161,6 +161,13 @@ _NOW: Final = (
         metavar="BYTES",
         targets=("http.compress_max_bytes",),
         help="give out the contents of files up to this size at /compress; 0 gives out none",
+    ),
+    Option(
+        name="access-log",
+        group=Group.NETWORK,
+        scope=Scope.SERVE,
+        targets=("http.access_log",),
+        help="log each request: its method, endpoint, status, time, bytes and peer, and nothing of what was asked for",
     ),
     Option(
         name="fanout",
@@ -345,6 +352,13 @@ _NOW: Final = (
         metavar="FILE",
         in_file=False,
         help="read settings from this TOML file",
+    ),
+    Option(
+        name="log-format",
+        read=values.read_word(*logs.FORMATS),
+        metavar="FORMAT",
+        targets=("log.format",),
+        help="how the log is written: text, or json, one object a line",
     ),
     Option(name="quiet", short="-q", help="log warnings and errors only"),
     Option(name="verbose", short="-v", help="log more"),

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Final, NamedTuple, NoReturn
 
 from smarttree.cli.options import BY_KEY, OPTIONS, Group, Option
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
+from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, LogConfig, ServiceConfig, ShowConfig, StateConfig
 from smarttree.errors import BadParameter
 
 _USAGE: Final = """\
@@ -68,6 +68,7 @@ _CONCERNS: Final[dict[str, type]] = {
     "show": ShowConfig,
     "decode": DecodeConfig,
     "doctor": DoctorConfig,
+    "log": LogConfig,
 }
 
 

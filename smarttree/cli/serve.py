@@ -10,8 +10,9 @@ from typing import Final
 
 from smarttree import modes
 from smarttree._malloc import map_from
+from smarttree.cli.logs import JSON
 from smarttree.cli.values import is_loopback
-from smarttree.config import HttpConfig, ServiceConfig
+from smarttree.config import HttpConfig, LogConfig, ServiceConfig
 from smarttree.http.listen import open_sockets
 from smarttree.http.tokens import SECRET_CHARS
 from smarttree.service import Service
@@ -39,7 +40,7 @@ def _guarded(http: HttpConfig) -> HttpConfig:
     return http
 
 
-def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
+def serve(config: ServiceConfig, http: HttpConfig, *, log: LogConfig) -> int:
     """Serves until SIGINT or SIGTERM; returns the exit status.
 
     Raises SmarttreeError: PortInUse or ConfigError before anything is scanned, or what made the service fail.
@@ -57,10 +58,12 @@ def serve(config: ServiceConfig, http: HttpConfig, *, quiet: bool) -> int:
         from smarttree.http.app import run
         from smarttree.progress import ScanProgress
 
+        terminal = False if log.format == JSON else None  # a line that moves is no object
+        progress = ScanProgress(terminal=terminal, quiet=log.verbosity < 0)
         # What is loaded by now stays: no collection needs to look through it.
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
         gc.enable()
-        return run(service, http, sockets, plain=plain, progress=ScanProgress(quiet=quiet))
+        return run(service, http, sockets, plain=plain, progress=progress)
     finally:
         service.stop()

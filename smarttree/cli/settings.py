@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from smarttree import modes
@@ -16,7 +16,15 @@ from smarttree.cli.options import BY_KEY, LATER_COMMANDS, OPTIONS, Option, Scope
 from smarttree.cli.parser import nearest, read_argv
 from smarttree.cli.paths import open_root, open_roots, state_of, states_of_all
 from smarttree.cli.values import is_loopback, read_switch
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
+from smarttree.config import (
+    DecodeConfig,
+    DoctorConfig,
+    HttpConfig,
+    LogConfig,
+    ServiceConfig,
+    ShowConfig,
+    StateConfig,
+)
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet
 from smarttree.printable import printable
 
@@ -36,14 +44,14 @@ Values = dict[str, Any]
 class Settings:
     """What to do: exactly one of `serve`, `show`, `decode` and `doctor` is set, or none when the version was asked for.
 
-    `verbosity` is -1, 0 or 1. `warnings` are to be logged once logging stands.
+    `warnings` are to be logged once logging stands.
     """
 
     serve: tuple[ServiceConfig, HttpConfig] | None = None
     show: ShowConfig | None = None
     decode: DecodeConfig | None = None
     doctor: DoctorConfig | None = None
-    verbosity: int = 0
+    log: LogConfig = field(default_factory=LogConfig)
     warnings: tuple[str, ...] = ()
 
 
@@ -71,7 +79,8 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     decodes = not serves and given.paths[:1] == ("decode",)
     prints = {Scope.SHOW, Scope.DECODE} if decodes else {Scope.SHOW}
     _refuse_out_of_scope(from_argv, {Scope.SERVE} if serves else {Scope.DOCTOR} if examines else prints)
-    common: Any = {"verbosity": _verbosity(sources), "warnings": warnings}
+    log = LogConfig(verbosity=_verbosity(sources), **_fields(values, "log"))
+    common: Any = {"log": log, "warnings": warnings}
     if serves:
         return Settings(serve=_serve(values, given.paths, _wants_state(sources), environ), **common)
     if decodes:

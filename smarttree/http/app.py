@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 import time
@@ -22,7 +21,7 @@ from smarttree.http.clock import get_clock
 from smarttree.http.compress import COMPRESSING, Compressing, end_compressing, get_compress
 from smarttree.http.cors import Cors
 from smarttree.http.door import opened
-from smarttree.http.errors import OneLine, mark_begun, problems
+from smarttree.http.errors import mark_begun, problems
 from smarttree.http.events import get_events
 from smarttree.http.groups import Groups
 from smarttree.http.health import get_healthz, get_readyz
@@ -31,6 +30,10 @@ from smarttree.http.keyring import Keyring
 from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
 from smarttree.http.later import LATER, answer_later
 from smarttree.http.listen import address_of
+from smarttree.http.measured import Requests
+from smarttree.http.metrics import METRICS, Metrics, get_metrics
+from smarttree.http.openapi import get_docs, get_openapi
+from smarttree.http.runner import Runner
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.ticket import post_ticket, tickets_of
@@ -41,12 +44,6 @@ from smarttree.printable import printable
 from smarttree.service import Service
 from smarttree.stream.hub import Hub
 
-_LOG = logging.getLogger("smarttree.http")
-
-# Also how long a connection may take for its first request: aiohttp's default of an hour is a gift to slow attackers.
-KEEPALIVE_S: Final = 15.0
-# For requests under way at the end, twice (aiohttp waits, cancels, and waits again): the whole must fit in a second.
-SHUTDOWN_S: Final = 0.2
 PROGRESS_S: Final = 0.1
 
 
@@ -60,14 +57,12 @@ class ScanReporter(Protocol):
 
 def build_app(service: Service, http: HttpConfig) -> web.Application:
     """The application over a service. It starts and closes its hub; the service's life is its owner's."""
-    keyring = Keyring(http.auth_token, http.auth_token_file)
-    access, cors = (
-        Access(http, keyring, tickets_of(service.config.state)),
-        Cors(http.cors, lambda: bool(keyring.tokens)),
-    )
-    app = web.Application(middlewares=[problems, cors.middleware(), access.middleware])
+    keyring, requests = Keyring(http.auth_token, http.auth_token_file), Requests(logged=http.access_log)
+    access, cors = _guards(service, http, keyring)
+    app = web.Application(middlewares=[requests.middleware(), problems, cors.middleware(), access.middleware])
     app[ACCESS] = access
     app[SERVICE], app[CONFIG], app[GROUPS] = service, http, Groups()
+    app[METRICS] = Metrics(service, requests)
     app[HUB] = Hub(
         service,
         body_maker(app[GROUPS]),
@@ -90,22 +85,35 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.on_shutdown.append(end_compressing)
     app.on_response_prepare.append(mark_begun)
     app.on_response_prepare.append(cors.mark)
-    app.router.add_get("/events", get_events)
-    app.router.add_get("/tree", get_tree)
-    app.router.add_get("/chunk/{hash}", get_chunk)
-    app.router.add_get("/changes", get_changes)
-    app.router.add_get("/compress", get_compress)
-    app.router.add_get("/stats", get_stats)
-    app.router.add_get("/clock", get_clock)
-    app.router.add_get("/watch", get_watch)
-    app.router.add_post("/watch", post_watch)
-    app.router.add_delete("/watch", delete_watch)
-    app.router.add_post("/ticket", post_ticket)
-    app.router.add_get("/healthz", get_healthz)
-    app.router.add_get("/readyz", get_readyz)
-    for method, path in LATER:
-        app.router.add_route(method, path, answer_later)
+    _route(app.router)
     return app
+
+
+def _guards(service: Service, http: HttpConfig, keyring: Keyring) -> tuple[Access, Cors]:
+    """Who is let in, and which pages are."""
+    access = Access(http, keyring, tickets_of(service.config.state))
+    return access, Cors(http.cors, lambda: bool(keyring.tokens))
+
+
+def _route(router: web.UrlDispatcher) -> None:
+    router.add_get("/events", get_events)
+    router.add_get("/tree", get_tree)
+    router.add_get("/chunk/{hash}", get_chunk)
+    router.add_get("/changes", get_changes)
+    router.add_get("/compress", get_compress)
+    router.add_get("/stats", get_stats)
+    router.add_get("/clock", get_clock)
+    router.add_get("/watch", get_watch)
+    router.add_post("/watch", post_watch)
+    router.add_delete("/watch", delete_watch)
+    router.add_post("/ticket", post_ticket)
+    router.add_get("/healthz", get_healthz)
+    router.add_get("/readyz", get_readyz)
+    router.add_get("/metrics", get_metrics)
+    router.add_get("/openapi.json", get_openapi)
+    router.add_get("/docs", get_docs)
+    for method, path in LATER:
+        router.add_route(method, path, answer_later)
 
 
 async def _hub_runs(app: web.Application) -> AsyncIterator[None]:
@@ -141,16 +149,7 @@ async def _run(
     progress: ScanReporter | None,
 ) -> int:
     stopped = _on_signals()
-    logger = logging.getLogger("smarttree.http.wire")
-    logger.addFilter(OneLine())
-    runner = web.AppRunner(
-        build_app(service, http),
-        handler_cancellation=True,
-        keepalive_timeout=KEEPALIVE_S,
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_S,
-        logger=logger,
-    )
+    runner = Runner(build_app(service, http))
     await runner.setup()
     try:
         assert runner.server is not None

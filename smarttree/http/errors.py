@@ -9,7 +9,6 @@ from math import ceil
 from typing import Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from smarttree.errors import (
@@ -128,16 +127,3 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 async def mark_begun(request: web.Request, _response: web.StreamResponse) -> None:
     """For `on_response_prepare`: from here on the status has been sent."""
     request[_BEGUN] = True
-
-
-class OneLine(logging.Filter):
-    """What is not our fault gets no traceback: a malformed request gets one line, a client that has left gets none."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, ConnectionError):
-            return False
-        if isinstance(error, HttpProcessingError):
-            record.msg, record.args = "refused a malformed request: %s", (error.message.splitlines()[0],)
-            record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
-        return True

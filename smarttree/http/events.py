@@ -151,14 +151,14 @@ def stream_class(
     query: Query, default_mode: str, roots: Sequence[bytes], *, contents: bool, coding: str = IDENTITY
 ) -> StreamClass:
     """The class a request asks for. `contents`: those of files are compared. Raises an InputError."""
-    mode = query.text("mode") or default_mode
+    mode = query.word("mode", default_mode)
     modes.check(mode)
     events = frozenset(EVENTS)
     if asked := query.all("events"):
         events = frozenset(name for value in asked for name in value.split(","))
         if unknown := sorted(events - set(EVENTS)):
             raise BadParameter(f"there is no event {unknown[0]!r}; the events are {', '.join(EVENTS)}")
-    tree = query.text("tree") or "full"
+    tree = query.word("tree", "full")
     if tree not in ("full", "manifest", "none"):
         raise BadParameter(f"tree is full, manifest or none, not {tree!r}")
     if tree == "manifest" and mode != "quantum":

@@ -10,8 +10,6 @@ from smarttree.http.errors import problem
 
 LATER: Final = (
     ("GET", "/"),
-    ("GET", "/metrics"),
-    ("GET", "/openapi.json"),
     ("GET", "/search"),
 )
 

@@ -52,6 +52,11 @@ class Query:
             raise BadParameter(f"{name} is given {len(values)} times; give it once")
         return values[0] if values else None
 
+    def word(self, name: str, default: str) -> str:
+        """The one value, or the default where none was given; an empty one is a value, too."""
+        value = self.text(name)
+        return default if value is None else value
+
     def octets(self, name: str) -> bytes | None:
         """The one value as the bytes that were sent: a path need not be UTF-8."""
         value = self.text(name)

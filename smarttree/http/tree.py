@@ -108,13 +108,13 @@ def read(request: web.Request) -> Asked:
     query = Query(request, KNOWN, LATER)
     accept = accepted(request)
     default = "quantum" if MEDIA_TYPE_QTN in accept else request.app[CONFIG].mode
-    mode = modes.find(query.text("mode") or default)
+    mode = modes.find(query.word("mode", default))
     bare = wants_bare(accept, mode)
     coding = coding_of(request, mode, bare=bare)
     depth, path = query.number("depth", 0, DEPTH_MAX), query.octets("path")
     if depth is not None and not mode.CUTS:
         raise BadParameter(f"depth does not go with mode {mode.NAME}, which always tells the whole tree")
-    tree = query.text("tree") or "full"
+    tree = query.word("tree", "full")
     if tree not in ("full", "manifest") or (tree == "manifest" and mode.NAME != "quantum"):
         raise BadParameter(f"tree is full, or, in mode quantum, manifest; not {tree!r} in mode {mode.NAME}")
     return Asked(mode, bare, coding, depth, path, query.flag("sync"), tree == "manifest")

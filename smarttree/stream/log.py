@@ -47,6 +47,13 @@ class _Kept(NamedTuple):
     cost_before: int  # bytes of all batches ever appended before this one: a difference of two is what lies between
 
 
+class Appended(NamedTuple):
+    """What was appended since the process began."""
+
+    batches: int
+    changes: int
+
+
 class Log:
     """Batches with consecutive clocks. `after(seq)` answers for every seq from `oldest` to `head`.
 
@@ -59,6 +66,7 @@ class Log:
         self._kept: deque[_Kept] = deque()
         self._head = seq
         self._cost = 0
+        self._appended = Appended(0, 0)
         self._retention_bytes = retention_bytes
         self._retention_ns = int(retention_s * 1e9)
         self._memory_bytes = retention_bytes
@@ -85,6 +93,11 @@ class Log:
         """The newest committed seq."""
         with self._lock:
             return self._head
+
+    @property
+    def appended(self) -> Appended:
+        """How much there was to tell so far."""
+        return self._appended
 
     @property
     def oldest(self) -> int:
@@ -132,6 +145,7 @@ class Log:
             self._horizon.note(batch.to_seq, traces)
             self._kept.append(_Kept(batch, self._cost))
             self._cost += cost
+            self._appended = Appended(self._appended.batches + 1, self._appended.changes + len(batch.changes))
             self._head = batch.to_seq
             self._trim(batch.time_ns)
 

@@ -15,14 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from aiohttp import web
-
 from smarttree.config import HttpConfig, ServiceConfig
 from smarttree.http.access import ACCESS
 from smarttree.http.app import build_app
 from smarttree.http.door import opened
 from smarttree.http.keys import HUB
 from smarttree.http.listen import open_sockets
+from smarttree.http.runner import Runner
 from smarttree.service import Service
 from tests.clients.plain import DEADLINE_S, get, get_json
 
@@ -51,7 +50,7 @@ class Server:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.app = build_app(self.service, self._http)
-        runner = web.AppRunner(self.app, handler_cancellation=True, access_log=None, shutdown_timeout=0.2)
+        runner = Runner(self.app)
         await runner.setup()
         try:
             sockets = open_sockets(None, self._http.port)

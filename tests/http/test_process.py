@@ -15,7 +15,7 @@ from time import monotonic
 import pytest
 
 from smarttree.cli.serve import serve
-from smarttree.config import HttpConfig, ServiceConfig
+from smarttree.config import HttpConfig, LogConfig, ServiceConfig
 from smarttree.errors import SmarttreeError
 from tests.clients.plain import Stream, get_json
 
@@ -159,7 +159,7 @@ def test_a_second_signal_ends_it_at_once(project: Path) -> None:
 
 def test_a_service_that_fails_ends_the_server_with_its_error(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SmarttreeError) as caught:
-        serve(ServiceConfig(roots=(bytes(project / "README.md"),)), HttpConfig(port=0), quiet=True)
+        serve(ServiceConfig(roots=(bytes(project / "README.md"),)), HttpConfig(port=0), log=LogConfig(verbosity=-1))
     assert caught.value.exit_status != 0
     assert capsys.readouterr().out.startswith("serving ")
 

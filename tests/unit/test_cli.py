@@ -24,6 +24,7 @@ from smarttree.cli.options import OPTIONS
 from smarttree.cli.parser import read_argv
 from smarttree.cli.paths import open_root, open_roots, refusal
 from smarttree.cli.settings import read_settings
+from smarttree.config import LogConfig
 from smarttree.errors import BadParameter, NotADirectory, PathError, RootsOverlap, Unreadable
 from smarttree.progress import ScanProgress
 
@@ -314,8 +315,8 @@ def test_settings_for_a_listing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_a_log_message_stays_on_its_line(capsys: Capture) -> None:
     try:
-        start_logging(0)
-        start_logging(0)
+        start_logging(LogConfig())
+        start_logging(LogConfig())
         logging.getLogger("smarttree.test").info("a\nb")
         logging.getLogger("smarttree.test").debug("not shown")
         logging.getLogger("elsewhere").info("not shown")

@@ -11,7 +11,7 @@ import pytest
 from smarttree.cli.options import BY_KEY, OPTIONS, Option
 from smarttree.cli.settings import Settings, read_environment, read_file, read_settings
 from smarttree.cli.values import is_loopback, read_bytes, read_host, read_origin, read_seconds, read_switch, read_whole
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, ServiceConfig, ShowConfig, StateConfig
+from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, LogConfig, ServiceConfig, ShowConfig, StateConfig
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet, PathError, UnknownMode
 
 CONCERNS = {
@@ -21,6 +21,7 @@ CONCERNS = {
     "decode": DecodeConfig,
     "doctor": DoctorConfig,
     "state": StateConfig,
+    "log": LogConfig,
 }
 LATER = [option for option in OPTIONS if option.later]
 
@@ -33,6 +34,7 @@ NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "decode.path", "do
     "service.state",  # made of --state and --no-state
     "state.directory",
     "state.family",
+    "log.verbosity",  # made of --quiet and --verbose
 }
 
 
@@ -254,9 +256,9 @@ def test_a_flag_for_the_other_use_is_refused_but_a_shared_file_is_not(tmp_path: 
 
 def test_verbosity_is_decided_by_the_highest_source(tmp_path: Path) -> None:
     path = str(tmp_path)
-    assert read_settings([path, "-q"], {}).verbosity == -1
-    assert read_settings([path, "-v"], {"SMARTTREE_QUIET": "1"}).verbosity == 1
-    assert read_settings([path], {"SMARTTREE_VERBOSE": "1"}).verbosity == 1
+    assert read_settings([path, "-q"], {}).log.verbosity == -1
+    assert read_settings([path, "-v"], {"SMARTTREE_QUIET": "1"}).log.verbosity == 1
+    assert read_settings([path], {"SMARTTREE_VERBOSE": "1"}).log.verbosity == 1
     with pytest.raises(BadParameter):
         read_settings([path, "-q", "-v"], {})
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import secrets
 import socket
 import sys
@@ -27,9 +26,9 @@ from bench.fanout.children.control import BEGIN, Lateness, announce, listening, 
 from smarttree.clock import Clock
 from smarttree.commits import Commits
 from smarttree.config import HttpConfig, ServiceConfig
-from smarttree.http.app import KEEPALIVE_S, SHUTDOWN_S, build_app
-from smarttree.http.errors import OneLine
+from smarttree.http.app import build_app
 from smarttree.http.listen import BACKLOG
+from smarttree.http.runner import Runner
 from smarttree.ledger import Ledger, Limits
 from smarttree.modes import View
 from smarttree.plan import Plan
@@ -110,16 +109,7 @@ async def serve(options: argparse.Namespace) -> None:
     """Until standard input ends. Nothing but events is told: no heartbeat and no stats meanwhile."""
     service, loop = Driven(options.deep), asyncio.get_running_loop()
     http = HttpConfig(heartbeat_s=3600, stats_interval_s=3600, max_connections=100_000, fanout=options.fanout)
-    logger = logging.getLogger("smarttree.http.wire")
-    logger.addFilter(OneLine())
-    runner = web.AppRunner(
-        build_app(cast(Service, service), http),
-        handler_cancellation=True,
-        keepalive_timeout=KEEPALIVE_S,
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_S,
-        logger=logger,
-    )
+    runner = Runner(build_app(cast(Service, service), http))
     await runner.setup()
     clients, control = listening(), listening()
     await web.SockSite(runner, clients, backlog=BACKLOG).start()
