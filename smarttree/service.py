@@ -249,6 +249,7 @@ class Service:
         self._scanned_s = time.monotonic() - self._began
         if self.config.hardlink_poll_s:
             self._links_at = time.monotonic() + self.config.hardlink_poll_s
+        self.activity.begin(time.time_ns())
         self.state = "ready"
         for problem in observer.problems.shown:
             logger.warning("not in the tree: %r: %s", os.fsdecode(problem.path), problem.message)

@@ -11,6 +11,7 @@ from aiohttp import web
 from smarttree import census
 from smarttree.census import Census
 from smarttree.clock import Clock
+from smarttree.errors import BadParameter
 from smarttree.http.clock import json_response
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import HUB, SERVICE
@@ -19,7 +20,7 @@ from smarttree.http.paths import find_directory
 from smarttree.modes import View
 from smarttree.printable import name_fields
 from smarttree.service import Service
-from smarttree.stream.activity import Activity
+from smarttree.stream.activity import INTERVALS, Activity
 from smarttree.stream.events import totals_field, window_fields
 from smarttree.stream.figures import Figures
 from smarttree.tree import SERVICE_ID, Tree
@@ -50,9 +51,23 @@ def ranked(tree: Tree, found: Census) -> dict[str, object]:
     }
 
 
-def windows(activity: Activity, roots: list[bytes], now_ns: int) -> list[dict[str, object]]:
-    """What happened lately below each root."""
-    return [{**name_fields("path", root), **window_fields(activity.summary(now_ns, root))} for root in roots]
+def windows(activity: Activity, paths: list[bytes], names: list[str], now_ns: int) -> list[dict[str, object]]:
+    """What happened lately below each path. `seconds`: how much of the interval is known."""
+    known_s = (now_ns - activity.since_ns) // 1_000_000_000
+    told = list[dict[str, object]]()
+    for path in paths:
+        for name, window in zip(names, activity.windows(now_ns, path, names), strict=True):
+            seconds = max(1, min(INTERVALS[name], known_s))
+            told.append(
+                {
+                    **name_fields("path", path),
+                    **window_fields(name, window),
+                    "changes_per_second": round(window.changes / seconds, 3),
+                    "seconds": seconds,
+                    "exact": window.is_exact,
+                }
+            )
+    return told
 
 
 def watcher_fields(service: Service) -> dict[str, object]:
@@ -76,22 +91,23 @@ def state_fields(service: Service) -> dict[str, object]:
     }
 
 
-def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, object]:
+def describe(service: Service, view: View, top: int, names: list[str], now_ns: int) -> dict[str, object]:
     """Everything `/stats` tells but the clients. O(entries below `top`): not for the event loop."""
     tree = view.tree
     whole = top == SERVICE_ID
-    roots = tree.roots() if whole else [tree.root_of(top)]
     found = census.take(tree, top, RANKED)
     return {
         **(
-            {"roots": [name_fields("path", tree.path(root)) for root in roots]}
+            {"roots": [name_fields("path", tree.path(root)) for root in tree.roots()]}
             if whole
             else name_fields("path", tree.path(top))
         ),
         **totals_field(tree.totals(top)),
         "by_extension": by_extension(found),
         **ranked(tree, found),
-        "windows": windows(service.activity, [tree.path(root) for root in roots], now_ns),
+        "windows": windows(
+            service.activity, [tree.path(each) for each in (tree.roots() if whole else [top])], names, now_ns
+        ),
         "problems": [
             {**name_fields("path", problem.path), "errno": problem.errno, "message": problem.message}
             for problem in service.problems
@@ -121,16 +137,19 @@ def streams_fields(figures: Figures, epoch: int) -> dict[str, object]:
 
 
 async def get_stats(request: web.Request) -> web.StreamResponse:
-    query = Query(request, ("path",), ("window",))
+    query = Query(request, ("path", "window"))
     service = request.app[SERVICE]
     require_ready(service)
-    path = query.octets("path")
+    path, window = query.octets("path"), query.text("window")
+    if window is not None and window not in INTERVALS:
+        raise BadParameter(f"window is one of {', '.join(INTERVALS)}, not {window[:40]!r}")
+    names = list(INTERVALS) if window is None else [window]
 
     def answer() -> tuple[View, dict[str, object]]:
         view = service.view()
         whole = path is None and len(view.tree.roots()) > 1
         top = SERVICE_ID if whole else find_directory(view.tree, path)
-        return view, describe(service, view, top, time.time_ns())
+        return view, describe(service, view, top, names, time.time_ns())
 
     view, data = await asyncio.to_thread(answer)
     hub = request.app[HUB]
