@@ -27,7 +27,7 @@ from smarttree.http.later import LATER, answer_later
 from smarttree.http.listen import BACKLOG, address_of
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
-from smarttree.http.tree import TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
+from smarttree.http.tree import ANSWERED, TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
 from smarttree.http.watch import delete_watch, get_watch, post_watch
 from smarttree.printable import printable
 from smarttree.service import Service
@@ -64,7 +64,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         now_ns=time.time_ns,
         fanout=http.fanout,
     )
-    app[TREES] = Shelf(TREES_BYTES)
+    app[TREES], app[ANSWERED] = Shelf(TREES_BYTES), {}
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)

@@ -91,6 +91,20 @@ def coding_of(request: web.BaseRequest, mode: Mode, *, bare: bool) -> str:
     return coding
 
 
+class Known(NamedTuple):
+    """All but the body of an answer that was given at its clock."""
+
+    form: Form
+    tag: str
+    headers: dict[str, str]
+
+
+Words = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""All of a request that its answer at a clock depends on, but for conditions and the range."""
+ANSWERED: Final = web.AppKey("answered", dict[Words, Known])
+ANSWERED_MAX: Final = 256
+
+
 class Asked(NamedTuple):
     """What a request asks for."""
 
@@ -120,19 +134,40 @@ def read(request: web.Request) -> Asked:
     return Asked(mode, bare, coding, depth, path, query.flag("sync"), tree == "manifest")
 
 
+def words_of(request: web.BaseRequest) -> Words:
+    headers = request.headers
+    return request.raw_path, tuple(headers.getall("Accept", ())), tuple(headers.getall("Accept-Encoding", ()))
+
+
+def keep_known(answered: dict[Words, Known], words: Words, known: Known) -> None:
+    """Spares the next who asks in the same words the reading. Few words are many, so all are forgotten at once."""
+    if len(answered) >= ANSWERED_MAX:
+        answered.clear()
+    answered[words] = known
+
+
 async def get_tree(request: web.Request) -> web.StreamResponse:
+    service, shelf = request.app[SERVICE], request.app[TREES]
+    words = words_of(request)
+    known = request.app[ANSWERED].get(words)
+    if known is not None and service.state == "ready" and known.form.clock == service.clock:
+        body = shelf.take(known.form)
+        if body is not None:
+            return await answer(request, known.tag, known.headers, body)
     asked = read(request)
-    require_ready(request.app[SERVICE])
+    require_ready(service)
     if asked.sync:
         await synced(request.app)
     if asked.manifest and (named := await manifest(request, asked.path, bare=asked.bare)) is not None:
         return named
-    form, headers, body = await _stored(request, asked)
-    return await answer(request, form.tag, headers, body)
+    known, body = await _stored(request, asked)
+    if not asked.sync and not asked.manifest:
+        keep_known(request.app[ANSWERED], words, known)
+    return await answer(request, known.tag, known.headers, body)
 
 
-async def _stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, str], Stored | None]:
-    """The form of what is asked for, its headers, and its body where that is needed."""
+async def _stored(request: web.Request, asked: Asked) -> tuple[Known, Stored | None]:
+    """What is asked for, and its body where that is needed."""
     service, shelf = request.app[SERVICE], request.app[TREES]
     mode, bare, coding, depth, path = asked[:5]
 
@@ -156,7 +191,8 @@ async def _stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, s
         **({"Content-Encoding": coding} if coding != IDENTITY else {}),
         **clock_header(view.clock),
     }
-    return form, headers, await shelf.lend(form, make) if is_wanted(request, form.tag) else None
+    known = Known(form, form.tag, headers)
+    return known, await shelf.lend(form, make) if is_wanted(request, known.tag) else None
 
 
 async def trees_are_kept(app: web.Application) -> AsyncIterator[None]:
