@@ -6,8 +6,8 @@ has gone from that release to 6.12 and back, five times; `node_modules` what npm
 pins; `usr` this machine's /usr, as it is; `synthetic` is made of 50,000 directories and 501,000 files, by a fixed seed.
 
 The tables of watching change what they are measured on, and have their own: `watch-small`, `watch-550k`, `watch-2m`,
-made as `synthetic` is; and `linux-repository`, the two releases as branches `one` and `two`, the first checked out. So is
-`rest-84k`, whose snapshot has one megabyte.
+made as `synthetic` is; and `linux-repository`, the two releases as branches `one` and `two`, the first checked out. So
+is `rest-84k`, whose snapshot has one megabyte.
 """
 
 from __future__ import annotations
