@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from smarttree.clock import Clock
 from smarttree.codec import with_epoch
@@ -27,6 +27,8 @@ from smarttree.stream.batch import Batch, RootState, Switch
 from smarttree.stream.log import Log, Store
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Watcher
+
+T = TypeVar("T")
 
 READ_AT_ONCE: Final = 64
 PAUSE_S: Final = 0.002  # between two reads: those who serve come first
@@ -55,6 +57,8 @@ class Commits:
         self._lock = threading.Lock()  # guards the tree and the clock as one
         self._view: View | None = None
         self._view_wanted = False  # since `release`
+        self._looked_at: Clock | None = None
+        self._growing = tree.growing = threading.Lock()
         self.selections = Selections(tree, log, self._lock, self.view, compares=compares)
         ledger.part_maker = self.selections.parts
         ledger.keep_traces()
@@ -106,6 +110,21 @@ class Commits:
         if self._view is None or self._view.clock != clock:
             self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
         return self._view
+
+    def look(self, ask: Callable[[View], T], *, brief: bool = False) -> T:
+        """What `ask` makes of the trees at the last committed clock; it may keep nothing of them.
+
+        Who is the first to look at a clock is spared the copy: commits wait, as long as they would for that. Who is the
+        second makes it, so that they need not wait again. `brief`: it is over in microseconds, and is never copied for.
+        """
+        with self._lock:
+            clock = self.clock
+            if (self._view is None or self._view.clock != clock) and (brief or self._looked_at != clock):
+                self._looked_at = self._looked_at if brief else clock
+                with self._growing:  # for an id is issued before the commit that needs it
+                    return ask(View(clock, self._tree, self._tree.digest(SERVICE_ID)))
+            view = self._locked_view()
+        return ask(view)
 
     def compact(self, since: Clock) -> Batch | None:
         """One batch from a clock whose batches are gone to the present; None where not enough is remembered, or where

@@ -89,7 +89,7 @@ class Service:
         self._commits = Commits(
             self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns, compares=config.content_hash
         )
-        self.selections, self.compact = self._commits.selections, self._commits.compact
+        self.selections, self.compact, self.look = self._commits.selections, self._commits.compact, self._commits.look
         self._lock = threading.Lock()  # guards the two below
         self._syncs: list[Future[Clock]] = []  # asked for
         self._ended = False  # no sync will be answered any more

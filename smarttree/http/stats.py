@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -91,12 +92,23 @@ def state_fields(service: Service) -> dict[str, object]:
     }
 
 
-def describe(service: Service, view: View, top: int, names: list[str], now_ns: int) -> dict[str, object]:
-    """Everything `/stats` tells but the clients. O(entries below `top`): not for the event loop."""
+class Told(NamedTuple):
+    """What the tree itself says, at a clock; `paths` are those that windows are told of."""
+
+    clock: Clock
+    paths: list[bytes]
+    data: dict[str, object]
+
+
+def figures(view: View, path: bytes | None) -> Told:
+    """Of what is below a path; None: of everything. O(entries there): not for the event loop. Raises as
+    `find_directory`.
+    """
     tree = view.tree
-    whole = top == SERVICE_ID
+    whole = path is None and len(tree.roots()) > 1
+    top = SERVICE_ID if whole else find_directory(tree, path)
     found = census.take(tree, top, RANKED)
-    return {
+    data = {
         **(
             {"roots": [name_fields("path", tree.path(root)) for root in tree.roots()]}
             if whole
@@ -105,9 +117,16 @@ def describe(service: Service, view: View, top: int, names: list[str], now_ns: i
         **totals_field(tree.totals(top)),
         "by_extension": by_extension(found),
         **ranked(tree, found),
-        "windows": windows(
-            service.activity, [tree.path(each) for each in (tree.roots() if whole else [top])], names, now_ns
-        ),
+    }
+    return Told(view.clock, [tree.path(each) for each in (tree.roots() if whole else [top])], data)
+
+
+def describe(service: Service, path: bytes | None, names: list[str]) -> tuple[Clock, dict[str, object]]:
+    """Everything `/stats` tells but the clients. Not for the event loop."""
+    told = service.look(partial(figures, path=path))
+    return told.clock, {
+        **told.data,
+        "windows": windows(service.activity, told.paths, names, time.time_ns()),
         "problems": [
             {**name_fields("path", problem.path), "errno": problem.errno, "message": problem.message}
             for problem in service.problems
@@ -115,7 +134,7 @@ def describe(service: Service, view: View, top: int, names: list[str], now_ns: i
         "watcher": watcher_fields(service),
         "contents": contents_fields(service),
         "state": state_fields(service),
-        "clock": str(view.clock),
+        "clock": str(told.clock),
     }
 
 
@@ -145,13 +164,7 @@ async def get_stats(request: web.Request) -> web.StreamResponse:
         raise BadParameter(f"window is one of {', '.join(INTERVALS)}, not {window[:40]!r}")
     names = list(INTERVALS) if window is None else [window]
 
-    def answer() -> tuple[View, dict[str, object]]:
-        view = service.view()
-        whole = path is None and len(view.tree.roots()) > 1
-        top = SERVICE_ID if whole else find_directory(view.tree, path)
-        return view, describe(service, view, top, names, time.time_ns())
-
-    view, data = await asyncio.to_thread(answer)
+    clock, data = await asyncio.to_thread(describe, service, path, names)
     hub = request.app[HUB]
-    streams = streams_fields(await hub.figures(), view.clock.epoch)
-    return json_response({**data, "clients": hub.client_count, "streams": streams}, view.clock)
+    streams = streams_fields(await hub.figures(), clock.epoch)
+    return json_response({**data, "clients": hub.client_count, "streams": streams}, clock)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
@@ -105,6 +106,15 @@ ANSWERED: Final = web.AppKey("answered", dict[Words, Known])
 ANSWERED_MAX: Final = 256
 
 
+Look = Callable[..., Any]
+"""`Commits.look`, or what shows one view."""
+LOOKS: Final = 3  # before a copy is made, where the clock moves between two
+
+
+class ClockMoved(Exception):
+    """What was to be told is of a clock that has passed."""
+
+
 class Asked(NamedTuple):
     """What a request asks for."""
 
@@ -166,30 +176,48 @@ async def get_tree(request: web.Request) -> web.StreamResponse:
     return await answer(request, known.tag, known.headers, body)
 
 
+def rendered(view: View, form: Form, mode: Mode) -> Iterable[bytes]:
+    """The document, not compressed. Raises ClockMoved."""
+    if view.clock != form.clock:
+        raise ClockMoved
+    top = view.tree.resolve(form.path)
+    return mode.render(view, top, depth=form.depth) if form.bare else envelope(view, mode, top, form.depth)
+
+
 async def _stored(request: web.Request, asked: Asked) -> tuple[Known, Stored | None]:
     """What is asked for, and its body where that is needed."""
-    service, shelf = request.app[SERVICE], request.app[TREES]
+    tries = LOOKS if asked.mode.SMALL else 0
+    for _ in range(tries):
+        with suppress(ClockMoved):
+            return await _stored_at(request, asked, request.app[SERVICE].look)
+    view = await asyncio.to_thread(request.app[SERVICE].view)
+    return await _stored_at(request, asked, lambda ask, brief=False: ask(view))
+
+
+async def _stored_at(request: web.Request, asked: Asked, look: Look) -> tuple[Known, Stored | None]:
+    """The same, of what `look` shows. Raises ClockMoved, where that was of another clock in the end."""
+    shelf = request.app[TREES]
     mode, bare, coding, depth, path = asked[:5]
 
-    def find() -> tuple[View, int]:
-        view = service.view()
-        return view, find_directory(view.tree, path)
+    def find(view: View) -> Form:
+        return Form(view.clock, view.tree.path(find_directory(view.tree, path)), mode.NAME, depth, bare, coding)
 
-    view, top = await asyncio.to_thread(find)
-    form = Form(view.clock, view.tree.path(top), mode.NAME, depth, bare, coding)
+    form = await asyncio.to_thread(look, find, brief=True)
 
     def make() -> Iterable[bytes]:
         plain = shelf.at_hand(form._replace(coding=IDENTITY))
         if plain is not None:
             return document(coding, plain.pieces())
-        return document(coding, mode.render(view, top, depth=depth) if bare else envelope(view, mode, top, depth))
+        if mode.SMALL:
+            return document(coding, look(lambda view: [*rendered(view, form, mode)]))
+        return document(coding, look(lambda view: rendered(view, form, mode)))
 
     headers = {
         "Content-Type": mode.CONTENT_TYPE if bare else JSON,
         "Cache-Control": "no-cache",
         "Vary": "Accept, Accept-Encoding",
         **({"Content-Encoding": coding} if coding != IDENTITY else {}),
-        **clock_header(view.clock),
+        **clock_header(form.clock),
     }
     known = Known(form, form.tag, headers)
     return known, await shelf.lend(form, make) if is_wanted(request, known.tag) else None

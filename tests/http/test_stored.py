@@ -196,6 +196,35 @@ def test_the_same_words_have_the_same_answer_until_the_clock_moves(server: Serve
         assert headers["etag"] == synced["etag"]
 
 
+def test_all_that_is_told_of_a_clock_is_of_that_clock(server: Server, large: Path) -> None:
+    """Also where it is made without a copy of the tree: what is written meanwhile is of the next clock."""
+    ended = threading.Event()
+
+    def write() -> None:
+        for number in range(100_000):
+            if ended.is_set():
+                return
+            (large / f"new-{number}").touch()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    told: dict[str, set[int]] = {}
+    try:
+        for _ in range(30):
+            for target in ("/tree?mode=digest", "/tree?mode=json&depth=0", "/tree?mode=summary-ai", "/stats?window=1m"):
+                _, headers, body = server.get(target)
+                data = json.loads(body)
+                told.setdefault(headers["x-smarttree-clock"], set()).add(data.get("stats", data)["files"])
+                assert data["clock"] == headers["x-smarttree-clock"]
+                if "text" in data and data["mode"] == "summary-ai":
+                    assert f"STATS:F{data['stats']['files']:x}D" in data["text"]
+    finally:
+        ended.set()
+        writer.join()
+    assert all(len(files) == 1 for files in told.values())
+    assert len(told) > 1
+
+
 def test_few_words_are_remembered() -> None:
     answered: dict[tree_module.Words, tree_module.Known] = {}
     known = tree_module.Known(tree_module.Form(Clock(1, 1), b"/", "json", None, False, "identity"), '"x"', {})
