@@ -64,10 +64,11 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         now_ns=time.time_ns,
         fanout=http.fanout,
     )
-    app[TREES], app[ANSWERED] = Shelf(TREES_BYTES), {}
+    app[TREES] = Shelf(TREES_BYTES)
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
+    app[ANSWERED] = {}
     app.on_shutdown.append(_close_hub)
     app.on_shutdown.append(end_trees)
     app.on_response_prepare.append(mark_begun)
