@@ -27,7 +27,7 @@ FIND = "find -printf, the same facts"
 
 def below(asking: Asking) -> str:
     """The directory right below the root that has most bytes."""
-    return str(json.loads(asking.get("/stats?window=1m").body)["by_directory"][0]["path"])
+    return str(json.loads(asking.get("/stats").body)["by_directory"][0]["path"])
 
 
 def told(setting: Setting, top: Path, target: str) -> Sample:
