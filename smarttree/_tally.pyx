@@ -1,8 +1,8 @@
 # cython: language_level=3
 """Changes counted by path. Where a table gets too large, what changed least is counted with the directory it is in.
 
-A row is of a path; or, where that ends with a slash, of all below that directory that has no row of its own. So a row is never
-counted twice, and what lies below a directory adds up as long as nothing was counted with one above it.
+A row is of a path; or, where that ends with a slash, of all below that directory that has no row of its own. So no
+change is counted twice, and what lies below a directory adds up as long as nothing was counted with one above it.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -164,7 +164,7 @@ cdef class Tally:
         return other
 
     cdef uint32_t middle(self) noexcept nogil:
-        """How often at least half of the rows that can be counted with a directory changed at most; 0: there are none."""
+        """How often half of the rows that can be counted with a directory changed at most; 0: there are none."""
         cdef uint32_t[RANKS] ranks
         cdef uint32_t rank, count = 0, below = 0
         cdef size_t i
@@ -197,8 +197,8 @@ cdef class Tally:
         return True
 
     def folded(self, size_t max_bytes):
-        """One of at most so many bytes, as long as there is more than the roots' own: the half that changed least is counted
-        with the directories, and that again. 0.2 µs a row.
+        """One of at most so many bytes, as long as there is more than the roots' own: the half that changed least is
+        counted with the directories, and that again. 0.2 µs a row.
         """
         cdef Tally found = self, smaller
         cdef uint32_t most
@@ -226,7 +226,7 @@ cdef class Tally:
         return order < 0 or (order == 0 and a.size < b.size)
 
     def hottest(self, size_t most):
-        """The files that changed most often, those that were deleted with it left out: [(path, how often)], 64 at most."""
+        """The files that changed most often: [(path, how often)], 64 at most. To be deleted does not count."""
         cdef uint32_t[HOT_MAX + 1] best
         cdef size_t i, at, count = 0
         most = min(most, <size_t>HOT_MAX)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.fanout.serving import NotServedError
 from bench.report import Verdict
-from bench.rest.part import Part, Setting, beyond
+from bench.rest.part import Part, Setting, at_most
 from bench.rest.serving import SCRATCH, Asking, Ours, changing
 from bench.rounds import Sample, Samples
 
@@ -21,7 +21,8 @@ CHANGES, HEALTH, CLOCK = "/changes of one file", "/healthz", "/clock?sync=1, whi
 
 
 def measured(setting: Setting, top: Path, row: str) -> Sample:
-    found = list[float]()
+    """`own`: what a request takes beyond one to `/healthz` right after it."""
+    found, own = list[float](), list[float]()
     with Ours(top) as serving, Asking(serving.port) as asking, changing(top) as change:
         change(0)
         since = asking.get("/clock?sync=1").clock
@@ -34,12 +35,13 @@ def measured(setting: Setting, top: Path, row: str) -> Sample:
                 raise NotServedError(f"/changes told {paths[:3]}, not the one file that had changed")
             health = asking.get("/healthz")
             found.append({CHANGES: answer, HEALTH: health, CLOCK: synced}[row].ms)
+            own.append(found[-1] - health.ms)
             since = synced.clock
-    return {"ms": statistics.median(found)}
+    return {"ms": statistics.median(found), "own": statistics.median(own)}
 
 
 def judge(what: str, samples: Samples) -> list[Verdict]:
-    return [beyond(what, samples, "ms of the server's", "ms", LIMIT_MS, one=CHANGES, other=HEALTH)]
+    return [at_most(what, samples, "ms beyond /healthz", CHANGES, "own", LIMIT_MS)]
 
 
 def changes(setting: Setting) -> Part:
@@ -49,7 +51,7 @@ def changes(setting: Setting) -> Part:
         name="rest-changes",
         what=f"{setting.large}, one file changed",
         measure="ms",
-        units={"ms": "ms"},
+        units={"ms": "ms", "own": "ms beyond /healthz"},
         baseline=HEALTH,
         contestants=[setting.ours(row, partial(measured, setting, top, row)) for row in (CHANGES, HEALTH, CLOCK)],
         judge=judge,

@@ -5,7 +5,6 @@ Law: a server is started afresh for each sample, and a row that can't be measure
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,9 +55,3 @@ def times(what: str, samples: Samples, target: str, measure: str, limit: float, 
     """The median of one row's measure by another's, round by round."""
     value = ratios(samples[one][measure], samples[other][measure]).median
     return Verdict(target=f"{target}, {one} by {other}", tree=what, value=value, limit=limit)
-
-
-def beyond(what: str, samples: Samples, target: str, measure: str, limit: float, *, one: str, other: str) -> Verdict:
-    """The median of what one row takes more than another, round by round."""
-    more = [a - b for a, b in zip(samples[one][measure], samples[other][measure], strict=True)]
-    return Verdict(target=f"{target}, {one} beyond {other}", tree=what, value=statistics.median(more), limit=limit)

@@ -11,7 +11,6 @@ from bench.fanout.serving import NotServedError
 from bench.rest import __main__ as command
 from bench.rest import search
 from bench.rest.loading import read
-from bench.rest.part import beyond
 from bench.rest.serving import SCRATCH, Asking, Ours, changing, entries
 
 TOLD = """Running 3s test @ http://127.0.0.1:1/tree
@@ -93,9 +92,3 @@ def test_matches_are_counted_in_ripgreps_envelope() -> None:
         b"",
     ]
     assert search.matches(lines) == 2
-
-
-def test_what_a_row_takes_beyond_another_is_taken_round_by_round() -> None:
-    samples = {"a": {"ms": [3.0, 30.0, 5.0]}, "b": {"ms": [2.0, 2.0, 2.0]}}
-    verdict = beyond("tree", samples, "ms", "ms", 2.0, one="a", other="b")
-    assert (verdict.value, verdict.met) == (3.0, False)
