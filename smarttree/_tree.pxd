@@ -1,8 +1,8 @@
 # cython: language_level=3
 """Tree adds no memory to Columns: these are the checks and loops behind its Python methods.
 
-`growing` is for an owner who lets others look at the Tree itself: a lock that is held while they do. To issue an id, which
-may happen all the same, waits for it where the columns would have to move.
+`growing` is for an owner who lets others look at the Tree itself: a lock that is held while they do. To issue an id,
+which may happen all the same, waits for it where the columns would have to move.
 """
 from libc.stdint cimport uint32_t
 
