@@ -112,6 +112,10 @@ bench-watch: $(BUILT) build/floor/scan build/floor/watch $(VENV)/.bench ## watch
 bench-fanout: $(BUILT) build/load build/floor/fanout build/mercure $(VENV)/.bench ## one event to thousands of clients, against a floor and rivals [BENCH="--only storm --rounds 1"]
 	@$(BIN)/python -m bench.fanout build/load build/floor/fanout build/mercure $(BENCH)
 
+.PHONY: bench-rest
+bench-rest: $(BUILT) ## answers: the tree, figures, search, changes, against nginx, ripgrep and find [BENCH="--only tree --rounds 3"]
+	@$(BIN)/python -m bench.rest $(BENCH)
+
 .PHONY: bench-size
 bench-size: $(BUILT) ## the size of a snapshot against JSON lines, compressed [BENCH="--tree usr"]
 	@$(BIN)/python -m bench.size $(BENCH)

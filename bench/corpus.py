@@ -6,7 +6,8 @@ has gone from that release to 6.12 and back, five times; `node_modules` what npm
 pins; `usr` this machine's /usr, as it is; `synthetic` is made of 50,000 directories and 501,000 files, by a fixed seed.
 
 The tables of watching change what they are measured on, and have their own: `watch-small`, `watch-550k`, `watch-2m`,
-made as `synthetic` is; and `linux-repository`, the two releases as branches `one` and `two`, the first checked out.
+made as `synthetic` is; and `linux-repository`, the two releases as branches `one` and `two`, the first checked out. So
+is `rest-84k`, whose snapshot has one megabyte.
 """
 
 from __future__ import annotations
@@ -165,6 +166,7 @@ MADE: dict[str, tuple[Callable[[Path], None], str]] = {
     "watch-small": (lambda place: grow(place, 300, 2_700), "made from a fixed seed"),
     "watch-550k": (grow, "made from a fixed seed"),
     "watch-2m": (lambda place: grow(place, 150_000, 1_850_000), "made from a fixed seed"),
+    "rest-84k": (lambda place: grow(place, 8_000, 76_000), "made from a fixed seed"),
     "linux-repository": (keep_repository, "Linux 6.1 and 6.12 in one repository"),
 }
 NAMES = [*MADE, "usr"]

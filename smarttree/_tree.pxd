@@ -1,11 +1,16 @@
 # cython: language_level=3
-"""Tree adds no memory to Columns: these are the checks and loops behind its Python methods."""
+"""Tree adds no memory to Columns: these are the checks and loops behind its Python methods.
+
+`growing` is for an owner who lets others look at the Tree itself: a lock that is held while they do. To issue an id,
+which may happen all the same, waits for it where the columns would have to move.
+"""
 from libc.stdint cimport uint32_t
 
 from smarttree._columns cimport Columns
 
 
 cdef class Tree(Columns):
+    cdef public object growing           # None: nobody does
     cdef uint32_t alive(self, eid) except? 0xFFFFFFFF
     cdef uint32_t directory(self, eid) except? 0xFFFFFFFF
     cdef int check_name(self, uint32_t parent, bytes name) except -1

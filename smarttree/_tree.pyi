@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Literal, Self, overload
 
 import numpy as np
@@ -10,6 +11,7 @@ from smarttree._listing import Listing
 from smarttree.row import Row
 
 class Tree(Columns):
+    growing: AbstractContextManager[object] | None
     def copy(self) -> Self: ...
     def __len__(self) -> int: ...
     def __contains__(self, eid: int, /) -> bool: ...

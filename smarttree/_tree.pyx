@@ -66,7 +66,11 @@ cdef class Tree(Columns):
         """An id that no living entry has, reserved for the caller: an old one given back by `recycle`, or the next."""
         if self.free_ids:
             return self.free_ids.pop()
-        self.reserve(self.n + 1)
+        if self.n < self.room or self.growing is None:
+            self.reserve(self.n + 1)
+        else:
+            with self.growing:
+                self.reserve(self.n + 1)
         self.n += 1
         return self.n - 1
 

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Final, TypeVar
 
 from smarttree.clock import Clock
 from smarttree.codec import with_epoch
@@ -28,6 +29,11 @@ from smarttree.stream.horizon import Memory
 from smarttree.stream.log import Log, Store
 from smarttree.tree import SERVICE_ID, Tree
 from smarttree.watch.base import Watcher
+
+T = TypeVar("T")
+
+READ_AT_ONCE: Final = 64
+PAUSE_S: Final = 0.002  # between two reads: those who serve come first
 
 
 class Commits:
@@ -53,7 +59,9 @@ class Commits:
         self._lock = threading.Lock()  # guards the tree and the clock as one
         self._view: View | None = None
         self._view_wanted = False  # since `release`
-        self.selections = Selections(tree, log, activity, self._lock, self.view, compares=compares)
+        self._looked_at: Clock | None = None
+        self._growing = tree.growing = threading.Lock()
+        self.selections = Selections(tree, log, self._lock, self.view, compares=compares)
         self.differences = Differences(log, self.pinned, lambda: self.clock)
         ledger.part_maker = self.selections.parts
         ledger.keep_traces()
@@ -74,6 +82,19 @@ class Commits:
         self._epoch = epoch
         self._log.keep_in(store, memory)
         self.dead.extend(dead)
+
+    def recollect(self, stopped: threading.Event) -> None:
+        """Count what the log has of an earlier run, too. Any thread but the engine's: a second for 50,000 batches."""
+        self._activity.remember(self._logged(self._log.head, stopped), self._now_ns())
+
+    def _logged(self, head: int, stopped: threading.Event) -> Iterator[Batch]:
+        seq = self._log.oldest
+        while seq < head and not stopped.wait(PAUSE_S):
+            batches = self._log.after(seq, min(READ_AT_ONCE, head - seq))
+            if not batches and self._log.oldest <= seq:
+                return  # it can't be read, and the log has said so
+            yield from batches or ()
+            seq = batches[-1].to_seq if batches else self._log.oldest
 
     def take_identities(self) -> bytes:
         """Of what has changed without a word, between two windows."""
@@ -101,6 +122,21 @@ class Commits:
             view = self._locked_view()
             last = self._log.after(view.clock.seq - 1, 1)
             return view, last[0] if last else None
+
+    def look(self, ask: Callable[[View], T], *, brief: bool = False) -> T:
+        """What `ask` makes of the trees at the last committed clock; it may keep nothing of them.
+
+        Who is the first to look at a clock is spared the copy: commits wait, as long as they would for that. Who is the
+        second makes it, so that they need not wait again. `brief`: it is over in microseconds, and is never copied for.
+        """
+        with self._lock:
+            clock = self.clock
+            if (self._view is None or self._view.clock != clock) and (brief or self._looked_at != clock):
+                self._looked_at = self._looked_at if brief else clock
+                with self._growing:  # for an id is issued before the commit that needs it
+                    return ask(View(clock, self._tree, self._tree.digest(SERVICE_ID)))
+            view = self._locked_view()
+        return ask(view)
 
     def compact(self, since: Clock) -> Batch | None:
         """One batch from a clock whose batches are gone to the present; None where not enough is remembered, or where

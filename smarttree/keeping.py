@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from typing import Final
 
 from smarttree._store import order_roots, refill
@@ -37,6 +38,8 @@ class Keeping:
         self._store: Store | None = None
         self._commits: Commits | None = None
         self._tree = Tree()
+        self._reading: threading.Thread | None = None
+        self._ended = threading.Event()
         self.hidden: Hidden = ()
         if config.state is None:
             return
@@ -69,6 +72,10 @@ class Keeping:
         if recovered.goes_on:
             logger.info("going on with the epoch of the last run, at %s", recovered.clock)
             commits.keep_in(self._store, recovered.clock.epoch, recovered.dead, recovered.memory)
+            self._reading = threading.Thread(
+                target=commits.recollect, args=(self._ended,), name="recollect", daemon=True
+            )
+            self._reading.start()
         else:
             self._begin(Clock(secrets.randbits(64), recovered.clock.seq), recovered.dead, recovered.clock)
         return recovered
@@ -110,6 +117,9 @@ class Keeping:
         """Let the directory go. `clean`: the Tree is as it was told last."""
         if self._store is None:
             return
+        self._ended.set()
+        if self._reading is not None:
+            self._reading.join()
         if not clean or self._commits is None or self.degraded:
             self._drop()
             return

@@ -17,7 +17,6 @@ from smarttree.clock import Clock
 from smarttree.codec import decode_batch
 from smarttree.modes import View
 from smarttree.selection import Selection, Touched
-from smarttree.stream.activity import Activity
 from smarttree.stream.batch import Changes, Criteria, Part
 from smarttree.stream.log import Log
 from smarttree.tree import NO_ID, Totals, Tree
@@ -41,14 +40,13 @@ class Selections:
         self,
         tree: Tree,
         log: Log,
-        activity: Activity,
         lock: threading.Lock,
         view: Callable[[], View],
         *,
         compares: bool,
     ) -> None:
         """`compares`: changes may say that a content is as it was."""
-        self._tree, self._log, self._activity, self._lock, self._view = tree, log, activity, lock, view
+        self._tree, self._log, self._lock, self._view = tree, log, lock, view
         self._compares = compares
         self._kept: dict[Criteria, _Kept] = {}
         self._making = threading.Lock()  # one is made at a time, without `lock`
@@ -112,8 +110,6 @@ class Selections:
 
     def _forget(self, criteria: Criteria) -> None:
         del self._kept[criteria]
-        if criteria.path is not None and all(other.path != criteria.path for other in self._kept):
-            self._activity.drop_path(criteria.path)
 
     def _begin(self, criteria: Criteria) -> _Kept | None:
         """Select from a copy, then take in what has happened meanwhile; None where the log does not tell that."""
@@ -127,8 +123,6 @@ class Selections:
             for batch in batches:
                 touched.add(decode_batch(batch.data).records)
             selection.take_in(self._tree, touched, self._log.head)
-            if criteria.path is not None:
-                self._activity.add_path(criteria.path)
             kept = self._kept[criteria] = _Kept(selection, self._log.head, users=1)
             return kept
 

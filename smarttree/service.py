@@ -89,7 +89,7 @@ class Service:
         self._commits = Commits(
             self._tree, ledger, self.log, self.activity, epoch, limits, time.time_ns, compares=config.content_hash
         )
-        self.selections, self.compact = self._commits.selections, self._commits.compact
+        self.selections, self.compact, self.look = self._commits.selections, self._commits.compact, self._commits.look
         self.differences = self._commits.differences
         self._lock = threading.Lock()  # guards the two below
         self._syncs: list[Future[Clock]] = []  # asked for
@@ -250,6 +250,7 @@ class Service:
         self._scanned_s = time.monotonic() - self._began
         if self.config.hardlink_poll_s:
             self._links_at = time.monotonic() + self.config.hardlink_poll_s
+        self.activity.begin(time.time_ns())
         self.state = "ready"
         for problem in observer.problems.shown:
             logger.warning("not in the tree: %r: %s", os.fsdecode(problem.path), problem.message)

@@ -130,7 +130,7 @@ class EndToEnd(Serving):
         self.arguments += ["--ready-lines", str(OURS_READY_LINES)]
 
     def finish(self) -> dict[str, float]:
-        _end(self._process)
+        end(self._process)
         for folder in self._folders:
             folder.cleanup()
         return {}
@@ -143,7 +143,7 @@ class Nginx(Serving):
 
     def __init__(self, program: str, kept: int) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        place, port = Path(self._folder.name), _free_port()
+        place, port = Path(self._folder.name), free_port()
         (place / "nginx.conf").write_text(_nginx_settings(place, port, kept))
         self._process = subprocess.Popen(
             [program, "-p", str(place), "-c", str(place / "nginx.conf")],
@@ -152,14 +152,14 @@ class Nginx(Serving):
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_for_port(port, self._process)
+            wait_for_port(port, self._process)
         except NotServedError:
             self.finish()
             raise
         self.arguments = ["--port", str(port), "--control", str(port), "--target", "/events", "--post", "/publish"]
 
     def finish(self) -> dict[str, float]:
-        _end(self._process)
+        end(self._process)
         self._folder.cleanup()
         return {}
 
@@ -206,13 +206,13 @@ def _pss_bytes(pid: int) -> int:
     return int(found[1]) * 1024
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = monotonic() + DEADLINE_S
     while monotonic() < deadline:
         try:
@@ -227,7 +227,7 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise NotServedError("nginx did not start")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Asks first, so that it ends its own processes as well."""
     process.terminate()
     try:

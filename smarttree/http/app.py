@@ -37,7 +37,7 @@ from smarttree.http.runner import Runner
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.ticket import post_ticket, tickets_of
-from smarttree.http.tree import TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
+from smarttree.http.tree import ANSWERED, TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
 from smarttree.http.waiting import changes_are_told, end_waiting
 from smarttree.http.watch import delete_watch, get_watch, post_watch
 from smarttree.printable import printable
@@ -77,6 +77,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
+    app[ANSWERED] = {}
     app.cleanup_ctx.append(changes_are_told)
     app.cleanup_ctx.append(access_is_kept)
     app.on_shutdown.append(_close_hub)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from smarttree import census
 from smarttree.census import Census
 from smarttree.clock import Clock
+from smarttree.errors import BadParameter
 from smarttree.http.clock import json_response
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import HUB, SERVICE
@@ -19,7 +21,7 @@ from smarttree.http.paths import find_directory
 from smarttree.modes import View
 from smarttree.printable import name_fields
 from smarttree.service import Service
-from smarttree.stream.activity import Activity
+from smarttree.stream.activity import INTERVALS, Activity
 from smarttree.stream.events import totals_field, window_fields
 from smarttree.stream.figures import Figures
 from smarttree.tree import SERVICE_ID, Tree
@@ -50,9 +52,23 @@ def ranked(tree: Tree, found: Census) -> dict[str, object]:
     }
 
 
-def windows(activity: Activity, roots: list[bytes], now_ns: int) -> list[dict[str, object]]:
-    """What happened lately below each root."""
-    return [{**name_fields("path", root), **window_fields(activity.summary(now_ns, root))} for root in roots]
+def windows(activity: Activity, paths: list[bytes], names: list[str], now_ns: int) -> list[dict[str, object]]:
+    """What happened lately below each path. `seconds`: how much of the interval is known."""
+    known_s = (now_ns - activity.since_ns) // 1_000_000_000
+    told = list[dict[str, object]]()
+    for path in paths:
+        for name, window in zip(names, activity.windows(now_ns, path, names), strict=True):
+            seconds = max(1, min(INTERVALS[name], known_s))
+            told.append(
+                {
+                    **name_fields("path", path),
+                    **window_fields(name, window),
+                    "changes_per_second": round(window.changes / seconds, 3),
+                    "seconds": seconds,
+                    "exact": window.is_exact,
+                }
+            )
+    return told
 
 
 def watcher_fields(service: Service) -> dict[str, object]:
@@ -76,22 +92,41 @@ def state_fields(service: Service) -> dict[str, object]:
     }
 
 
-def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, object]:
-    """Everything `/stats` tells but the clients. O(entries below `top`): not for the event loop."""
+class Told(NamedTuple):
+    """What the tree itself says, at a clock; `paths` are those that windows are told of."""
+
+    clock: Clock
+    paths: list[bytes]
+    data: dict[str, object]
+
+
+def figures(view: View, path: bytes | None) -> Told:
+    """Of what is below a path; None: of everything. O(entries there): not for the event loop. Raises as
+    `find_directory`.
+    """
     tree = view.tree
-    whole = top == SERVICE_ID
-    roots = tree.roots() if whole else [tree.root_of(top)]
+    whole = path is None and len(tree.roots()) > 1
+    top = SERVICE_ID if whole else find_directory(tree, path)
     found = census.take(tree, top, RANKED)
-    return {
+    data = {
         **(
-            {"roots": [name_fields("path", tree.path(root)) for root in roots]}
+            {"roots": [name_fields("path", tree.path(root)) for root in tree.roots()]}
             if whole
             else name_fields("path", tree.path(top))
         ),
         **totals_field(tree.totals(top)),
         "by_extension": by_extension(found),
         **ranked(tree, found),
-        "windows": windows(service.activity, [tree.path(root) for root in roots], now_ns),
+    }
+    return Told(view.clock, [tree.path(each) for each in (tree.roots() if whole else [top])], data)
+
+
+def describe(service: Service, path: bytes | None, names: list[str]) -> tuple[Clock, dict[str, object]]:
+    """Everything `/stats` tells but the clients. Not for the event loop."""
+    told = service.look(partial(figures, path=path))
+    return told.clock, {
+        **told.data,
+        "windows": windows(service.activity, told.paths, names, time.time_ns()),
         "problems": [
             {**name_fields("path", problem.path), "errno": problem.errno, "message": problem.message}
             for problem in service.problems
@@ -99,7 +134,7 @@ def describe(service: Service, view: View, top: int, now_ns: int) -> dict[str, o
         "watcher": watcher_fields(service),
         "contents": contents_fields(service),
         "state": state_fields(service),
-        "clock": str(view.clock),
+        "clock": str(told.clock),
     }
 
 
@@ -121,18 +156,15 @@ def streams_fields(figures: Figures, epoch: int) -> dict[str, object]:
 
 
 async def get_stats(request: web.Request) -> web.StreamResponse:
-    query = Query(request, ("path",), ("window",))
+    query = Query(request, ("path", "window"))
     service = request.app[SERVICE]
     require_ready(service)
-    path = query.octets("path")
+    path, window = query.octets("path"), query.text("window")
+    if window is not None and window not in INTERVALS:
+        raise BadParameter(f"window is one of {', '.join(INTERVALS)}, not {window[:40]!r}")
+    names = list(INTERVALS) if window is None else [window]
 
-    def answer() -> tuple[View, dict[str, object]]:
-        view = service.view()
-        whole = path is None and len(view.tree.roots()) > 1
-        top = SERVICE_ID if whole else find_directory(view.tree, path)
-        return view, describe(service, view, top, time.time_ns())
-
-    view, data = await asyncio.to_thread(answer)
+    clock, data = await asyncio.to_thread(describe, service, path, names)
     hub = request.app[HUB]
-    streams = streams_fields(await hub.figures(), view.clock.epoch)
-    return json_response({**data, "clients": hub.client_count, "streams": streams}, view.clock)
+    streams = streams_fields(await hub.figures(), clock.epoch)
+    return json_response({**data, "clients": hub.client_count, "streams": streams}, clock)

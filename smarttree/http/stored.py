@@ -2,19 +2,22 @@
 
 A body has its length and its bytes for good, so it can have an entity tag and be asked for in parts. It lives as long
 as someone holds it: the shelf, for those who may ask next, or a client that is being sent it, however slow. Up to
-SMALL_BYTES it is in memory, and goes in one write; beyond, the kernel copies it from its file to the socket.
+SMALL_BYTES it is in memory, and goes in one write; beyond, the kernel is given as much as it takes at once, and copies
+the rest from its file to the socket.
 """
 
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 import socket
 import sys
 import tempfile
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any, Final, cast
 
 from aiohttp import web
@@ -25,6 +28,8 @@ from smarttree.http.errors import problem
 
 LINUX: Final = bool(sys.platform == "linux")
 SMALL_BYTES: Final = 64 * 1024
+AT_ONCE_BYTES: Final = 4 << 20  # the kernel takes no more for one socket, by its defaults
+NOTHING: Final = memoryview(b"")
 PIECE_BYTES: Final = 256 * 1024  # where the kernel can't copy: TLS, other systems
 # Of all bodies there are, with those that slow clients still read. Where they are more, nothing new is made.
 LIVING_BYTES: Final = 1 << 30
@@ -39,8 +44,9 @@ Make = Callable[[], Iterable[bytes]]
 class Share:
     """Of the memory that a body takes: one for the body and all who were lent it, there as long as any of them is."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, mapped: memoryview = NOTHING) -> None:
         self.size = size
+        self.mapped = mapped
 
 
 class Stored:
@@ -56,6 +62,11 @@ class Stored:
     def lend(self) -> Stored:
         """The same with a descriptor of its own, to be closed by whom it is for."""
         return Stored(self._small, self.size, os.dup(self._descriptor) if self._end else -1, self.share)
+
+    @property
+    def mapped(self) -> memoryview:
+        """The beginning of it, where it is in a file: up to AT_ONCE_BYTES. Good until `close`."""
+        return self.share.mapped if self.share is not None else NOTHING
 
     def close(self) -> None:
         """May be called twice. For who can't be sure to be the last: an error on the way to a client is held by a
@@ -105,7 +116,14 @@ def _store_large(begun: bytes | bytearray, rest: Iterable[bytes]) -> Stored:
     except BaseException:
         os.close(descriptor)
         raise
-    return Stored(b"", size, descriptor)
+    return Stored(b"", size, descriptor, Share(size, _mapped(descriptor, size)))
+
+
+def _mapped(descriptor: int, size: int) -> memoryview:
+    if not LINUX:
+        return NOTHING
+    flags = mmap.MAP_SHARED | mmap.MAP_POPULATE
+    return memoryview(mmap.mmap(descriptor, min(size, AT_ONCE_BYTES), flags=flags, prot=mmap.PROT_READ))
 
 
 def _write(descriptor: int, data: bytes | bytearray) -> int:
@@ -146,6 +164,14 @@ class Shelf:
 
     def at_hand(self, key: Hashable) -> Stored | None:
         return self._kept.get(key)
+
+    def take(self, key: Hashable) -> Stored | None:
+        """The body of `key`, lent, where it is kept."""
+        body = self._kept.get(key)
+        if body is None:
+            return None
+        self._kept.move_to_end(key)
+        return body.lend()
 
     async def lend(self, key: Hashable, make: Make) -> Stored:
         """The body of `key`, lent; `make` gives its pieces, and runs in a thread. Raises what it raises, and 503
@@ -254,17 +280,54 @@ async def _sent(
     size = span.stop - span.start
     if size <= SMALL_BYTES:
         return web.Response(status=status, headers=headers, body=body.read(*span))
-    response = web.StreamResponse(status=status, headers=headers)
-    response.content_length = size
-    await response.prepare(request)
-    if request.method != "HEAD":
-        try:
-            if not await _by_kernel(request, body, span):
-                for start in range(*span, PIECE_BYTES):
-                    await response.write(body.read(start, min(start + PIECE_BYTES, span.stop)))
-        except OSError as error:  # of the connection: it timed out, the network is gone
-            raise ConnectionResetError(str(error)) from error
+    response = web.StreamResponse(status=status, headers={**headers, "Content-Length": str(size)})
+    if request.method == "HEAD":
+        await response.prepare(request)
+        return response
+    try:
+        with _corked(request.transport):
+            await response.prepare(request)
+            start = span.start + _at_once(request.transport, body, span)
+        if start < span.stop and not await _by_kernel(request, body, span._replace(start=start)):
+            for at in range(start, span.stop, PIECE_BYTES):
+                await response.write(body.read(at, min(at + PIECE_BYTES, span.stop)))
+    except OSError as error:  # of the connection: it timed out, the network is gone
+        raise ConnectionResetError(str(error)) from error
     return response
+
+
+@contextmanager
+def _corked(transport: asyncio.WriteTransport | None) -> Iterator[None]:
+    """What is written goes out together: to wake a client for the head alone costs as much as for all of it."""
+    peer = transport.get_extra_info("socket") if LINUX and transport is not None else None
+    if peer is None:
+        yield
+        return
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    try:
+        yield
+    finally:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+
+def _at_once(transport: asyncio.WriteTransport | None, body: Stored, span: Span) -> int:
+    """How many bytes the kernel takes without anyone waiting. For a client that keeps up it is all of them, and then
+    there is no waiting for a socket, which costs more than a megabyte does. Copied: to send the pages themselves is no
+    cheaper so, and dearer for the client. Nothing else is written meanwhile: this is the loop's thread.
+    """
+    if (
+        not body.mapped[span.start : span.stop]
+        or transport is None
+        or transport.get_extra_info("sslcontext") is not None
+    ):
+        return 0
+    if transport.get_write_buffer_size() or transport.is_closing():
+        return 0
+    try:
+        peer = transport.get_extra_info("socket")
+        return os.write(peer.fileno(), body.mapped[span.start : span.stop])
+    except OSError:  # it takes nothing now; or what is wrong is found again, and told, by who waits
+        return 0
 
 
 async def _by_kernel(request: web.BaseRequest, body: Stored, span: Span) -> bool:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
@@ -91,6 +92,29 @@ def coding_of(request: web.BaseRequest, mode: Mode, *, bare: bool) -> str:
     return coding
 
 
+class Known(NamedTuple):
+    """All but the body of an answer that was given at its clock."""
+
+    form: Form
+    tag: str
+    headers: dict[str, str]
+
+
+Words = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""All of a request that its answer at a clock depends on, but for conditions and the range."""
+ANSWERED: Final = web.AppKey("answered", dict[Words, Known])
+ANSWERED_MAX: Final = 256
+
+
+Look = Callable[..., Any]
+"""`Commits.look`, or what shows one view."""
+LOOKS: Final = 3  # before a copy is made, where the clock moves between two
+
+
+class ClockMoved(Exception):
+    """What was to be told is of a clock that has passed."""
+
+
 class Asked(NamedTuple):
     """What a request asks for."""
 
@@ -120,50 +144,90 @@ def read(request: web.Request) -> Asked:
     return Asked(mode, bare, coding, depth, path, query.flag("sync"), tree == "manifest")
 
 
+def words_of(request: web.BaseRequest) -> Words:
+    headers = request.headers
+    return request.raw_path, tuple(headers.getall("Accept", ())), tuple(headers.getall("Accept-Encoding", ()))
+
+
+def keep_known(answered: dict[Words, Known], words: Words, known: Known) -> None:
+    """Spares the next who asks in the same words the reading. Few words are many, so all are forgotten at once."""
+    if len(answered) >= ANSWERED_MAX:
+        answered.clear()
+    answered[words] = known
+
+
 async def get_tree(request: web.Request) -> web.StreamResponse:
+    service, shelf = request.app[SERVICE], request.app[TREES]
+    words = words_of(request)
+    known = request.app[ANSWERED].get(words)
+    if known is not None and service.state == "ready" and known.form.clock == service.clock:
+        body = shelf.take(known.form)
+        if body is not None:
+            return await answer(request, known.tag, known.headers, body)
     asked = read(request)
-    require_ready(request.app[SERVICE])
+    require_ready(service)
     if asked.sync:
         await synced(request.app)
     if asked.manifest and (named := await manifest(request, asked.path, bare=asked.bare)) is not None:
         return named
-    form, headers, body = await _stored(request, asked)
-    return await answer(request, form.tag, headers, body)
+    known, body = await _stored(request, asked)
+    if not asked.sync and not asked.manifest:
+        keep_known(request.app[ANSWERED], words, known)
+    return await answer(request, known.tag, known.headers, body)
 
 
-async def _stored(request: web.Request, asked: Asked) -> tuple[Form, dict[str, str], Stored | None]:
-    """The form of what is asked for, its headers, and its body where that is needed."""
-    service, shelf = request.app[SERVICE], request.app[TREES]
+def rendered(view: View, form: Form, mode: Mode) -> Iterable[bytes]:
+    """The document, not compressed. Raises ClockMoved."""
+    if view.clock != form.clock:
+        raise ClockMoved
+    top = view.tree.resolve(form.path)
+    return mode.render(view, top, depth=form.depth) if form.bare else envelope(view, mode, top, form.depth)
+
+
+async def _stored(request: web.Request, asked: Asked) -> tuple[Known, Stored | None]:
+    """What is asked for, and its body where that is needed."""
+    tries = LOOKS if asked.mode.SMALL else 0
+    for _ in range(tries):
+        with suppress(ClockMoved):
+            return await _stored_at(request, asked, request.app[SERVICE].look)
+    view = await asyncio.to_thread(request.app[SERVICE].view)
+    return await _stored_at(request, asked, lambda ask, brief=False: ask(view))
+
+
+async def _stored_at(request: web.Request, asked: Asked, look: Look) -> tuple[Known, Stored | None]:
+    """The same, of what `look` shows. Raises ClockMoved, where that was of another clock in the end."""
+    shelf = request.app[TREES]
     mode, bare, coding, depth, path = asked[:5]
 
-    def find() -> tuple[View, int]:
-        view = service.view()
-        return view, find_directory(view.tree, path)
+    def find(view: View) -> Form:
+        return Form(view.clock, view.tree.path(find_directory(view.tree, path)), mode.NAME, depth, bare, coding)
 
-    view, top = await asyncio.to_thread(find)
-    form = Form(view.clock, view.tree.path(top), mode.NAME, depth, bare, coding)
+    form = await asyncio.to_thread(look, find, brief=True)
 
     def make() -> Iterable[bytes]:
         plain = shelf.at_hand(form._replace(coding=IDENTITY))
         if plain is not None:
             return document(coding, plain.pieces())
-        return document(coding, mode.render(view, top, depth=depth) if bare else envelope(view, mode, top, depth))
+        if mode.SMALL:
+            return document(coding, look(lambda view: [*rendered(view, form, mode)]))
+        return document(coding, look(lambda view: rendered(view, form, mode)))
 
     headers = {
         "Content-Type": mode.CONTENT_TYPE if bare else JSON,
         "Cache-Control": "no-cache",
         "Vary": "Accept, Accept-Encoding",
         **({"Content-Encoding": coding} if coding != IDENTITY else {}),
-        **clock_header(view.clock),
+        **clock_header(form.clock),
     }
-    return form, headers, await shelf.lend(form, make) if is_wanted(request, form.tag) else None
+    known = Known(form, form.tag, headers)
+    return known, await shelf.lend(form, make) if is_wanted(request, known.tag) else None
 
 
 async def snapshot(request: web.Request, path: bytes | None) -> tuple[Form, dict[str, str], Stored | None]:
     """A directory as the bare document of mode quantum, whatever is accepted: its form, headers, and body if needed."""
     asked = Asked(modes.find("quantum"), True, IDENTITY, None, path, sync=False, manifest=False)
-    form, headers, body = await _stored(request, asked)
-    return form, {name: headers[name] for name in headers if name != "Vary"}, body
+    known, body = await _stored(request, asked)
+    return known.form, {name: value for name, value in known.headers.items() if name != "Vary"}, body
 
 
 async def trees_are_kept(app: web.Application) -> AsyncIterator[None]:

@@ -20,7 +20,7 @@ from smarttree.clock import Clock
 from smarttree.codec import to_text
 from smarttree.printable import name_fields
 from smarttree.stream import sse
-from smarttree.stream.activity import WINDOW_NAME, Window
+from smarttree.stream.activity import STREAMED, Window
 from smarttree.stream.batch import Batch, Change, Part, RootState, Switch
 from smarttree.stream.classes import CHANGE, MESSAGE, QUANTUM, STATS, TREE, LaneKey
 from smarttree.tree import Totals
@@ -120,9 +120,9 @@ def tree_frame(root: RootFacts, mode: str, clock: Clock, reason: str, id: str | 
     return sse.frame(f"{head}{body}{tail}", event=TREE, id=id)
 
 
-def window_fields(window: Window) -> dict[str, object]:
+def window_fields(interval: str, window: Window) -> dict[str, object]:
     return {
-        "interval": WINDOW_NAME,
+        "interval": interval,
         "changes": window.changes,
         "growth": growth_text(window.growth_bytes),
         "growth_bytes": window.growth_bytes,
@@ -132,7 +132,7 @@ def window_fields(window: Window) -> dict[str, object]:
 
 def stats_frame(path: bytes, window: Window, totals: Totals, id: str | None = None) -> bytes:
     """A `stats` event: a root's last five minutes and what is below it now."""
-    data = {**name_fields("path", path), **window_fields(window), **totals_field(totals)}
+    data = {**name_fields("path", path), **window_fields(STREAMED, window), **totals_field(totals)}
     return sse.frame(to_json(data), event=STATS, id=id)
 
 

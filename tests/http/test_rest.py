@@ -120,7 +120,9 @@ def test_stats_tell_the_tree_by_numbers(server: Server, project: Path) -> None:
     assert (data["path"], data["files"], data["dirs"]) == (str(project), 4, 2)
     assert data["by_extension"][0] == {"extension": ".rs", "files": 2, "size": 313}
     assert data["largest"][0] == {"path": str(project / "src" / "lib.rs"), "size": 300}
-    assert [window["path"] for window in data["windows"]] == [str(project)]
+    assert [(window["path"], window["interval"]) for window in data["windows"]] == [
+        (str(project), interval) for interval in ("1m", "5m", "1h", "24h")
+    ]
     assert (data["problems"], data["clients"]) == ([], 0)
     assert data["watcher"] in [{"name": name, "degraded": None} for name in ("fanotify", "inotify")]
     assert server.json("/clock")["degraded"] is False
@@ -131,9 +133,23 @@ def test_stats_tell_the_tree_by_numbers(server: Server, project: Path) -> None:
 def test_stats_tell_what_happened_lately(server: Server, project: Path) -> None:
     (project / "README.md").write_bytes(b"x" * 1000)
     server.sync()
-    (window,) = server.json("/stats")["windows"]
-    assert window["changes"] >= 1
-    assert (window["growth"], window["growth_bytes"], window["hot_files"]) == ("+990B", 990, ["README.md"])
+    for window in server.json("/stats")["windows"]:
+        assert window["changes"] >= 1
+        assert window["changes_per_second"] == round(window["changes"] / window["seconds"], 3)
+        assert (window["growth"], window["growth_bytes"], window["hot_files"]) == ("+990B", 990, ["README.md"])
+        assert (window["exact"], 1 <= window["seconds"] <= 60) == (True, True)
+
+
+def test_stats_tell_what_happened_below_any_path(server: Server, project: Path) -> None:
+    (project / "src" / "main.rs").write_bytes(b"x" * 1013)
+    server.sync()
+    (window,) = server.json("/stats?path=/src&window=1h")["windows"]
+    assert (window["path"], window["interval"], window["changes"] >= 1) == (str(project / "src"), "1h", True)
+    assert (window["growth_bytes"], window["hot_files"]) == (1000, ["main.rs"])
+    (window,) = server.json("/stats?path=/empty&window=1h")["windows"]
+    assert (window["changes"], window["changes_per_second"], window["hot_files"]) == (0, 0, [])
+    for wrong in ("2h", "", "5m&window=5m"):
+        assert problem(server.get(f"/stats?window={wrong}"))[:2] == (400, "bad-parameter")
 
 
 def test_stats_of_several_roots_are_of_all_of_them(tmp_path: Path) -> None:

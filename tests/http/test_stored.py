@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, GZIP, ZSTD
 from smarttree.http import stored as stored_module
 from smarttree.http import tree as tree_module
@@ -172,6 +173,65 @@ def test_head_tells_what_get_would(server: Server, query: str) -> None:
         headers = {name.lower(): value for name, value in response.getheaders() if name != "Date"}
         assert headers == {name: value for name, value in told.items() if name != "date"}
     connection.close()
+
+
+def test_the_same_words_have_the_same_answer_until_the_clock_moves(server: Server, large: Path) -> None:
+    """What is known of a request from the time before spares no check: conditions, ranges, methods, the clock."""
+    target = "/tree?mode=json"
+    _, headers, body = server.get(target)
+    for number in range(3):
+        for _ in range(2):
+            status, again, same = server.get(target)
+            assert (status, same, again["etag"]) == (200, body, headers["etag"])
+        assert server.get(target, If_None_Match=headers["etag"])[0] == 304
+        assert server.get(target, If_Match='"x"')[0] == 412
+        assert server.get(target, Range="bytes=5-70005")[::2] == (206, body[5:70006])
+        assert server.get(target, Accept_Encoding="gzip")[1]["content-encoding"] == "gzip"
+        assert server.get(target, Accept="text/csv")[0] == 406
+        assert problem(server.get(f"{target}&mode=csv"))[:2] == (400, "bad-parameter")
+        (large / f"new-{number}").touch()
+        _, synced, body = server.get(f"{target}&sync=1")
+        assert f"new-{number}".encode() in body
+        _, headers, body = server.get(target)
+        assert headers["etag"] == synced["etag"]
+
+
+def test_all_that_is_told_of_a_clock_is_of_that_clock(server: Server, large: Path) -> None:
+    """Also where it is made without a copy of the tree: what is written meanwhile is of the next clock."""
+    ended = threading.Event()
+
+    def write() -> None:
+        for number in range(100_000):
+            if ended.is_set():
+                return
+            (large / f"new-{number}").touch()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    told: dict[str, set[int]] = {}
+    try:
+        for _ in range(30):
+            for target in ("/tree?mode=digest", "/tree?mode=json&depth=0", "/tree?mode=summary-ai", "/stats?window=1m"):
+                _, headers, body = server.get(target)
+                data = json.loads(body)
+                told.setdefault(headers["x-smarttree-clock"], set()).add(data.get("stats", data)["files"])
+                assert data["clock"] == headers["x-smarttree-clock"]
+                if "text" in data and data["mode"] == "summary-ai":
+                    assert f"STATS:F{data['stats']['files']:x}D" in data["text"]
+    finally:
+        ended.set()
+        writer.join()
+    assert all(len(files) == 1 for files in told.values())
+    assert len(told) > 1
+
+
+def test_few_words_are_remembered() -> None:
+    answered: dict[tree_module.Words, tree_module.Known] = {}
+    known = tree_module.Known(tree_module.Form(Clock(1, 1), b"/", "json", None, False, "identity"), '"x"', {})
+    for number in range(3 * tree_module.ANSWERED_MAX):
+        tree_module.keep_known(answered, (f"/tree?path={number}", (), ()), known)
+        assert len(answered) <= tree_module.ANSWERED_MAX
+    assert f"/tree?path={number}" in {words[0] for words in answered}
 
 
 def test_many_who_ask_at_once_have_it_made_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -211,3 +212,25 @@ def test_where_there_can_be_no_state_history_is_in_memory(tmp_path: Path, top: P
     with Process(top, "--no-state") as server:
         state = get_json(f"{server.url}/stats")["state"]
         assert state == {"directory": None, "degraded": None}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_happened_lately_outlives_the_process(tmp_path: Path, top: Path, number: signal.Signals) -> None:
+    def day(server: Process) -> tuple[int, int, list[str]]:
+        (window,) = get_json(f"{server.url}/stats?path=/d&window=24h")["windows"]
+        return window["changes"], window["growth_bytes"], window["hot_files"]
+
+    state = tmp_path / "state"
+    with serving(top, state=state) as server:
+        for size in (10, 20, 30):
+            (top / "d" / "f").write_bytes(b"x" * size)
+            server.sync()
+        before = day(server)
+        assert before[0] >= 3
+        server.end(number)
+    (top / "d" / "g").write_bytes(b"x" * 5)
+    with serving(top, state=state) as server:
+        server.sync()
+        deadline = time.monotonic() + DEADLINE_S
+        while (now := day(server)) != (before[0] + 1, before[1] + 5, ["f", "g"]):
+            assert time.monotonic() < deadline, now

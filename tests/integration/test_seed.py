@@ -154,8 +154,8 @@ def test_the_seeds_events(server: Process, here: Path) -> None:
             assert change.keys() >= {"type", "path", "size", "timestamp", "delta"}
             assert change["delta"].startswith("QTN1:DELTA:")
         assert follower.turns[-1].named("quantum")[0].startswith("QTN1:BATCH:")
-    (window,) = get_json(f"{server.url}/stats")["windows"]
-    assert sorted(window["hot_files"]) == ["Cargo.toml", "src/main.rs"]
+    for window in get_json(f"{server.url}/stats")["windows"]:
+        assert sorted(window["hot_files"]) == ["Cargo.toml", "src/main.rs"]
 
 
 def test_the_default_port_is_the_seeds(here: Path) -> None:

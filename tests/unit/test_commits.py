@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 
+from smarttree import census
 from smarttree.commits import Commits
 from smarttree.ledger import Ledger, Limits
+from smarttree.modes import View
 from smarttree.plan import Plan
 from smarttree.stream.activity import Activity
 from smarttree.stream.log import Log
@@ -42,3 +45,68 @@ def test_a_view_that_nobody_asks_for_is_let_go() -> None:
     commits.release(0.0)
     commits.release(0.0)
     assert kept() is None
+
+
+def test_a_look_is_at_one_clock_and_only_the_second_at_it_is_copied_for() -> None:
+    tree = Tree()
+    root = tree.issue()
+    tree.insert(root, SERVICE_ID, ROOT_PATH, row(0o040755))
+    commits = commits_on(tree)
+    for number in range(3):
+        for _ in range(2):
+            assert commits.look(lambda view: view.tree, brief=True) is tree
+        assert commits.look(lambda view: view.tree) is tree
+        copied = commits.look(lambda view: view.tree)
+        assert copied is not tree
+        assert copied is commits.look(lambda view: view.tree, brief=True) is commits.view().tree
+        assert commits.look(lambda view: view.clock) == commits.clock
+        new = tree.issue()
+        commits.carry_out(Plan(creates={new: ((root, b"%d" % number), row(0o100644))}), more=False)
+        assert new not in copied
+
+
+def test_a_tree_gets_no_other_memory_while_someone_looks_at_it() -> None:
+    tree, grown = Tree(), list[int]()
+    commits = commits_on(tree)
+    growing = tree.growing
+    assert isinstance(growing, type(threading.Lock()))
+    assert commits.look(lambda view: growing.locked())
+    assert not commits.look(lambda view: growing.locked())  # of a copy
+
+    class Growing:
+        def __enter__(self) -> None:
+            self.before = tree.nbytes
+
+        def __exit__(self, *_: object) -> None:
+            grown.append(tree.nbytes - self.before)
+
+    tree.growing = Growing()
+    before = tree.nbytes
+    for _ in range(10_000):
+        tree.issue()
+    assert all(grown)
+    assert sum(grown) == tree.nbytes - before > 0
+
+
+def test_who_looks_sees_no_half_of_a_commit() -> None:
+    tree, ended = Tree(), threading.Event()
+    root = tree.issue()
+    tree.insert(root, SERVICE_ID, ROOT_PATH, row(0o040755))
+    commits, seen = commits_on(tree), list[tuple[int, int, int]]()
+
+    def counted(view: View) -> tuple[int, int, int]:
+        below = census.take(view.tree, SERVICE_ID, 1)
+        return view.clock.seq, view.tree.totals(SERVICE_ID).files, sum(each.files for each in below.by_files(64))
+
+    def look() -> None:
+        while not ended.is_set():
+            seen.append(commits.look(counted))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    for number in range(300):
+        creates = {tree.issue(): ((root, b"%d-%d" % (number, n)), row(0o100644)) for n in range(10)}
+        commits.carry_out(Plan(creates=creates), more=False)
+    ended.set()
+    watcher.join()
+    assert all(files == counted == 10 * (seq - 1) for seq, files, counted in seen)
