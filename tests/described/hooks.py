@@ -1,7 +1,7 @@
 """What OpenAPI can't say, said to schemathesis: which parameters go together, and what is there to be asked for.
 
 Imported by schemathesis in an environment of its own, so it imports nothing of the project. SMARTTREE_THERE holds, as
-JSON, what there is: `paths` below the root, `roots` that may come and go, and `chunks` that can be had.
+JSON, what there is: `paths` and `files` below the root, `clocks`, `roots` that may come and go, and `chunks` that can be had.
 """
 
 from __future__ import annotations
@@ -53,13 +53,23 @@ def map_case(context: Any, case: Any) -> Any:
 
 
 def make_consistent(case: Any) -> None:
-    """`depth` goes with modes that cut, `tree=manifest` with mode quantum."""
+    """`depth` goes with modes that cut, `tree=manifest` with mode quantum, `context` with contents, `format=qtn` with
+    directories; and few texts are a regular expression.
+    """
     query = case.query or {}
     mode = query.get("mode")
     if mode in WITHOUT_DEPTH:
         query.pop("depth", None)
     if mode not in (None, "quantum") and query.get("tree") == "manifest":
         del query["tree"]
+    if query.get("in") == "name":
+        query.pop("context", None)
+    if query.get("regex") in ("1", "true"):
+        query["q"] = "T[O0]DO|main"
+    if case.operation.path == "/changes":
+        query["since"], query["wait"] = THERE["clocks"][0], "0"
+    if case.operation.path == "/compress":
+        query["path"] = one_of(THERE["paths"] if query["format"] == "qtn" else THERE["files"], case)
 
 
 def make_real(case: Any) -> None:
@@ -73,5 +83,5 @@ def make_real(case: Any) -> None:
         return
     elif case.operation.path == "/chunk/{hash}":
         case.path_parameters["hash"] = one_of(THERE["chunks"], case)
-    elif "path" in (case.query or {}):
+    elif case.operation.path != "/compress" and "path" in (case.query or {}):
         case.query["path"] = one_of(THERE["paths"], case)

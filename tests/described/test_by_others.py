@@ -150,6 +150,8 @@ def described(description: Path, *, watch: bool) -> set[str]:
 def test_the_described_api_is_what_answers(server: Process, base: Path, description: Path) -> None:
     there = {
         "paths": ["/", "src", f"{base}/project/src", "/empty"],
+        "files": ["/README.md", "src/main.rs", "/nothing"],
+        "clocks": [get_json(f"{server.url}/clock")["clock"]],
         "chunks": chunks_of(get_json(f"{server.url}/tree?tree=manifest")["manifest"]),
     }
     done = run(server, description, there, "--exclude-path", "/watch", "--max-time", "45")

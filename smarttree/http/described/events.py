@@ -18,6 +18,7 @@ from smarttree.http.described.parts import (
     path_parameter,
     problems,
     query,
+    real,
     ref,
     text,
     whole,
@@ -50,6 +51,7 @@ _EVENTS: Final = operation(
             word("content"),
         ),
         query("since", "resume after this clock", ref("Clock")),
+        query("ticket", "of `/ticket`, in the place of a token", text()),
         *FILTERS,
         {
             "name": "Last-Event-ID",
@@ -112,7 +114,16 @@ SCHEMAS: Final[Json] = {
         },
     ),
     "StatsEvent": obj({**PLACE, **_WINDOW, **TOTALS}, bytes_of("path")),
-    "Window": obj({**PLACE, **_WINDOW}, bytes_of("path")),
+    "Window": obj(
+        {
+            **PLACE,
+            **_WINDOW,
+            "changes_per_second": real("`changes` by `seconds`"),
+            "seconds": whole("how much of the interval is known"),
+            "exact": flag("whether the figures are no more and no less"),
+        },
+        bytes_of("path"),
+    ),
     "MessageEvent": obj(
         {
             "clock": ref("Clock"),

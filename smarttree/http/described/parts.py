@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from smarttree.http.described.codes import ALWAYS, CODES
+from smarttree.http.described.codes import ALWAYS, CODES, GUARDED
 from smarttree.http.params import FIELDS_MAX
 from smarttree.wire import MEDIA_TYPE_QTN
 
@@ -131,10 +131,10 @@ def stored(description: str, content: Mapping[str, Json], headers: Mapping[str, 
     }
 
 
-def problems(*codes: str) -> Json:
+def problems(*codes: str, guarded: bool = True) -> Json:
     """The problem documents that can come, by status; those that always can among them."""
     by_status: dict[int, list[str]] = {}
-    for code in dict.fromkeys((*ALWAYS, *codes)):
+    for code in dict.fromkeys((*ALWAYS, *(GUARDED if guarded else ()), *codes)):
         by_status.setdefault(CODES[code].status, []).append(code)
     return {str(status): problem_answer(status, by_status[status]) for status in sorted(by_status)}
 
@@ -142,7 +142,7 @@ def problems(*codes: str) -> Json:
 def problem_answer(status: int, codes: list[str]) -> Json:
     return {
         "description": ". ".join(f"`{code}`: {CODES[code].meaning}" for code in codes) + ".",
-        **({"headers": {"Retry-After": header("in how many seconds", required=False)}} if status == 503 else {}),
+        **({"headers": {"Retry-After": header("in how many seconds", required=False)}} if status in (429, 503) else {}),
         "content": {PROBLEM: {"schema": problem_schema(status, codes)}},
     }
 
@@ -156,7 +156,8 @@ def problem_schema(status: int | None, codes: list[str]) -> Json:
         "code": {**word(*codes), "description": "stable: compare this"},
         "detail": text("for a person: what was wrong, and what to do about it", minLength=1),
     }
-    return obj(required, {"progress": ref("Progress")} if "not-ready" in codes else None)
+    optional = {"progress": ref("Progress")} if "not-ready" in codes else {}
+    return obj(required, {**optional, **({"clock": ref("Clock")} if "unknown-clock" in codes else {})})
 
 
 CONDITIONS: Final = [

@@ -18,20 +18,26 @@ from smarttree.http.described.parts import (
     or_null,
     path_parameter,
     problems,
+    query,
     real,
     ref,
     text,
     whole,
+    word,
 )
 from smarttree.http.described.schemas import PLACE, TOTALS, VERSIONS
+from smarttree.stream.activity import INTERVALS
 
 _STATS: Final = operation(
     "getStats",
     "Counts, sizes, extensions, what is large, what is busy",
-    [path_parameter("a directory; without it, the roots")],
+    [
+        path_parameter("a directory; without it, the roots"),
+        query("window", "only this window is told of", word(*INTERVALS)),
+    ],
     {
         "200": json_answer("What is below the path, by numbers, and how the server does.", ref("Stats"), CLOCK_HEADER),
-        **problems(*TAKES_PATH, "not-available-yet", *NEEDS_TREE),
+        **problems(*TAKES_PATH, *NEEDS_TREE),
     },
     tags=["tree"],
 )
@@ -70,7 +76,9 @@ SCHEMAS: Final[Json] = {
             ),
             "largest": array(obj({**PLACE, "size": whole()}, bytes_of("path")), maxItems=10),
             "newest": array(obj({**PLACE, "mtime_ns": text(pattern="^-?[0-9]+$")}, bytes_of("path")), maxItems=10),
-            "windows": array(ref("Window"), description="what happened lately, for each root"),
+            "windows": array(
+                ref("Window"), description="what happened lately at the path, or each root, in each interval"
+            ),
             "problems": array(
                 obj({**PLACE, "errno": whole(), "message": text()}, bytes_of("path")),
                 maxItems=1000,
