@@ -19,6 +19,7 @@
     ├── PortInUse
     ├── HostRefused
     ├── NotReady              the first scan is still running
+    ├── TooManySearches       as many run as may at a time
     ├── SystemLimit           the system refuses what we need
     ├── WatcherUnavailable    the watcher that was asked for can't work here
     ├── StateInUse            another process holds the state directory
@@ -192,6 +193,13 @@ class NotReady(SmarttreeError):
     """The first scan has not ended; the same request will be answered later."""
 
     code = "not-ready"
+    http_status = 503
+
+
+class TooManySearches(SmarttreeError):
+    """As many searches run as may at a time; one that ends makes room."""
+
+    code = "too-many-searches"
     http_status = 503
 
 

@@ -25,6 +25,7 @@ from smarttree.http.health import get_healthz, get_readyz
 from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
 from smarttree.http.later import LATER, answer_later
 from smarttree.http.listen import BACKLOG, address_of
+from smarttree.http.search import SEARCHES, get_search, slots
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.tree import TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
@@ -64,7 +65,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         now_ns=time.time_ns,
         fanout=http.fanout,
     )
-    app[TREES] = Shelf(TREES_BYTES)
+    app[TREES], app[SEARCHES] = Shelf(TREES_BYTES), slots()
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
@@ -76,6 +77,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.router.add_get("/tree", get_tree)
     app.router.add_get("/chunk/{hash}", get_chunk)
     app.router.add_get("/stats", get_stats)
+    app.router.add_get("/search", get_search)
     app.router.add_get("/clock", get_clock)
     app.router.add_get("/watch", get_watch)
     app.router.add_post("/watch", post_watch)

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from smarttree.errors import NotReady, QtnError, SmarttreeError
+from smarttree.errors import NotReady, QtnError, SmarttreeError, TooManySearches
 from smarttree.http.keys import SERVICE
 from smarttree.service import Service
 from smarttree.stream.events import to_json
@@ -59,6 +59,7 @@ def _from_error(request: web.Request, error: SmarttreeError) -> web.Response:
     headers: dict[str, str] = {}
     if isinstance(error, NotReady):
         extra["progress"] = progress_fields(request.app[SERVICE])
+    if isinstance(error, (NotReady, TooManySearches)):
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if isinstance(error, QtnError):
         extra["offset"] = error.offset

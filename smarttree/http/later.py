@@ -14,7 +14,6 @@ LATER: Final = (
     ("GET", "/compress"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
-    ("GET", "/search"),
 )
 
 

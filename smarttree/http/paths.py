@@ -40,12 +40,18 @@ def _single(roots: Sequence[bytes], path: bytes) -> bytes:
     raise AmbiguousPath(f"{wanted}; give a path below one of {', '.join(map(printable, roots))}")
 
 
-def find_directory(tree: Tree, path: bytes | None) -> int:
-    """The id of the directory that a request means. Raises as `locate`, and PathError or NotADirectory."""
+def find_entry(tree: Tree, path: bytes | None) -> int:
+    """The id of the entry that a request means. Raises as `locate`, and PathError."""
     absolute = locate([tree.name(root) for root in tree.roots()], path)
     entry = tree.resolve(absolute)
     if entry == NO_ID:
         raise PathError(f"there is no {printable(absolute)} in the tree; links are not followed")
+    return entry
+
+
+def find_directory(tree: Tree, path: bytes | None) -> int:
+    """The same of a directory. Raises NotADirectory, too."""
+    entry = find_entry(tree, path)
     if not tree.is_dir(entry):
-        raise NotADirectory(f"{printable(absolute)} is not a directory; give the directory it is in")
+        raise NotADirectory(f"{printable(tree.path(entry))} is not a directory; give the directory it is in")
     return entry

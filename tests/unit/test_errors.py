@@ -28,6 +28,7 @@ STATUSES = {
     "PortInUse": ("port-in-use", 500, 2),
     "HostRefused": ("host-refused", 500, 2),
     "NotReady": ("not-ready", 503, 1),
+    "TooManySearches": ("too-many-searches", 503, 1),
     "SystemLimit": ("system-limit", 503, 3),
     "WatcherUnavailable": ("watcher-unavailable", 503, 3),
     "StateInUse": ("state-in-use", 503, 3),
