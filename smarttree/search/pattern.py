@@ -27,13 +27,15 @@ _FOLDED_FURTHER: Final = frozenset("ksKS")  # also KELVIN SIGN and LONG S are th
 _TOKEN: Final = re.compile(
     r"""
     (?P<unicode>\\[pP](?:\{[^}]*\}|.)) | (?P<quoted>\\Q(?P<quotation>.*?)(?:\\E|$)) |
-    (?P<numbered>\\x(?:\{(?P<long>[0-9A-Fa-f]+)\}|(?P<short>[0-9A-Fa-f]{2}))|\\[0-7]{2,3}) | (?P<escape>\\.?) |
+    (?P<numbered>\\x(?:\{[0-9A-Fa-f]+\}|[0-9A-Fa-f]{2})|\\[0-7]{2,3}) | (?P<escape>\\.?) |
     (?P<set>\[) | (?P<group>\((?:\?P?<\w+>|\?[a-zA-Z-]*[:)])?) | (?P<close>\)) |
     (?P<often>[*?+]\??|\{\d+(?:,\d*)?\}\??) | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_IN_SET: Final = re.compile(r"\[:\^?\w+:\]|\\[pP](?:\{[^}]*\}|.)|\\x(?:\{[0-9A-Fa-f]+\}|..)|\\.|[^]]", re.DOTALL)
+_IN_SET: Final = re.compile(
+    r"\[:\^?\w+:\]|\\[pP](?:\{[^}]*\}|.)|\\x(?:\{[0-9A-Fa-f]+\}|[0-9A-Fa-f]{2})|\\.?|[^]]", re.DOTALL
+)
 
 
 class Match(Protocol):
@@ -108,11 +110,11 @@ def _expression(text: str, *, regex: bool, ignores: bool) -> Expression:
 
 
 class _Piece(NamedTuple):
-    """A part of a pattern: characters that match themselves; or something else, which may hold `capitals`."""
+    """A part of a pattern: characters that match themselves; or something else."""
 
     text: str
     is_literal: bool = False
-    has_capital: bool = False
+    names: str = ""  # characters that it is made of, where it is no literal
     is_choice: bool = False  # nothing in the whole pattern must be there
     is_often: bool = False  # what is before it may be missing, or be there more than once
     depth: int = 0
@@ -129,15 +131,15 @@ def _tokens(text: str) -> Iterator[_Piece]:
         if token["quoted"] is not None:
             yield _Piece(token["quotation"], is_literal=True, depth=depth)
         elif token["numbered"] is not None:
-            digits = token["long"] or token["short"]
-            number = int(digits, 16) if digits else int(found[1:], 8)
-            yield _Piece("", has_capital=number < 0x110000 and chr(number).isupper(), depth=depth)
+            yield _Piece("", names=_numbered(found), depth=depth)
+        elif kind == "unicode":
+            yield _Piece("", depth=depth)
         elif kind == "escape":
             is_itself = len(found) == 2 and not found[1].isalnum()
             yield _Piece(found[1:] if is_itself else "", is_literal=is_itself, depth=depth)
         elif kind == "set":
             start, at = at, _end_of_set(text, at)
-            yield _Piece("", has_capital=_has_capital(text[start:at]), depth=depth)
+            yield _Piece("", names=_named(text[start : at - 1]), depth=depth)
         elif kind == "group":
             depth += not (found.startswith("(?") and found.endswith(")"))
             has_flags = found.startswith("(?") and found != "(?:" and not found.endswith(">")
@@ -163,15 +165,24 @@ def _end_of_set(text: str, at: int) -> int:
     return at + 1
 
 
-def _has_capital(inside: str) -> bool:
-    """Whether a class names a capital letter, itself or as the end of a range."""
-    return any(len(part) == 1 and part.isupper() for part in _IN_SET.findall(inside))
+def _named(inside: str) -> str:
+    """The characters that a class names, also as the end of a range."""
+    parts = _IN_SET.findall(inside)
+    numbered = [_numbered(part) for part in parts if part.startswith("\\x") and len(part) > 2]
+    return "".join([*numbered, *(part for part in parts if len(part) == 1)])
+
+
+def _numbered(escape: str) -> str:
+    """The character that `\\x41`, `\\x{41}` or `\\101` is."""
+    digits = escape[2:].strip("{}") if escape[1] == "x" else escape[1:]
+    number = int(digits, 16 if escape[1] == "x" else 8)
+    return chr(number) if number < 0x110000 else ""
 
 
 def _is_small(pieces: list[_Piece]) -> bool:
     """Whether no character of a pattern is a capital letter, and there is one at all: `\\S` and `\\p{Lu}` are none."""
-    capital = any(piece.has_capital or any(map(str.isupper, piece.text)) for piece in pieces)
-    return not capital
+    named = "".join(piece.text + piece.names for piece in pieces)
+    return bool(named) and not any(map(str.isupper, named))
 
 
 def _literals(pieces: list[_Piece], *, folded: bool) -> list[bytes]:
