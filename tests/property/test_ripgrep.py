@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -20,14 +19,13 @@ from typing import NamedTuple
 
 import pytest
 
-from smarttree._scan import scan
-from smarttree.search import ContentSearch, Message, Scope, compile_pattern
+from smarttree.search import compile_pattern
 from smarttree.search.excerpt import SUBMATCHES_MAX
-from smarttree.tree import Tree
+from tests.searching import scanned, search
 
 DEADLINE_S = 30.0
-ROUNDS = 12
-PATTERNS = 25
+ROUNDS = 8
+PATTERNS = 20
 WORDS = (
     """
 todo TODO Todo fixme foo foobar Foo_Bar class Class kiss KISS \u212aiss li\u017ft s K k été ÉTÉ straße 日本 \udcff\udcfe
@@ -132,19 +130,8 @@ def by_ripgrep(root: Path, query: str, *options: str) -> list[Found]:
 
 
 def by_us(root: Path, query: str, *, regex: bool, case: str, context: int) -> list[Found]:
-    tree, ready, ended = Tree(), threading.Event(), threading.Event()
-    top = tree.graft(scan(bytes(root)), bytes(root))
     pattern = compile_pattern(query.encode(), regex=regex, case=case)
-    search = ContentSearch(Scope(tree, [top]), pattern, context=context, limit=1 << 30, wake=ready.set, end=ended.set)
-    search.start()
-    told: list[Message] = []
-    is_over = False
-    while not is_over:
-        assert ready.wait(DEADLINE_S), "it did not come in time"
-        ready.clear()
-        some, is_over = search.take()
-        told += some
-    assert ended.wait(DEADLINE_S)
+    told = search(scanned(root), pattern, context=context).told
     return read([b'{"type":"%b","data":%b}' % (kind.encode(), data) for kind, data, _ in told])
 
 
