@@ -163,8 +163,9 @@ cdef class Reader:
         return True
 
     cdef void refused(self, int error) noexcept nogil:
-        """Count why a file was not read: where it is a link, a pipe or not there any more, the Tree is about to know."""
-        if error == ENOENT or error == ENOTDIR or error == ELOOP or error == ESPIPE or error == EISDIR or error == ENXIO:
+        """Count why a file was not read: where it is a link, a pipe or not there any more, the Tree is about to hear."""
+        if (error == ENOENT or error == ENOTDIR or error == ELOOP or error == ESPIPE or error == EISDIR
+                or error == ENXIO):
             self.gone += 1
         else:
             self.unreadable += 1

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""A needle: a few bytes that whatever matches has in it, looked for by the rarest of them; ASCII letters may be folded."""
+"""A needle: a few bytes that whatever matches has in it, looked for by the rarest; ASCII letters may be folded."""
 from libc.stdint cimport uint8_t
 from libc.string cimport memchr, memcmp, memcpy
 

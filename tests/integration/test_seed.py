@@ -109,12 +109,15 @@ def test_the_seeds_requests(server: Process, here: Path) -> None:
     assert tree["stats"].keys() == {"files", "dirs", "size"}
     stats = get_json(f"{server.url}/stats?path=/src")
     assert (stats["path"], stats["files"]) == (str(here / "project" / "src"), 2)
+    (here / "project" / "src" / "file.md").write_bytes(b"# a file\nTODO: more\n")
+    get_json(f"{server.url}/clock?sync=1")
+    (found,) = get_json(f"{server.url}/search?q=TODO&path=/src")["matches"]
+    assert (found["path"]["text"], found["line_number"]) == (str(here / "project" / "src" / "file.md"), 2)
 
 
 @pytest.mark.parametrize(
     ("method", "target", "body"),
     [
-        ("GET", "/search?q=TODO&path=/src", None),
         ("GET", "/compress?path=/src/file.md&format=marqant", None),
     ],
 )

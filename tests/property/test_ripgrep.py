@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from base64 import b64decode
 from collections.abc import Iterator
@@ -118,6 +119,13 @@ def octets(data: dict[str, str]) -> bytes:
     if "text" in data:
         return data["text"].encode()
     return b64decode(data["bytes"])
+
+
+@pytest.fixture(autouse=True)
+def _ripgrep() -> None:
+    if shutil.which("rg") is None:
+        missing = "ripgrep is missing: run `make system-packages`"
+        pytest.fail(missing, pytrace=False) if os.environ.get("CI") else pytest.skip(missing)
 
 
 def by_ripgrep(root: Path, query: str, *options: str) -> list[Found]:
