@@ -6,6 +6,8 @@ from smarttree.tree import Tree
 
 FILE_BYTES_MAX: Final[int]
 
+def count_lines(data: bytes, start: int, end: int) -> int: ...
+
 class Stop:
     def set(self) -> None: ...
     @property

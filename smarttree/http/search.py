@@ -46,6 +46,7 @@ TIMEOUT_MS: Final = 10_000
 TIMEOUT_MS_MAX: Final = 60_000
 SEARCHES_MAX: Final = 4  # at a time; each has a few threads, and up to 32 MiB of a file in each
 TAKEN_WITHIN_S: Final = 5.0  # after its time is over, a search's client has so long to take what is left
+GATHER_S: Final = 0.005  # what is found within it is sent together
 SEARCHES: Final = web.AppKey("searches", threading.BoundedSemaphore)
 
 
@@ -246,6 +247,8 @@ async def _contents(scope: Scope, asked: Asked, slot: threading.BoundedSemaphore
             timed_out |= is_over and not search.is_complete and not search.limit_reached
             outcome = _outcome(limit_reached=search.limit_reached, timed_out=timed_out)
             yield Part(found, {**search.figures(), **outcome} if is_over else None)
+            if not is_over:
+                await asyncio.sleep(GATHER_S)
     finally:
         search.stop()
 

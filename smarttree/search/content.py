@@ -132,20 +132,26 @@ class ContentSearch:
         with self._turn:
             while self._head < self._batches and len(pieces) < PIECES_MAX:
                 waiting = self._found.get(self._head)
-                if waiting:
-                    pieces.append(waiting.popleft())
-                    self._pending -= _weight(pieces[-1])
-                elif self._head in self._ended:
-                    self._ended.remove(self._head)
-                    self._found.pop(self._head, None)
-                    self._head += 1
-                else:
+                if not waiting:
                     break
+                pieces.append(waiting.popleft())
+                self._pending -= _weight(pieces[-1])
+                self._advance()
             self._turn.notify_all()
             is_over = self._head >= self._batches
         if len(pieces) == PIECES_MAX and not is_over:
             self._wake()
         return pieces, is_over
+
+    def _advance(self) -> bool:
+        """Go on to the first batch that has not ended, or of which something waits; whether there is anything to take.
+        The lock is held.
+        """
+        while self._head in self._ended and not self._found.get(self._head):
+            self._ended.remove(self._head)
+            self._found.pop(self._head, None)
+            self._head += 1
+        return bool(self._found.get(self._head)) or self._head >= self._batches
 
     def _tell(self, message: Message, told: list[Message]) -> bool:
         """Add a message, and what must come before it; False where that would be beyond the limit."""
@@ -184,7 +190,8 @@ class ContentSearch:
                 break
             with self._turn:
                 self._ended.add(batch)
-                is_due = batch == self._head
+                is_due = batch == self._head and self._advance()
+                self._turn.notify_all()
             if is_due:
                 self._wake()
 
