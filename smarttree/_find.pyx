@@ -11,7 +11,8 @@ from libc.string cimport memset
 from smarttree._columns cimport NO_ID, Dir
 from smarttree._ignore cimport Level, Rules, Shelf, clear, enter, ignores
 from smarttree._memory cimport widen
-from smarttree._needle cimport Needle, is_in, thread
+from smarttree._needle cimport Needle, thread
+from smarttree._needle cimport find as find_needle
 from smarttree._tree cimport Tree
 
 from array import array
@@ -95,6 +96,10 @@ cdef inline void fetch(Tree tree, const Frame *at, uint32_t k) noexcept nogil:
         prefetch(tree.heap + tree.name_off[tree.kids[at.first + k + NEAR]])
 
 
+cdef inline bint is_named(const Needle *needle, const uint8_t *name, uint32_t size) noexcept nogil:
+    return needle.size == 0 or find_needle(needle, name, size) != NULL
+
+
 cdef bint go_on(Tree tree, Walk *walk) noexcept nogil:
     """Judge what is in the directory on top of the stack, up to the next one in it, or leave it. False: no memory."""
     cdef Frame *at = &walk.stack[walk.depth - 1]
@@ -110,7 +115,7 @@ cdef bint go_on(Tree tree, Walk *walk) noexcept nogil:
         if at.without != NULL and ignores(at.without, name, size, is_dir):
             continue
         asked = at.only == NULL or ignores(at.only, name, size, is_dir)
-        if asked and walk.kinds >> ((tree.mode_[eid] & S_IFMT) >> 12) & 1 and is_in(&walk.needle, name, size):
+        if asked and walk.kinds >> ((tree.mode_[eid] & S_IFMT) >> 12) & 1 and is_named(&walk.needle, name, size):
             if not widen(<void **>&walk.ids, &walk.ids_room, walk.n + 1, sizeof(uint32_t)):
                 return False
             walk.ids[walk.n] = eid

@@ -18,8 +18,10 @@ PATTERN_BYTES_MAX: Final = 1024
 RE2_BYTES_MAX: Final = 1 << 20  # of one expression; RE2's module keeps the last 128
 NEEDLE_BYTES_MAX: Final = 32  # as `_needle.pxd` has it
 CASES: Final = ("smart", "sensitive", "ignore")
-# From the most frequent in source code to the rarest that is worth a place; what is missing is rarer still.
-_FREQUENT: Final = b" etarinsol_cdupmfgh.b,)(-y\t=;0vkw1/x2\"*ETAS{}>RIC:NOL3D4P\n'z8j6q"
+# From the most frequent to the rarest, as counted in 25 MB of C, Python, Go and text; what is missing is rarer still.
+_FREQUENT: Final = (
+    b" \netsrinoalcdp_,uf\tmh.0()gx=b/y\"Ev1T-AS*2I:>wCR;NkO3{}PL'DFM<64[]B85U#`G97jH&q\\Vz+W!Y|KQX%?J@Z$~^"
+)
 _RANKS: Final = {byte: rank for rank, byte in enumerate(_FREQUENT)}
 _FOLDED_FURTHER: Final = frozenset("ksKS")  # also KELVIN SIGN and LONG S are these
 # A token of an expression: a class of Unicode, a quotation, a number of a character, another escape; a class; how a
