@@ -1,10 +1,10 @@
 # cython: language_level=3
 """Grep: the files of a list that may match, read one after the other without the GIL until one does.
 
-A file is opened where the Tree says it stands, below its root and by no link; read once into memory that is used again;
-passed over where it is too large, does not have the needle in it, or is binary (it has a NUL). Only what may match costs
-a Python object: its content. Measured warm on 72,700 files of 11 KiB on average: 6.5 µs of one core each, in three system
-calls; ripgrep takes 10, in five.
+A file is opened where the Tree says it stands, below its root and by no link; read once, into memory that is used
+again; passed over where it is too large, does not have the needle in it, or is binary (it has a NUL). Only what may
+match costs a Python object: its content. Measured warm on 72,700 files of 11 KiB on average: 6.5 µs of one core each,
+in three system calls; ripgrep takes 10, in five.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport EINTR, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, ESPIPE, errno
@@ -60,7 +60,7 @@ cdef class Reader:
     """One thread's reading. `roots`: the id and a descriptor of each root, which stays its owner's. `needle`: None, or
     (bytes that a match has in it, the rarest of them, whether they are folded).
 
-    `searched` files were looked through, `nbytes` of them; not so `large` and `unreadable` ones, such as were `gone`, or
+    `searched` files were looked through, `nbytes` of them; not so `large` and `unreadable` ones, such as were `gone` or
     something else by now, and of those with the needle in them such as are `binary`.
     """
     cdef Tree tree

@@ -9,9 +9,9 @@ cdef extern from *:
     #ifdef __SSE2__
     #include <emmintrin.h>
     #endif
-    /* The first `at` up to `last` at which byte `a` is `i` further and byte `b` is `j` further, once the bits of `ma` and
-       `mb` are set there; NULL: none. Sixteen places at a time: a frequent byte costs no more than a rare one, as it does
-       with memchr. */
+    /* The first `at` up to `last` at which byte `a` is `i` further and byte `b` is `j` further, once the bits of `ma`
+       and `mb` are set there; NULL: none. Sixteen places at a time: a frequent byte costs no more than a rare one, as
+       it does with memchr. */
     static inline const uint8_t *st_find_pair(const uint8_t *at, const uint8_t *last, size_t i, size_t j,
                                               uint8_t a, uint8_t b, uint8_t ma, uint8_t mb) {
     #ifdef __SSE2__

@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Final
 
 from smarttree._grep import Reader, Stop
-from smarttree.search.excerpt import Message, Seeker, messages, to_json
+from smarttree.search.excerpt import Message, Seeker, messages
 from smarttree.search.pattern import Pattern
 from smarttree.search.scope import FILES, Scope
 from smarttree.tree import Tree
@@ -173,8 +173,8 @@ class ContentSearch:
 
     def _end_file(self, told: list[Message]) -> None:
         if self._file is not None:
-            stats = to_json({"matched_lines": self._file_lines, "matches": self._file_matches})
-            told.append(Message("end", self._file.data[:-1] + b',"binary_offset":null,"stats":' + stats + b"}"))
+            stats = b'{"matched_lines":%d,"matches":%d}' % (self._file_lines, self._file_matches)
+            told.append(Message("end", b'%b,"binary_offset":null,"stats":%b}' % (self._file.data[:-1], stats)))
         self._file, self._file_lines, self._file_matches = None, 0, 0
 
     # --- the threads --------------------------------------------------------------------------------------------------

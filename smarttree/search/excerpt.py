@@ -7,7 +7,6 @@ for in so many at its start, and that is counted.
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring
@@ -42,20 +41,8 @@ class Line(NamedTuple):
     is_cut: bool = False
 
 
-def to_json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def text_of(data: bytes) -> dict[str, str]:
-    """Bytes as ripgrep tells them."""
-    try:
-        return {"text": data.decode()}
-    except UnicodeDecodeError:
-        return {"bytes": b64encode(data).decode()}
-
-
-def _text_json(data: bytes) -> str:
-    """The same as JSON."""
+def text_json(data: bytes) -> str:
+    """Bytes as ripgrep tells them, as JSON."""
     try:
         return f'{{"text":{encode_basestring(data.decode())}}}'
     except UnicodeDecodeError:
@@ -155,7 +142,7 @@ def with_context(data: bytes, lines: Iterator[Line], count: int) -> Iterator[Lin
 
 def messages(path: bytes, data: bytes, lines: Iterator[Line], context: int) -> Iterator[Message]:
     """What is told of a file: that it begins, if any line matches, and the lines."""
-    shown, number, counted, begun = _text_json(path), 1, 0, False
+    shown, number, counted, begun = text_json(path), 1, 0, False
     for line in with_context(data, lines, context) if context else lines:
         if not begun:
             yield Message("begin", f'{{"path":{shown}}}'.encode())
@@ -169,7 +156,7 @@ def _message(shown: str, data: bytes, line: Line, number: int) -> Message:
     """JSON written by hand: half of what a search with many matches would else take."""
     start, end = _part(data, line)
     matches = ",".join(
-        f'{{"match":{_text_json(data[low:high])},"start":{low - start},"end":{high - start}}}'
+        f'{{"match":{text_json(data[low:high])},"start":{low - start},"end":{high - start}}}'
         for low, high in line.spans
         if start <= low and high <= end
     )
@@ -177,7 +164,7 @@ def _message(shown: str, data: bytes, line: Line, number: int) -> Message:
     if line.is_cut or (start, end) != (line.start, line.end):
         cut = f',"cut":{{"start":{start - line.start},"bytes":{line.end - line.start}}}'
     told = (
-        f'{{"path":{shown},"lines":{_text_json(data[start:end])},"line_number":{number},'
+        f'{{"path":{shown},"lines":{text_json(data[start:end])},"line_number":{number},'
         f'"absolute_offset":{line.start},"submatches":[{matches}]{cut}}}'
     )
     return Message("match" if line.spans else "context", told.encode(), len(line.spans))

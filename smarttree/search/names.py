@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from smarttree.row import kind_of
-from smarttree.search.excerpt import Message, text_of, to_json
+from smarttree.search.excerpt import Message, text_json
 from smarttree.search.pattern import Pattern
 from smarttree.search.scope import ALL, Scope
 
@@ -45,11 +45,9 @@ def _spans(scope: Scope, pattern: Pattern | None, eid: int) -> list[tuple[int, i
 def _message(scope: Scope, eid: int, spans: list[tuple[int, int]]) -> Message:
     tree = scope.tree
     row, name = tree.row(eid), tree.name(eid)
-    told = {
-        "path": text_of(tree.path(eid)),
-        "kind": kind_of(row.mode),
-        "size": row.size,
-        "mtime_ns": str(row.mtime_ns),
-        "submatches": [{"match": text_of(name[low:high]), "start": low, "end": high} for low, high in spans],
-    }
-    return Message("entry", to_json(told), 1)
+    matches = ",".join(f'{{"match":{text_json(name[low:high])},"start":{low},"end":{high}}}' for low, high in spans)
+    told = (
+        f'{{"path":{text_json(tree.path(eid))},"kind":"{kind_of(row.mode)}","size":{row.size},'
+        f'"mtime_ns":"{row.mtime_ns}","submatches":[{matches}]}}'
+    )
+    return Message("entry", told.encode(), 1)
