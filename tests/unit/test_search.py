@@ -236,3 +236,19 @@ def test_what_every_match_has_in_it(query: str, regex: bool, needle: bytes | Non
 
 def test_the_rarest_byte_is_looked_for_first() -> None:
     assert compile_pattern(b"execute", regex=False, case="sensitive").needle == Needle(b"execute", 1, False)
+
+
+def test_a_file_is_found_however_long_its_path_is(tmp_path: Path) -> None:
+    """Longer than the kernel takes at a time; ripgrep does not get there."""
+    root = planted(tmp_path, 1)
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("d" * 200, dir_fd=here)
+        inner = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("deep", os.O_WRONLY | os.O_CREAT, dir_fd=here))
+    with open(os.open("deep", os.O_WRONLY, dir_fd=here), "wb") as file:
+        file.write(b"TODO\n")
+    os.close(here)
+    assert names(search(scanned(root), TODO).told) == ["0000", "deep"]
