@@ -13,3 +13,5 @@ cdef struct Opened:              # what a file was when it was opened
 
 cdef int open_directory(int top, const char *path) noexcept nogil
 cdef int open_file(int directory, const char *name, Opened *opened) noexcept nogil
+cdef int open_known(int directory, const char *name) noexcept nogil
+cdef bint look_at(int fd, Opened *opened) noexcept nogil

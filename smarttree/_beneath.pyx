@@ -6,7 +6,7 @@ while someone renames. Where it has no such call, name by name with O_NOFOLLOW. 
 it is looked at first, as opening a pipe wakes who waits to write to it, and opening a device may do anything. What is
 put in its place between that look and the opening is opened without waiting, seen for what it is, and let go unread.
 """
-from libc.errno cimport EINTR, ELOOP, ENOENT, ENOSYS, ENOTDIR, EPERM, errno
+from libc.errno cimport EINTR, ELOOP, ENAMETOOLONG, ENOENT, ENOSYS, ENOTDIR, EPERM, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, strchr, strlen
 from posix.unistd cimport close
@@ -84,7 +84,8 @@ cdef int open_directory(int top, const char *path) noexcept nogil:
         fd = st_openat2(top, path)
     if fd >= 0:
         return fd
-    if errno != ENOSYS and errno != EPERM:  # EPERM: of a sandbox that doesn't know the call
+    # EPERM: of a sandbox that doesn't know the call. A path may be longer than the kernel takes at a time.
+    if errno != ENOSYS and errno != EPERM and errno != ENAMETOOLONG:
         return -errno
     return walk_to(top, path)
 
@@ -114,19 +115,33 @@ cdef int open_file(int directory, const char *name, Opened *opened) noexcept nog
     a link), or NOT_REGULAR.
     """
     cdef stat_t seen
-    cdef int fd, error
+    cdef int fd
     if c_fstatat(directory, name, &seen, AT_SYMLINK_NOFOLLOW) < 0:
         return -errno
     if not st_is_regular(&seen):
         return NOT_REGULAR
-    fd = c_openat(directory, name, ST_FILE)
-    if fd < 0:
-        return -errno
-    if c_fstat(fd, &seen) < 0 or not st_is_regular(&seen):
+    fd = open_known(directory, name)
+    if fd >= 0 and not look_at(fd, opened):
         close(fd)
         return NOT_REGULAR
-    opened.ino, opened.size, opened.mtime_ns = seen.st_ino, seen.st_size, st_mtime_ns(&seen)
     return fd
+
+
+cdef int open_known(int directory, const char *name) noexcept nogil:
+    """The same for what a Tree has lately seen to be a regular file: half the calls. A descriptor, or -errno. To be
+    looked at, or read with `pread`, which takes nothing from a pipe.
+    """
+    cdef int fd = c_openat(directory, name, ST_FILE)
+    return fd if fd >= 0 else -errno
+
+
+cdef bint look_at(int fd, Opened *opened) noexcept nogil:
+    """Whether an open file is a regular one, and what it is now."""
+    cdef stat_t seen
+    if c_fstat(fd, &seen) < 0 or not st_is_regular(&seen):
+        return False
+    opened.ino, opened.size, opened.mtime_ns = seen.st_ino, seen.st_size, st_mtime_ns(&seen)
+    return True
 
 
 def open_beneath(bytes root not None, bytes relative not None, bint by_names=False):

@@ -24,6 +24,7 @@
     ├── TooLarge              more bytes than there may be
     ├── ChangedWhileRead      a file that is written faster than it can be read
     ├── NotReady              the first scan is still running
+    ├── TooManySearches       as many run as may at a time
     ├── SystemLimit           the system refuses what we need
     ├── WatcherUnavailable    the watcher that was asked for can't work here
     ├── StateInUse            another process holds the state directory
@@ -240,6 +241,13 @@ class NotReady(SmarttreeError):
     """The first scan has not ended; the same request will be answered later."""
 
     code = "not-ready"
+    http_status = 503
+
+
+class TooManySearches(SmarttreeError):
+    """As many searches run as may at a time; one that ends makes room."""
+
+    code = "too-many-searches"
     http_status = 503
 
 

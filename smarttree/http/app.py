@@ -34,6 +34,7 @@ from smarttree.http.measured import Requests
 from smarttree.http.metrics import METRICS, Metrics, get_metrics
 from smarttree.http.openapi import get_docs, get_openapi
 from smarttree.http.runner import Runner
+from smarttree.http.search import SEARCHES, get_search, slots
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.ticket import post_ticket, tickets_of
@@ -72,7 +73,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         now_ns=time.time_ns,
         fanout=http.fanout,
     )
-    app[TREES] = Shelf(TREES_BYTES)
+    app[TREES], app[SEARCHES] = Shelf(TREES_BYTES), slots()
     app[COMPRESSING] = Compressing()
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
@@ -102,6 +103,7 @@ def _route(router: web.UrlDispatcher) -> None:
     router.add_get("/chunk/{hash}", get_chunk)
     router.add_get("/changes", get_changes)
     router.add_get("/compress", get_compress)
+    router.add_get("/search", get_search)
     router.add_get("/stats", get_stats)
     router.add_get("/clock", get_clock)
     router.add_get("/watch", get_watch)

@@ -17,8 +17,8 @@ def criteria(query: Query, roots: Sequence[bytes]) -> Criteria | None:
     below = None if path is None else locate(roots, path)
     asked = Criteria(
         None if [below] == list(roots) else below,
-        tuple(sorted({_glob("include", glob) for glob in query.octets_all("include")})),
-        tuple(sorted({_glob("exclude", glob) for glob in query.octets_all("exclude")})),
+        tuple(sorted({checked_glob("include", glob) for glob in query.octets_all("include")})),
+        tuple(sorted({checked_glob("exclude", glob) for glob in query.octets_all("exclude")})),
         _kinds(query.all("types")),
     )
     return None if asked == Criteria() else asked
@@ -34,7 +34,8 @@ def only_content(query: Query, *, contents: bool) -> bool:
     return only is not None
 
 
-def _glob(name: str, glob: bytes) -> bytes:
+def checked_glob(name: str, glob: bytes) -> bytes:
+    """The glob. Raises BadParameter for what is none, by the name of its parameter."""
     if not glob or glob.startswith(b"!") or b"\n" in glob or b"\0" in glob:
         raise BadParameter(f"{name} is a glob as in a .gitignore, not empty, without ! before it or a line break in it")
     if len(glob) > GLOB_BYTES_MAX:

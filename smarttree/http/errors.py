@@ -19,6 +19,7 @@ from smarttree.errors import (
     TokenRefused,
     TokenRequired,
     TooManyAttempts,
+    TooManySearches,
     UnknownClock,
 )
 from smarttree.http.keys import SERVICE
@@ -69,7 +70,7 @@ def _from_error(request: web.Request, error: SmarttreeError) -> web.Response:
     headers: dict[str, str] = {}
     if isinstance(error, NotReady):
         extra["progress"] = progress_fields(request.app[SERVICE])
-    if isinstance(error, NotReady | ChangedWhileRead):
+    if isinstance(error, NotReady | ChangedWhileRead | TooManySearches):
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if isinstance(error, (TokenRequired, TokenRefused)):
         headers["WWW-Authenticate"] = CHALLENGE

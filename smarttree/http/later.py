@@ -8,10 +8,7 @@ from aiohttp import web
 
 from smarttree.http.errors import problem
 
-LATER: Final = (
-    ("GET", "/"),
-    ("GET", "/search"),
-)
+LATER: Final = (("GET", "/"),)
 
 
 async def answer_later(request: web.Request) -> web.StreamResponse:

@@ -34,7 +34,16 @@ OPERATIONS = [(method.upper(), path) for path, methods in PATHS.items() for meth
 # Of endpoints that are not described, because they are not there.
 LATE = {("not-available-yet", 501)}
 # Of the command line, or of what nothing can be asked about yet.
-NOT_FOR_CLIENTS = {"error", "bad-qtn", "bad-marqant", "bad-config", "port-in-use", "host-refused", "certificate-refused", "refused"}
+NOT_FOR_CLIENTS = {
+    "error",
+    "bad-qtn",
+    "bad-marqant",
+    "bad-config",
+    "port-in-use",
+    "host-refused",
+    "certificate-refused",
+    "refused",
+}
 
 
 def parameters(method: str, path: str, place: str) -> set[str]:

@@ -6,7 +6,6 @@ has are replaced by the test's, nothing else is.
 
 from __future__ import annotations
 
-import http.client
 import json
 import shlex
 import signal
@@ -118,24 +117,33 @@ def test_the_seeds_requests(server: Process, here: Path) -> None:
     assert (stats["path"], stats["files"]) == (str(here / "project" / "src"), 2)
     status, _, compressed = get(f"{server.url}/compress?path=/src/file.md&format=marqant")
     assert (status, marqant.decode(compressed, 100).text) == (200, b"# a file\n")
+    (here / "project" / "src" / "file.md").write_bytes(b"# a file\nTODO: more\n")
+    get_json(f"{server.url}/clock?sync=1")
+    (found,) = get_json(f"{server.url}/search?q=TODO&path=/src")["matches"]
+    assert (found["path"]["text"], found["line_number"]) == (str(here / "project" / "src" / "file.md"), 2)
 
 
-@pytest.mark.parametrize(
-    ("method", "target", "body"),
-    [
-        ("GET", "/search?q=TODO&path=/src", None),
-    ],
-)
-def test_the_seeds_requests_that_come_later(server: Process, method: str, target: str, body: str | None) -> None:
-    connection = http.client.HTTPConnection("localhost", server.port, timeout=DEADLINE_S)
-    try:
-        connection.request(method, target, body, {"Content-Type": "application/json"} if body else {})
-        answer = connection.getresponse()
-        assert answer.status == 501
-        assert answer.getheader("Content-Type") == "application/problem+json"
-        assert json.loads(answer.read())["code"] == "not-available-yet"
-    finally:
-        connection.close()
+def test_the_seeds_rest_lines_with_curl(here: Path) -> None:
+    """As they are written: `GET /tree?path=/src&mode=quantum` and so on; only the two paths of /watch are the test's."""
+    new, old = here / "project1", here / "project2"
+    lines = f"""
+        GET /tree?path=/src&mode=quantum
+        GET /stats?path=/src
+        GET /search?q=TODO&path=/src
+        GET /compress?path=/src/file.md&format=marqant
+        POST /watch {{ "path": "{new}" }}
+        POST /watch {{ "path": "{old}" }}
+        DELETE /watch {{ "path": "{old}" }}
+    """
+    with Process(here / "project", "--watch-base", here) as server:
+        server.await_ready()
+        for line in filter(None, map(str.strip, lines.splitlines())):
+            method, target, *body = line.split(" ", 2)
+            data = [option for text in body for option in ("-d", text)]
+            command = ["curl", "-q", "-sS", "-f", "-X", method, *data, f"{server.url}{target}"]
+            assert subprocess.run(command, capture_output=True, check=True).stdout, line
+        roots = [root["path"] for root in get_json(f"{server.url}/watch")["roots"]]
+        assert roots == [str(here / "project"), str(new)]
 
 
 def test_the_seeds_events(server: Process, here: Path) -> None:

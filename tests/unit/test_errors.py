@@ -33,6 +33,7 @@ STATUSES = {
     "TooLarge": ("too-large", 413, 2),
     "ChangedWhileRead": ("changed-while-read", 503, 1),
     "NotReady": ("not-ready", 503, 1),
+    "TooManySearches": ("too-many-searches", 503, 1),
     "SystemLimit": ("system-limit", 503, 3),
     "WatcherUnavailable": ("watcher-unavailable", 503, 3),
     "StateInUse": ("state-in-use", 503, 3),

@@ -13,7 +13,11 @@ _TICKET: Final = operation(
     {
         "201": answer(
             "A ticket, good for `/events` as the token that asks for it is.",
-            {JSON: obj({"ticket": text(minLength=1), "first_use_s": whole("within how many seconds it is to be used")})},
+            {
+                JSON: obj(
+                    {"ticket": text(minLength=1), "first_use_s": whole("within how many seconds it is to be used")}
+                )
+            },
         ),
         **problems("origin-refused"),
     },

@@ -37,9 +37,7 @@ _CHANGES: Final = operation(
     "What has changed since a clock",
     [
         query("since", "the clock of the last answer, or any other", ref("Clock"), required=True),
-        query(
-            "wait", "where nothing has changed, for how many seconds to wait", whole(maximum=WAIT_MAX_S, default=0)
-        ),
+        query("wait", "where nothing has changed, for how many seconds to wait", whole(maximum=WAIT_MAX_S, default=0)),
         *FILTERS,
         query("only", "leave out files that were written with the content they had", word("content")),
         SYNC,

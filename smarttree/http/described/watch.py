@@ -24,7 +24,14 @@ from smarttree.http.described.parts import (
 )
 from smarttree.http.described.schemas import PLACE, TOTALS
 
-_CHANGES: Final = ("scope-missing", "origin-refused", "root-refused", "no-such-path", "request-entity-too-large", "request-timeout")
+_CHANGES: Final = (
+    "scope-missing",
+    "origin-refused",
+    "root-refused",
+    "no-such-path",
+    "request-entity-too-large",
+    "request-timeout",
+)
 _PATH: Final = text("an absolute path", pattern=r"^/(?!([\s\S]*/)?\.\.(/|$))[^\u0000]*$")
 _BYTES: Final = text(
     "its bytes, where they are not UTF-8; wins over `path`",
