@@ -1,7 +1,8 @@
 """What OpenAPI can't say, said to schemathesis: which parameters go together, and what is there to be asked for.
 
 Imported by schemathesis in an environment of its own, so it imports nothing of the project. SMARTTREE_THERE holds, as
-JSON, what there is: `paths` and `files` below the root, `clocks`, `roots` that may come and go, and `chunks` that can be had.
+JSON, what there is: `paths` and `files` below the root, `clocks`, `roots` that may come and go, and `chunks` that can
+be had.
 """
 
 from __future__ import annotations

@@ -264,7 +264,7 @@ def test_a_slow_reader_gets_all_of_what_it_asked_for_while_the_clock_moves(serve
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.settimeout(DEADLINE_S)
     slow.connect(("127.0.0.1", server.port))
-    slow.sendall(b"GET /tree?mode=json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    slow.sendall(b"GET /tree?mode=json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     got = slow.recv(1000)
     for name in ("one", "two", "three"):
         (large / name).touch()
@@ -283,7 +283,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(large: Path) -> None:
     with Server(large) as server:
         for _ in range(5):
             leaving = socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S)
-            leaving.sendall(b"GET /tree?mode=json HTTP/1.1\r\nHost: x\r\n\r\n")
+            leaving.sendall(b"GET /tree?mode=json HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert leaving.recv(100)
             leaving.close()
         assert server.get("/tree?mode=json")[0] == 200

@@ -124,7 +124,7 @@ def test_the_seeds_requests(server: Process, here: Path) -> None:
 
 
 def test_the_seeds_rest_lines_with_curl(here: Path) -> None:
-    """As they are written: `GET /tree?path=/src&mode=quantum` and so on; only the two paths of /watch are the test's."""
+    """As they are written; only the two paths of /watch are the test's."""
     new, old = here / "project1", here / "project2"
     lines = f"""
         GET /tree?path=/src&mode=quantum

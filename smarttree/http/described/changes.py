@@ -44,8 +44,8 @@ _CHANGES: Final = operation(
     ],
     {
         "200": answer(
-            "Changes that lead from the tree at one clock to that at the other; in lines, `clock`, `from`, `complete` and "
-            "the number of `changes` are the last of them. In QTN1 it is one BATCH.",
+            "Changes that lead from the tree at one clock to that at the other; in lines, `clock`, `from`, `complete` "
+            "and the number of `changes` are the last of them. In QTN1 it is one BATCH.",
             {JSON: ref("Changes"), NDJSON: text(), MEDIA_TYPE_QTN: BINARY},
             {
                 **CLOCK_HEADER,
