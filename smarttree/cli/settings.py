@@ -82,7 +82,8 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     log = LogConfig(verbosity=_verbosity(sources), **_fields(values, "log"))
     common: Any = {"log": log, "warnings": warnings}
     if serves:
-        return Settings(serve=_serve(values, given.paths, _wants_state(sources), environ), **common)
+        secret = file if sources[0].keys() & {"auth_token"} else None
+        return Settings(serve=_serve(values, given.paths, _wants_state(sources), environ, secret), **common)
     if decodes:
         return Settings(decode=_decode(values, given.paths[1:]), **common)
     if examines:
@@ -235,8 +236,9 @@ def _state(values: Values, roots: tuple[bytes, ...], environ: Mapping[str, str])
 
 
 def _serve(
-    values: Values, paths: Sequence[str], wants_state: bool, environ: Mapping[str, str]
+    values: Values, paths: Sequence[str], wants_state: bool, environ: Mapping[str, str], secret: str | None
 ) -> tuple[ServiceConfig, HttpConfig]:
+    """`secret`: a file of settings that has a token in it."""
     if not paths:
         raise BadParameter("--serve needs a directory: `st --serve .` serves this one")
     http = HttpConfig(**_fields(values, "http"))
@@ -245,7 +247,7 @@ def _serve(
     fields = _fields(values, "service")
     fields["watch_bases"] = tuple(open_root(base) for base in fields.get("watch_bases", ()))
     roots = open_roots(paths)
-    _refuse_told_secrets(http, [*roots, *fields["watch_bases"]])
+    _refuse_told_secrets([http.auth_token_file, http.key, secret], [*roots, *fields["watch_bases"]])
     state = _state(values, roots, environ) if wants_state else None
     return ServiceConfig(roots=roots, state=state, **fields), http
 
@@ -275,9 +277,9 @@ def _refuse_tls(http: HttpConfig, *, wants_state: bool) -> None:
         )
 
 
-def _refuse_told_secrets(http: HttpConfig, told: Sequence[bytes]) -> None:
+def _refuse_told_secrets(files: Sequence[str | None], told: Sequence[bytes]) -> None:
     """Whoever may read the tree must not read there who else may."""
-    for file in filter(None, (http.auth_token_file, http.key)):
+    for file in filter(None, files):
         for path in (os.path.abspath(file), os.path.realpath(file)):
             for top in told:
                 if os.path.commonpath([os.fsencode(path), top]) == top:

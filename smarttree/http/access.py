@@ -96,6 +96,12 @@ class Access:
         self._attempts.failed(address, now)
         raise TokenRefused("the token is not one of this server's, or not any more")
 
+    def require_still(self, request: web.BaseRequest) -> None:
+        """For an answer that has waited: raises TokenRefused where the token has been taken away meanwhile."""
+        holder = request.get(HOLDER)
+        if holder is not None and self.keyring.tokens and holder not in self.keyring.tokens:
+            raise TokenRefused("the token is not good any more")
+
     @staticmethod
     def _require(holder: Holder, scope: str) -> None:
         if scope not in holder.scopes:

@@ -15,6 +15,7 @@ from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, IDENTITY, document
 from smarttree.difference import Difference
 from smarttree.errors import BadParameter
+from smarttree.http.access import ACCESS
 from smarttree.http.clock import clock_header, synced
 from smarttree.http.criteria import criteria, only_content
 from smarttree.http.errors import require_ready
@@ -122,6 +123,7 @@ async def get_changes(request: web.Request) -> web.StreamResponse:
         await synced(request.app)
     waiting = request.app[WAITING]
     found = await (waiting.wait(wanted, wait_s) if wait_s else waiting.get(wanted))
+    request.app[ACCESS].require_still(request)
     headers = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding", **clock_header(found.clock)}
     if form == MEDIA_TYPE_QTN and not found.data:
         return web.Response(status=204, headers=headers)

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from smarttree.errors import ConfigError
 from smarttree.http.access import ACCESS, OPEN_PATHS
 from smarttree.http.attempts import ATTEMPTS_MAX
 from smarttree.http.keyring import Keyring
+from smarttree.http.waiting import WAITING
 from tests.clients.plain import DEADLINE_S, Follower, Stream
 from tests.http.server import Server
 from tests.http.test_rest import problem
@@ -153,6 +155,22 @@ def test_the_file_is_followed_and_whoever_goes_is_sent_away(project: Path, tmp_p
         assert frame is not None
         for stream in streams:
             stream.close()
+
+
+def test_who_waits_is_told_nothing_once_the_token_is_gone(project: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("ci read first-of-them\nops read second-of-them\n")
+    first = {"Authorization": "Bearer first-of-them"}
+    with Server(project, auth_token_file=str(file)) as server, ThreadPoolExecutor() as pool:
+        clock = json.loads(asked(server, "GET", "/clock", first)[2])["clock"]
+        waiting = pool.submit(asked, server, "GET", f"/changes?since={clock}&wait=60", first)
+        until(lambda: server.app[WAITING].count == 1)
+        (tmp_path / "draft").write_text("ops read second-of-them\n")
+        (tmp_path / "draft").rename(file)
+        until(lambda: server.app[ACCESS].keyring.tokens.find(b"first-of-them") is None)
+        (project / "secret").touch()
+        status, _, body = waiting.result(DEADLINE_S)
+        assert (status, json.loads(body)["code"]) == (401, "token-refused")
 
 
 def server_post(server: Server, secret: str) -> tuple[int, dict[str, str], bytes]:

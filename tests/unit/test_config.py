@@ -239,6 +239,11 @@ def test_a_token_file_is_not_among_what_is_served(tmp_path: Path) -> None:
     for file in (served_here / "tokens", served_here / "below" / "tokens", elsewhere / "tokens"):
         with pytest.raises(ConfigError, match="keep it elsewhere"):
             read_settings(["--serve", str(served_here), "--auth-token-file", str(file)], {})
+    (served_here / "st.toml").write_text('auth_token = "a-token"\n')
+    with pytest.raises(ConfigError, match="keep it elsewhere"):
+        read_settings(["--serve", str(served_here), "--config", str(served_here / "st.toml")], {})
+    (served_here / "st.toml").write_text("port = 1\n")
+    served(read_settings(["--serve", str(served_here), "--config", str(served_here / "st.toml")], {}))
     for base in ([], ["--watch-base", str(served_here)]):
         served(read_settings(["--serve", str(served_here), "--auth-token-file", str(elsewhere / "x"), *base], {}))
     at_base = ["--serve", str(served_here), "--watch-base", str(tmp_path)]
