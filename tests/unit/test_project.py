@@ -271,3 +271,12 @@ def test_locks_pin_exactly_and_name_no_address() -> None:
     for path in FILES:
         if path.name == "package-lock.json":
             assert "://" not in path.read_text(), f"{shown(path)} holds an address; see .npmrc beside it"
+
+
+def test_the_tests_that_the_threat_model_names_exist() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 20
+    for file, test in named:
+        source = (ROOT / file).read_text()
+        assert not test or re.search(rf"^(?:async )?def {test}\(", source, re.M), (file, test)
