@@ -16,7 +16,7 @@ from smarttree.http.errors import problem
 from smarttree.printable import printable
 
 # Also how long a connection may take for its first request: aiohttp's default of an hour is a gift to slow attackers.
-KEEPALIVE_S: Final = 15.0
+KEEPALIVE_S: Final = 10.0
 # For requests under way at the end, twice (aiohttp waits, cancels, and waits again): the whole must fit in a second.
 SHUTDOWN_S: Final = 0.2
 

@@ -114,6 +114,27 @@ def test_who_goes_on_talking_is_dropped(server: Server, project: Path, fanout: s
         assert_true(good, server, project)
 
 
+@pytest.mark.parametrize("beginning", [b"", b"GET /clock HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
+def test_who_never_comes_to_the_end_of_a_request_is_dropped(
+    project: Path, monkeypatch: pytest.MonkeyPatch, beginning: bytes
+) -> None:
+    """Also one who sends a byte now and then."""
+    monkeypatch.setattr("smarttree.http.runner.KEEPALIVE_S", 0.5)
+    with Server(project) as server, socket.create_connection(("127.0.0.1", server.port)) as slow:
+        slow.sendall(beginning)
+        slow.settimeout(0.05)
+        deadline, ended = monotonic() + DEADLINE_S, False
+        while not ended:
+            assert monotonic() < deadline
+            try:
+                slow.sendall(b"x" * bool(beginning))
+                ended = slow.recv(1) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                ended = True
+
+
 def test_half_a_connection_is_none(server: Server, project: Path) -> None:
     with follow(server) as good, follow(server) as bad:
         until_clients(server, 2)
