@@ -57,7 +57,7 @@ def make_consistent(case: Any) -> None:
     """`depth` goes with modes that cut, `tree=manifest` with mode quantum, `context` with contents, `format=qtn` with
     directories; and few texts are a regular expression.
     """
-    query = case.query or {}
+    query = case.query = case.query or {}
     mode = query.get("mode")
     if mode in WITHOUT_DEPTH:
         query.pop("depth", None)
@@ -65,6 +65,8 @@ def make_consistent(case: Any) -> None:
         del query["tree"]
     if query.get("in") == "name":
         query.pop("context", None)
+    if case.operation.path == "/search" and not (query.get("in") == "name" and query.get("glob")):
+        query.setdefault("q", "TODO")
     if query.get("regex") in ("1", "true"):
         query["q"] = "T[O0]DO|main"
     if case.operation.path == "/changes":

@@ -38,7 +38,7 @@ _SEARCH: Final = operation(
     "search",
     "Contents, or names, below a path",
     [
-        query("q", "what to look for; with `in=name` it may be missing where there is a `glob`", _Q, required=True),
+        query("q", "what to look for; only with `in=name` and a `glob` may it be missing", _Q),
         path_parameter("a directory or a file; without it, everything"),
         query("in", "in contents, or in names", {**word("content", "name"), "default": "content"}),
         query("regex", "`1`: `q` is a regular expression of RE2", {**word("0", "1", "false", "true"), "default": "0"}),
