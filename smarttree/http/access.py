@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -31,6 +32,7 @@ from smarttree.printable import printable
 
 _LOG = logging.getLogger("smarttree.http")
 
+HOSTS_KEPT: Final = 256
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 CHANGING: Final = frozenset({"POST", "DELETE"})
 TICKET_PATHS: Final = frozenset({"/events"})
@@ -109,10 +111,8 @@ class Access:
 
     def _require_name(self, request: web.BaseRequest) -> None:
         """A site's page may reach this machine by a name of its own, and would read as the same origin."""
-        host = request.headers.get("Host", "")
-        name = host.strip().rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host.strip()
-        name = name.strip("[]").rstrip(".").lower()
-        if name and not is_literal(name) and name not in self._names and not name.endswith(".localhost"):
+        name = name_in(request.headers.get("Host", ""))
+        if name and name not in self._names and not is_nobodys(name):
             raise HostUnknown(
                 f"this server is not {printable(name[:100])}; if it is to answer by that name, say --trusted-host NAME"
             )
@@ -124,8 +124,18 @@ def bearer(request: web.BaseRequest) -> bytes | None:
     return secret.strip().encode("utf-8", "surrogateescape") if scheme.lower() == BEARER and secret.strip() else None
 
 
-def is_literal(name: str) -> bool:
-    """An address needs no name server, so nobody can pretend by one."""
+@lru_cache(HOSTS_KEPT)
+def name_in(host: str) -> str:
+    """The name or address in a `Host` header, without its port."""
+    name = host.strip().rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host.strip()
+    return name.strip("[]").rstrip(".").lower()
+
+
+@lru_cache(HOSTS_KEPT)
+def is_nobodys(name: str) -> bool:
+    """Whether nobody can have made it lead here: an address needs no name server, and `.localhost` has none."""
+    if name.endswith(".localhost"):
+        return True
     try:
         ip_address(name.partition("%")[0])
     except ValueError:
