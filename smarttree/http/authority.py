@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives import serialization
 
 import smarttree
 from smarttree.errors import CertificateRefused
-from smarttree.http.certificate import key_pem, lifetime, make_key, names_of, request_pem, write_private
+from smarttree.http.certificate import key_pem, lifetime, make_key, names_of, request_pem
+from smarttree.http.private import write_private
 
 _LOG = logging.getLogger("smarttree.http")
 

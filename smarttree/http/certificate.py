@@ -1,11 +1,10 @@
 """Certificates that are made here: a key, a request for one, and one that nobody has signed, for this machine.
 
-Keys are ECDSA P-256, written by themselves, readable by the owner alone, each file replaced whole.
+Keys are ECDSA P-256, unencrypted, in files for the owner alone.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from smarttree.http.private import write_private
 
 DAYS: Final = 365
 LOCAL_NAMES: Final = ("localhost",)
@@ -72,18 +73,6 @@ def names_of(pem: bytes) -> list[str]:
     certificate = x509.load_pem_x509_certificate(pem)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return names.get_values_for_type(x509.DNSName)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Whole or not at all, for the owner alone. Raises OSError."""
-    draft = path.with_name(path.name + ".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def local_certificate(directory: Path) -> tuple[Path, Path, str]:

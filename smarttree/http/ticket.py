@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import time
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from aiohttp import web
 from smarttree.config import StateConfig
 from smarttree.http.access import ACCESS, HOLDER
 from smarttree.http.params import Query
+from smarttree.http.private import write_private
 from smarttree.http.tickets import FIRST_USE_S, KEY_BYTES, Tickets
 from smarttree.http.tokens import Holder
 from smarttree.printable import printable
@@ -24,7 +26,7 @@ from smarttree.stream.events import to_json
 
 _LOG = logging.getLogger("smarttree.http")
 
-KEY_NAME: Final = b"tickets.key"
+KEY_NAME: Final = "tickets.key"
 NOBODY: Final = Holder("", frozenset(), bytes(32))  # where there are no tokens, a ticket is as good as none
 
 
@@ -32,29 +34,24 @@ def tickets_of(state: StateConfig | None) -> Tickets:
     """With the key that is kept there, made if there is none. Nobody else can read in that directory."""
     key = secrets.token_bytes(KEY_BYTES)
     if state is not None:
-        path = os.path.join(state.directory, KEY_NAME)
+        path = Path(os.fsdecode(state.directory)) / KEY_NAME
         try:
             key = _kept(path) or _keep(path, key)
         except OSError as error:
-            _LOG.warning("%s: %s; tickets end with this process", printable(path), error.strerror)
+            _LOG.warning("%s: %s; tickets end with this process", printable(str(path)), error.strerror)
     return Tickets(key, time.time())
 
 
-def _kept(path: bytes) -> bytes | None:
+def _kept(path: Path) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            key = file.read(KEY_BYTES)
+        key = path.read_bytes()
     except FileNotFoundError:
         return None
     return key if len(key) == KEY_BYTES else None
 
 
-def _keep(path: bytes, key: bytes) -> bytes:
-    draft = path + b".draft"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(key)
-    os.replace(draft, path)
+def _keep(path: Path, key: bytes) -> bytes:
+    write_private(path, key)
     return key
 
 
