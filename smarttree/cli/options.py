@@ -122,8 +122,7 @@ _NOW: Final = (
         group=Group.NETWORK,
         scope=Scope.SERVE,
         targets=("http.insecure",),
-        help="let anyone who can reach --host read the tree: names, sizes, times, and contents as far as "
-        "--compress-max-bytes allows",
+        help="let anyone who can reach --host read the tree: names, sizes, times and contents",
     ),
     Option(
         name="cors",
