@@ -7,9 +7,8 @@ that is nothing to them a look at it. For one loop.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -18,10 +17,11 @@ from smarttree.clock import Clock
 from smarttree.difference import Difference
 from smarttree.errors import NotADirectory, UnknownClock
 from smarttree.http.errors import require_ready
-from smarttree.http.keys import SERVICE
+from smarttree.http.keys import HUB, SERVICE
 from smarttree.printable import printable
 from smarttree.service import Service
 from smarttree.stream.batch import Batch, Change, Criteria
+from smarttree.stream.hub import Hub
 from smarttree.tree import NO_ID
 
 WAITING_MAX: Final = 10_000
@@ -39,8 +39,8 @@ class Wanted(NamedTuple):
 class Waiting:
     """The differences that were made at the last clock, and who waits for the next one."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, hub: Hub) -> None:
+        self._service, self._hub = service, hub
         self._made: dict[Wanted, asyncio.Future[Difference]] = {}
         self._moved = asyncio.Event()
         self._ended = False
@@ -68,6 +68,7 @@ class Waiting:
         made = self._made.get(wanted)
         if made is None:
             made = self._made[wanted] = asyncio.ensure_future(asyncio.to_thread(find, self._service, wanted))
+            made.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody waits any more
         return await asyncio.shield(made)  # who leaves must not take it from the others
 
     async def wait(self, wanted: Wanted, seconds: float) -> Difference:
@@ -80,13 +81,17 @@ class Waiting:
             if not is_empty(found, wanted):
                 return found
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds), self._selected(wanted.criteria):
+                async with asyncio.timeout(seconds), self._parts(wanted.criteria):
                     while is_empty(found, wanted) and not self._ended:
                         found = await self.get(wanted)  # also of what came before there were parts
                         await self._until_news(wanted, found)
             return found if self._ended else await self.get(wanted)
         finally:
             self.count -= 1
+
+    def _parts(self, criteria: Criteria | None) -> AbstractAsyncContextManager[int | None]:
+        """Meanwhile batches have a part for these criteria; where there are too many others, all batches are news."""
+        return nullcontext() if criteria is None else self._hub.using(criteria)
 
     async def _until_news(self, wanted: Wanted, found: Difference) -> None:
         """Return where something has changed that may be asked for."""
@@ -100,17 +105,6 @@ class Waiting:
                 return
             seq += len(batches)
             await moved.wait()
-
-    @asynccontextmanager
-    async def _selected(self, criteria: Criteria | None) -> AsyncIterator[None]:
-        """Meanwhile batches have a part for these criteria; where there are too many others, all batches are news."""
-        selections = self._service.selections
-        used = criteria is not None and await asyncio.to_thread(selections.use, criteria) is not None
-        try:
-            yield
-        finally:
-            if used and criteria is not None:
-                selections.leave(criteria, time.monotonic())
 
 
 def _is_news(batch: Batch, wanted: Wanted) -> bool:
@@ -132,7 +126,7 @@ WAITING: Final = web.AppKey("waiting", Waiting)
 
 async def changes_are_told(app: web.Application) -> AsyncIterator[None]:
     """For `cleanup_ctx`."""
-    waiting = app[WAITING] = Waiting(app[SERVICE])
+    waiting = app[WAITING] = Waiting(app[SERVICE], app[HUB])
     app[SERVICE].add_listener(waiting.listen)
     yield
     waiting.end()

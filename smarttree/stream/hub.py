@@ -17,7 +17,7 @@ from typing import Final
 from smarttree.clock import Clock
 from smarttree.codec.coding import piece
 from smarttree.stream import sse
-from smarttree.stream.batch import Batch
+from smarttree.stream.batch import Batch, Criteria
 from smarttree.stream.carriers import AUTO, REACTOR, choose, make_reacting
 from smarttree.stream.classes import STATS, LaneKey, StreamClass
 from smarttree.stream.events import periodic_stats
@@ -166,10 +166,18 @@ class Hub:
     @asynccontextmanager
     async def _selected(self, asked: StreamClass) -> AsyncIterator[tuple[StreamClass, int]]:
         """While inside, batches have a part for what is asked for: the class that is served, and since which clock."""
-        criteria, selections = asked.criteria, self._source.selections
-        if criteria is None:
+        if asked.criteria is None:
             yield asked, 0
             return
+        async with self.using(asked.criteria) as floor:
+            yield (asked, max(floor, self._source.log.recent)) if floor is not None else (asked.whole, 0)
+
+    @asynccontextmanager
+    async def using(self, criteria: Criteria) -> AsyncIterator[int | None]:
+        """While inside, batches have a part for these criteria: since which clock; None where there are too many
+        others. Who leaves while it is made is no user of it either, once it is.
+        """
+        selections = self._source.selections
 
         def leave(using: asyncio.Future[int | None]) -> None:
             if not using.cancelled() and using.exception() is None and using.result() is not None:
@@ -177,8 +185,7 @@ class Hub:
 
         using = asyncio.ensure_future(asyncio.to_thread(selections.use, criteria))
         try:
-            floor = await asyncio.shield(using)
-            yield (asked, max(floor, self._source.log.recent)) if floor is not None else (asked.whole, 0)
+            yield await asyncio.shield(using)
         finally:
             using.add_done_callback(leave)
 

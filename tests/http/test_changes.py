@@ -197,6 +197,16 @@ def test_who_waits_in_vain_is_answered_in_time(server: Server, project: Path) ->
     assert int(answer["clock"].partition("-")[2]) > int(clock.partition("-")[2])
 
 
+def test_who_gives_up_while_a_part_is_made_leaves_no_user_of_it(server: Server) -> None:
+    """A selection that nobody ever leaves is one of few that there may be."""
+    clock, selections = server.json("/clock")["clock"], server.service.selections
+    with selections._making:  # so that it takes longer than anyone waits
+        assert told(asked(server, clock, "&include=*.rs&wait=1")) == []
+    deadline = time.monotonic() + 20
+    while not selections._kept or any(kept.users for kept in selections._kept.values()):
+        assert time.monotonic() < deadline
+
+
 def test_the_end_of_the_server_is_an_answer(project: Path) -> None:
     with ThreadPoolExecutor() as pool:
         with Server(project) as server:
