@@ -93,10 +93,11 @@ class Renewal:
         while True:
             try:
                 wait_s, failures = await _in_thread(self._turn), 0
-            except CertificateRefused as error:
+            except Exception as error:  # noqa: BLE001 - an authority may answer anything, and renewal must not end unheard
                 wait_s = min(LAST_RETRY_S, self._first_retry_s * 2**failures) * random.uniform(0.75, 1.25)
                 failures = min(failures + 1, 16)
-                _LOG.warning("%s; trying again in %.0f s", error, wait_s)
+                why = error if isinstance(error, CertificateRefused) else f"renewing the certificate failed: {error!r}"
+                _LOG.warning("%s; trying again in %.1f s", why, wait_s)
             await asyncio.sleep(wait_s)
 
 

@@ -11,9 +11,11 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
 
@@ -251,3 +253,29 @@ def test_a_difficult_authority_is_asked_until_it_signs(
         first = ask(server.port, DOMAIN, None)[1]
         until(lambda: ask(server.port, DOMAIN, None)[1] != first)
         until(lambda: is_signed(server, authority.root()))
+
+
+class Nonsense(BaseHTTPRequestHandler):
+    """What answers, but is no authority."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Nobody needs to read it."""
+
+
+def test_an_authority_that_makes_no_sense_is_asked_again(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nonsense) as nonsense:
+        threading.Thread(target=nonsense.serve_forever, daemon=True).start()
+        (tmp_path / "tree").mkdir()
+        url = f"http://127.0.0.1:{nonsense.server_port}/dir"
+        arguments = ("--https", "--domain", DOMAIN, "--acme-directory", url, "--acme-http-port", str(free_port()))
+        more = ("--acme-retry-s", "0.1", "--auth-token", TOKEN, "--state", tmp_path / "state")
+        with Process(tmp_path / "tree", *arguments, *more) as server:
+            until(lambda: server.log().count("trying again") >= 2)
+            assert b" 200 " in ask(server.port, DOMAIN, None)[0]
+        nonsense.shutdown()
