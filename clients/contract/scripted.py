@@ -1,7 +1,7 @@
 """A server that does, connection by connection, what a test tells it to, and remembers what it was asked.
 
-Law: a scene is a function of one request of `/events`, and plays in a thread of its own; the connection ends with it. What else is
-asked for is looked up in `answers`. Nothing of HTTP is done for a scene but the parsing of the request.
+Law: a scene is a function of one request of `/events`, and plays in a thread of its own; the connection ends with it.
+What else is asked for is looked up in `answers`. Nothing of HTTP is done for a scene but the parsing of the request.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ Scene = Callable[[Talk], None]
 
 
 class Scripted:
-    """As a context: listening on a free port, and gone when that ends. After its last scene it answers 204, which is final."""
+    """As a context: listening on a free port. After its last scene it answers 204, which is final."""
 
     def __init__(self, *scenes: Scene) -> None:
         self.scenes = list(scenes)

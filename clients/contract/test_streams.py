@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -21,15 +22,16 @@ TOLD = [("change", {"n": 1}, "e-2"), ("change", {"n": 2}, "e-2"), ("message", {"
 OVER = "http-204"
 
 
-def session(adapter: Adapter, server: Scripted, query: Json | None = None, **options: object) -> Session:
-    return Session(adapter, do="stream", url=server.url, query=query or {}, options={"silence_s": 30.0, **options})
+def session(adapter: Adapter, server: Scripted, query: Json | None = None, **options: Any) -> Session:
+    options = {"silence_s": 30.0} | options
+    return Session(adapter, do="stream", url=server.url, query=query or {}, options=options)
 
 
 def events(lines: list[Json]) -> list[tuple[str, object, str]]:
     return [(line["event"], line["data"], line["id"]) for line in lines if "event" in line]
 
 
-def followed(adapter: Adapter, *scenes: Scene, ended: str = OVER, **options: object) -> tuple[Session, Scripted]:
+def followed(adapter: Adapter, *scenes: Scene, ended: str = OVER, **options: Any) -> tuple[Session, Scripted]:
     """What is told until it is over."""
     with Scripted(*scenes) as server:
         stream = session(adapter, server, **options)
@@ -182,10 +184,15 @@ def test_nobody_there_is_tried_again(adapter: Adapter) -> None:
     stream.stop()
 
 
+def half_a_head(talk: Talk) -> None:
+    talk.send("HTTP/1.1 200 OK\r\nContent-")
+    talk.hold()
+
+
 SCENES: dict[str, Scene] = {
     "a stream that is open": frames(OPENING, then=held),
     "a head that does not come": held,
-    "half a head": lambda talk: (talk.send("HTTP/1.1 200 OK\r\nContent-"), talk.hold())[1],
+    "half a head": half_a_head,
     "a wait": status("503 Busy", b"Retry-After: 3600\r\n"),
 }
 
