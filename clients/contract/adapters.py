@@ -75,12 +75,16 @@ class Adapter:
 
     def ask_all(self, requests: Sequence[Json]) -> list[Json]:
         """Many at once, so that neither waits for the other."""
-        writer = threading.Thread(target=lambda: [self.say(request) for request in requests])
+        writer = threading.Thread(target=self._say_all, args=(requests,))
         writer.start()
         try:
             return [self.line() for _ in requests]
         finally:
             writer.join()
+
+    def _say_all(self, requests: Sequence[Json]) -> None:
+        for request in requests:
+            self.say(request)
 
     def errors(self) -> str:
         """What it has written to standard error, the end of it."""

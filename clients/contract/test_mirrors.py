@@ -106,13 +106,15 @@ def test_a_batch_that_comes_twice_is_skipped(adapter: Adapter) -> None:
     assert reasons(mirror) == ["initial"]
 
 
+def from_earlier(batch: Batch) -> Batch:
+    return replace(batch, from_seq=batch.from_seq - 4)
+
+
 def test_a_batch_may_begin_earlier(adapter: Adapter) -> None:
     """As for a part of the tree, of which nothing changed in between."""
     world = a_world()
     opening = world.opening()
-    batch = world.batch(
-        world.make(world.id_of(b"/srv"), b"x"), lie=lambda told: replace(told, from_seq=told.from_seq - 4)
-    )
+    batch = world.batch(world.make(world.id_of(b"/srv"), b"x"), lie=from_earlier)
     with Scripted(frames(opening, batch, then=held)) as server:
         mirror = session(adapter, server)
         holds(mirror, world)
@@ -199,9 +201,10 @@ def test_a_document_that_is_damaged_is_fetched_anew(adapter: Adapter) -> None:
     assert reasons(mirror) == ["initial", "damaged"]
 
 
-@pytest.mark.parametrize(
-    "wrong", ["data: {", "data: []", "data: {}", 'data: {"compressed": "QTN1:"}', "data: QTN1:BATCH:"]
-)
+NONSENSE = ["data: {", "data: []", "data: {}", 'data: {"compressed": "QTN1:"}', "data: QTN1:BATCH:"]
+
+
+@pytest.mark.parametrize("wrong", NONSENSE)
 @pytest.mark.parametrize("event", ["tree", "quantum"])
 def test_what_is_no_document_is_fetched_anew(adapter: Adapter, event: str, wrong: str) -> None:
     world = a_world()
@@ -248,9 +251,8 @@ def difference(old: World, new: World) -> set[tuple[str, str]]:
     after = {row[0]: row[1:] for row in new.listing()}
     told = {("created", path) for path in after.keys() - before.keys()}
     told |= {("deleted", path) for path in before.keys() - after.keys()}
-    return told | {
-        ("modified", path) for path in before.keys() & after.keys() if seen(before[path]) != seen(after[path])
-    }
+    both = before.keys() & after.keys()
+    return told | {("modified", path) for path in both if seen(before[path]) != seen(after[path])}
 
 
 def seen(values: list[Any]) -> Any:
@@ -268,9 +270,8 @@ def test_a_group_that_can_not_be_had_makes_it_ask_for_the_whole(adapter: Adapter
         frames(RETRY, opening), frames(RETRY, manifest), frames(world.opening("rebase"), then=held)
     ) as server:
         for address, group in world.groups().items():
-            lie = {"gone": None, "other": world.groups().popitem()[1][:-1] + b"\0", "damaged": group[:-1] + b"\xff"}[
-                wrong
-            ]
+            other = world.groups().popitem()[1][:-1] + b"\0"
+            lie = {"gone": None, "other": other, "damaged": group[:-1] + b"\xff"}[wrong]
             if lie is not None:
                 server.answers[f"/chunk/{address}"] = lie
         mirror = session(adapter, server)
@@ -324,7 +325,7 @@ def test_a_subscription_hears_what_matches_one_by_one(adapter: Adapter) -> None:
 
 
 def told_by_batch(lines: list[Json]) -> list[set[tuple[str, str, str]]]:
-    """What was told between one `applied` and the next, by paths below the root; the opening's, which is nothing, apart."""
+    """What was told before each `applied` but the opening's, by paths below the root."""
     batches, told = [], set[tuple[str, str, str]]()
     for line in lines:
         if "told" in line:

@@ -1,4 +1,4 @@
-"""A tree as a server would tell it, made by the plain codec of `spec/`: a test changes it, and tells it truly or falsely.
+"""A tree as a server would tell it, made by the plain codec of `spec/`: tests change it, and tell it truly or not.
 
 Law: `opening` and `batch` tell the truth; what is false is made of them by the test that says so.
 """
@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from spec.qtn1 import SERVICE, Batch, Record, Snapshot, encode_batch, encode_snapshot, to_text
 from spec.qtn1_columns import U64
@@ -130,7 +131,7 @@ class World:
         low = self.mirror.service_digest & U64
         return Batch(self.epoch, self.seq - 1, self.seq, low, sorted(records, key=lambda record: record.id))
 
-    def listing(self) -> list[list[object]]:
+    def listing(self) -> list[list[Any]]:
         """As an adapter lists its mirror."""
         return [[path.hex(), e.mode, str(e.size), str(e.mtime_ns)] for path, e in sorted(self.mirror.paths())]
 
