@@ -1,4 +1,4 @@
-"""Four mirrors in four languages, of a server that is killed, on connections that are cut: they are the disk in the end.
+"""Four mirrors in four languages, of a server that is killed, by connections that are cut: they end as the disk.
 
 A part of `make soak` too: CHAOS_ROUNDS (2) bursts of CHAOS_ENTRIES (66,000) changed entries in all; CHAOS_SEED repeats
 one.
