@@ -37,12 +37,10 @@ class Pair:
         documents = self._folder / "tree.qtn", self._folder / "tree.json"
         command = [str(self._program), *map(str, documents), str(ROUNDS)]
         told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-        count, (qtn, text) = told["entries"], (path.stat().st_size for path in documents)
-        self._json = {
-            "ns": statistics.median(told["json_s"]) * 1e9 / count,
-            "bytes": documents[1].stat().st_size / count,
-        }
-        return {"ns": statistics.median(told["qtn_s"]) * 1e9 / count, "bytes": qtn / count}
+        count = told["entries"]
+        qtn, text = (path.stat().st_size / count for path in documents)
+        self._json = {"ns": statistics.median(told["json_s"]) * 1e9 / count, "bytes": text}
+        return {"ns": statistics.median(told["qtn_s"]) * 1e9 / count, "bytes": qtn}
 
     def json(self) -> Sample:
         return self._json

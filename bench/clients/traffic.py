@@ -1,8 +1,8 @@
 """The bytes that a stream costs while people work: by default, as a browser gets it, and as a mirror asks for it.
 
-A *moment* is something that a person or a tool does: of a hundred, 80 save one file (by a temporary name that is renamed,
-as editors do), 15 write two to ten, 5 switch a branch, of 200 to 500 files. Each is over before the next one begins, so
-no two share a batch. Openings are not counted; statistics are, where they come between. Target: a tenth.
+A *moment* is something that a person or a tool does: of a hundred, 80 save one file (by a temporary name that is
+renamed, as editors do), 15 write two to ten, 5 switch a branch, of 200 to 500 files. Each is over before the next one
+begins, so no two share a batch. Openings are not counted; statistics are, where they come between. Target: a tenth.
 """
 
 from __future__ import annotations
