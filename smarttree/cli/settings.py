@@ -226,13 +226,14 @@ def _wants_state(sources: Sequence[Values]) -> bool:
     return True
 
 
-def _state(values: Values, roots: tuple[bytes, ...], environ: Mapping[str, str]) -> StateConfig:
+def _state(values: Values, roots: tuple[bytes, ...], environ: Mapping[str, str], home: str) -> StateConfig:
     sync = _fields(values, "state")
     if "state" in values:
         if not values["state"]:
             raise BadParameter("--state needs a directory; --no-state keeps nothing")
         return StateConfig(directory=os.fsencode(os.path.abspath(values["state"])), **sync)
-    return StateConfig(directory=state_of(roots, environ), family=states_of_all(environ), **sync)
+    family = states_of_all(environ, home)
+    return StateConfig(directory=state_of(roots, family), family=family, **sync)
 
 
 def _serve(
@@ -248,7 +249,8 @@ def _serve(
     fields["watch_bases"] = tuple(open_root(base) for base in fields.get("watch_bases", ()))
     roots = open_roots(paths)
     _refuse_told_secrets([http.auth_token_file, http.key, secret], [*roots, *fields["watch_bases"]])
-    state = _state(values, roots, environ) if wants_state else None
+    home = http.user.home if http.user is not None else ""
+    state = _state(values, roots, environ, home) if wants_state else None
     return ServiceConfig(roots=roots, state=state, **fields), http
 
 
