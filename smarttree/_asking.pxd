@@ -1,8 +1,8 @@
 # cython: language_level=3
 """Having a file system marked by who may: one byte and a descriptor there, an errno back (smarttree/watch/marker.py).
 
-One question at a time, whoever asks. What can't be asked, or is not answered in the time that the socket has, is not
-permitted: then the socket is shut, as a late answer would be taken for that to the next question.
+One question at a time, whoever asks. What can't be asked, or is not answered in the time that the socket has, can't be
+marked (ENODEV): then the socket is shut, as a late answer would be taken for that to the next question.
 """
 from libc.stdint cimport uint32_t
 
@@ -31,12 +31,13 @@ cdef extern from *:
     }
     /* 0 or an errno; and whether that file system had no mark so far. */
     static int st_ask(int channel, int fd, uint32_t *fresh) {
-        int32_t answer[2] = {EPERM, 0};
+        int32_t answer[2] = {ENODEV, 0};
         pthread_mutex_lock(&st_asking);
         if (st_exchange(channel, fd, answer) < 0) {
             shutdown(channel, SHUT_RDWR);
-            answer[0] = EPERM;
+            answer[0] = ENODEV;
         }
+        if (answer[0] == EPERM) answer[0] = ENODEV;  /* -EPERM is -1, which says that there was nothing to watch */
         pthread_mutex_unlock(&st_asking);
         *fresh = (uint32_t)answer[1];
         return answer[0];

@@ -6,7 +6,7 @@ do not matter, and no symbolic link is followed. Each worker goes depth first an
 another worker is idle it gives away the next subdirectory. Workers only append to memory of their own.
 """
 from libc.errno cimport EINVAL, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENOSPC, ENOTDIR
-from libc.errno cimport EOPNOTSUPP, EOVERFLOW, EPERM, EXDEV, errno
+from libc.errno cimport EOPNOTSUPP, EOVERFLOW, EXDEV, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy, strcmp, strlen
@@ -69,10 +69,10 @@ cdef class Placer:
 
 
 cdef bint is_refusal(int error) noexcept nogil:
-    """Whether a directory can be read though it can't be watched: a limit on watches is reached, its file system is not
-    of a kind that can be, or nobody is there any more who may mark it.
+    """Whether a directory can be read though it can't be watched: a limit on watches is reached, or its file system is
+    not of a kind that can be.
     """
-    return error == ENOSPC or error == EOPNOTSUPP or error == ENODEV or error == EXDEV or error == EPERM
+    return error == ENOSPC or error == EOPNOTSUPP or error == ENODEV or error == EXDEV
 
 
 cdef inline bint leaves_out(const Level *level, const Key *key, bint is_dir) noexcept nogil:

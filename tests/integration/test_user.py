@@ -117,6 +117,24 @@ def test_a_file_system_that_comes_later_is_watched_by_fanotify(open_top: Path) -
 
 
 @needs_fanotify
+def test_a_user_with_the_capability_gives_it_up_as_well(open_top: Path) -> None:
+    """As systemd starts it, by AmbientCapabilities."""
+    (open_top / "state").mkdir()
+    os.chown(open_top / "state", NOBODY.uid, NOBODY.gid)
+    who = ["--reuid", "nobody", "--regid", str(NOBODY.gid), "--clear-groups", "--no-new-privs"]
+    caps = [f"--{which}=-all,+sys_admin" for which in ("inh-caps", "ambient-caps", "bounding-set")]
+    command = [*readable(), "setpriv", *who, *caps, *SERVE]
+    with Process(open_top / "tree", "--user", "nobody", "--state", open_top / "state", command=command) as server:
+        server.await_ready()
+        for task in Path(f"/proc/{server.popen.pid}/task").iterdir():
+            assert {status_of(task / "status")[f"Cap{which}"] for which in ("Inh", "Prm", "Eff", "Amb")} == {"0" * 16}
+        assert len(children_of(server.popen.pid)) == 1
+        (open_top / "tree" / "sub" / "news").write_text("x")
+        assert any(path.endswith("sub/news") for path in told(server))
+        assert get_json(f"{server.url}/stats")["watcher"]["name"] == "fanotify"
+
+
+@needs_fanotify
 def test_without_the_helper_what_comes_later_is_polled_and_that_is_said(open_top: Path) -> None:
     with served(open_top) as server:
         [helper] = children_of(server.popen.pid)
@@ -125,7 +143,7 @@ def test_without_the_helper_what_comes_later_is_polled_and_that_is_said(open_top
         in_namespace_of(server, "mount", "-t", "tmpfs", "-o", "mode=777", "tmpfs", point)
         in_namespace_of(server, "touch", point / "first")
         assert any(path.endswith("sub/first") for path in told(server))
-        until(lambda: "has ended" in get_json(f"{server.url}/stats")["watcher"]["degraded"])
+        until(lambda: "has ended" in (get_json(f"{server.url}/stats")["watcher"]["degraded"] or ""))
         in_namespace_of(server, "touch", point / "second")
         assert any(path.endswith("sub/second") for path in told(server))
 
