@@ -25,6 +25,7 @@ class Supervisor:
         """Takes the variables away: a process that this one starts has nothing to say there."""
         self._address = os.environ.pop("NOTIFY_SOCKET", "")
         patience_us = os.environ.pop("WATCHDOG_USEC", "")
+        self._scans: asyncio.Task[None] | None = None
         is_ours = os.environ.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._alive_s = int(patience_us) / 2e6 if patience_us.isdecimal() and is_ours else 0.0
 
@@ -43,20 +44,23 @@ class Supervisor:
     @asynccontextmanager
     async def kept_informed(self, what: str) -> AsyncIterator[None]:
         """While this loop runs it is said to, twice in the time that it may be silent; at the end, that it stops."""
-        ready = asyncio.create_task(self._say_it_scans(what))
+        self._say_it_scans(what)
+        scans = self._scans = asyncio.create_task(self._say_it_still_scans(what))
         alive = asyncio.create_task(self._say_it_lives()) if self._alive_s else None
-        self._ready = ready
         try:
             yield
         finally:
             self.tell("STOPPING=1", "STATUS=stopping")
-            for task in filter(None, (ready, alive)):
+            for task in filter(None, (scans, alive)):
                 task.cancel()
 
-    async def _say_it_scans(self, what: str) -> None:
+    def _say_it_scans(self, what: str) -> None:
+        self.tell(f"STATUS=scanning {what}", f"EXTEND_TIMEOUT_USEC={round(3e6 * SCAN_S)}")
+
+    async def _say_it_still_scans(self, what: str) -> None:
         while True:
-            self.tell(f"STATUS=scanning {what}", f"EXTEND_TIMEOUT_USEC={round(3e6 * SCAN_S)}")
             await asyncio.sleep(SCAN_S)
+            self._say_it_scans(what)
 
     async def _say_it_lives(self) -> None:
         while True:
@@ -65,5 +69,6 @@ class Supervisor:
 
     def tell_ready(self, what: str) -> None:
         """The first scan has ended: who waits for this server may begin."""
-        self._ready.cancel()
+        if self._scans is not None:
+            self._scans.cancel()
         self.tell("READY=1", f"STATUS=serving {what}")
