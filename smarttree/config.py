@@ -126,6 +126,17 @@ class DoctorConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatesConfig:
+    """What `st state` tells of, or removes. `paths` are as given; none: all that are in `family`."""
+
+    paths: tuple[str, ...]
+    family: bytes
+    json: bool = False
+    remove: bool = False
+    yes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowConfig:
     """What `st PATH` prints. `depth` is how many levels below `path` are told; None is all of them."""
 
