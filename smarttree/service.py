@@ -190,7 +190,11 @@ class Service:
     def _run(self) -> None:
         try:
             watcher = self._watcher = self._watcher or watch.choose(
-                self.config.roots, self.config.watcher, reader=self._reader, poll_s=self.config.poll_s, group=self._group
+                self.config.roots,
+                self.config.watcher,
+                reader=self._reader,
+                poll_s=self.config.poll_s,
+                group=self._group,
             )
             logger.info("watching by %s", watcher.name)
             try:

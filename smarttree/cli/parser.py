@@ -9,8 +9,16 @@ from dataclasses import fields
 from typing import Final, NamedTuple, NoReturn
 
 from smarttree.cli.options import BY_KEY, OPTIONS, Group, Option
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, LogConfig, ServiceConfig, ShowConfig
-from smarttree.config import StateConfig, StatesConfig
+from smarttree.config import (
+    DecodeConfig,
+    DoctorConfig,
+    HttpConfig,
+    LogConfig,
+    ServiceConfig,
+    ShowConfig,
+    StateConfig,
+    StatesConfig,
+)
 from smarttree.errors import BadParameter
 
 _USAGE: Final = """\

@@ -37,8 +37,8 @@ from smarttree.http.runner import Runner
 from smarttree.http.search import SEARCHES, get_search, slots
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
-from smarttree.http.ticket import post_ticket, tickets_of
 from smarttree.http.supervised import Supervisor
+from smarttree.http.ticket import post_ticket, tickets_of
 from smarttree.http.tree import ANSWERED, TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
 from smarttree.http.waiting import changes_are_told, end_waiting
 from smarttree.http.watch import delete_watch, get_watch, post_watch

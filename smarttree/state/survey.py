@@ -1,7 +1,7 @@
 """State directories seen from outside: what is in one, who uses it, and how one is removed that nobody uses.
 
-Law: looking changes nothing, and holds a lock for no longer than it takes to ask for it. What is removed is held while it
-is, is a directory and no link to one, and loses nothing but files that a server makes.
+Law: looking changes nothing, and holds a lock for no longer than it takes to ask for it. What is removed is held
+meanwhile, is a directory and no link to one, and loses nothing but files that a server makes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import os
 import re
 import stat
 import struct
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +34,9 @@ _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """One state directory. `roots` are those of the newest stored tree. `clock` is the newest that is kept. `holder`: the
-    process that uses it, as that says itself; None: nobody does. `trouble`: what can't be read, and so begins a new epoch.
+    """One state directory. `roots` are those of the newest stored tree, `clock` is the newest that is kept. `holder`:
+    the process that uses it, as that says itself; None: nobody does. `trouble`: what can't be read, and so begins a new
+    epoch.
     """
 
     directory: bytes
@@ -91,7 +92,9 @@ def _look(directory: Path) -> Survey:
         trouble = "there is no mark of a run"
     except (StateDamaged, ValueError) as error:
         trouble = str(error)
-    trees, logs = (sorted(name for name in files if re.fullmatch(rf"{kind}\.[0-9a-f.]+", name)) for kind in ("tree", "log"))
+    trees, logs = (
+        sorted(name for name in files if re.fullmatch(rf"{kind}\.[0-9a-f.]+", name)) for kind in ("tree", "log")
+    )
     if mark is not None:
         trees, logs = ([name for name in names if f".{mark.epoch:016x}." in name] for names in (trees, logs))
         try:
@@ -158,7 +161,9 @@ def _holder(directory: Path) -> str | None:
 
 
 def remove(directory: Path) -> list[str]:
-    """Remove what is ours in it, and it if nothing else is there; what was left. Raises StateInUse, PathError, OSError."""
+    """Remove what is ours in it, and it if nothing else is there; what was left. Raises StateInUse, PathError and
+    OSError.
+    """
     shown = printable(os.fsencode(directory))
     with _held(directory, shown) as fd:
         left = []
@@ -179,7 +184,9 @@ def _held(directory: Path, shown: str) -> Iterator[int]:
     try:
         fd = os.open(directory, _OPEN)
     except OSError as error:
-        raise PathError(f"{shown} is no directory that can be opened, and links are not followed: {error.strerror}") from error
+        raise PathError(
+            f"{shown} is no directory that can be opened, and links are not followed: {error.strerror}"
+        ) from error
     try:
         if os.geteuid() not in (0, os.fstat(fd).st_uid):
             raise Unreadable(f"{shown} belongs to another user: run this as that one")

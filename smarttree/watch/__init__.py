@@ -12,9 +12,11 @@ from smarttree.errors import WatcherUnavailable
 from smarttree.printable import printable
 
 if TYPE_CHECKING:  # the command's table of options asks for the names only, and loads no numpy for that
-    from smarttree._fanotify import Fanotify as Group
+    from smarttree._fanotify import Fanotify
     from smarttree.watch.base import Watcher
     from smarttree.watch.polling import Polled, Reader
+
+    Group = Fanotify
 
 __all__ = ["AUTO", "NAMES", "choose"]
 
@@ -35,8 +37,8 @@ def choose(
     """The watcher of that name; by itself, fanotify where that is allowed and fits, else inotify; watchdog off Linux.
 
     By itself it also polls what is on a file system that others change unheard of, by `reader`, every `poll_s` seconds;
-    and on Linux, whatever was asked for, what the kernel refuses to watch. `group`: one of fanotify that was opened when
-    that was permitted; it is the watcher's, and closed where that is another.
+    and on Linux, whatever was asked for, what the kernel refuses to watch. `group`: one of fanotify that was opened
+    when that was permitted; it is the watcher's, and closed where that is another.
 
     Raises WatcherUnavailable where the one that was asked for can't work; OSError where the system refuses one.
     """

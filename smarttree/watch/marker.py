@@ -40,7 +40,7 @@ _TIME: Final = struct.Struct("@ll")
 _FDS_MAX: Final = 2  # one more than there may be, so that it shows
 _MARK_ADD, _MARK_REMOVE, _MARK_FILESYSTEM = 0x1, 0x2, 0x100
 _ACCESS: Final = 0x1  # in no mark of ours
-# MODIFY, ATTRIB, CLOSE_WRITE, CREATE, DELETE, DELETE_SELF, MOVE_SELF, ONDIR; and RENAME, before Linux 5.17 MOVED_FROM and _TO
+# MODIFY, ATTRIB, CLOSE_WRITE, CREATE, DELETE, DELETE_SELF, MOVE_SELF, ONDIR; and RENAME, or MOVED_FROM and MOVED_TO
 _EVENTS: Final = 0x2 | 0x4 | 0x8 | 0x100 | 0x200 | 0x400 | 0x800 | 0x4000_0000
 _RENAME, _MOVED = 0x1000_0000, 0x40 | 0x80
 

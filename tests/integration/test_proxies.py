@@ -1,5 +1,5 @@
-"""nginx and Caddy before a server, configured by the very text of docs/deploy.md: a stream comes at once, is gone on with,
-and the server knows who is asking.
+"""nginx and Caddy before a server, configured by the very text of docs/deploy.md: a stream comes at once, is gone on
+with, and the server knows who is asking.
 """
 
 from __future__ import annotations

@@ -237,12 +237,19 @@ def test_a_namespace_of_ones_own_does_not_bring_others_below_a_base(open_top: Pa
     script = (
         "mount --bind /dev/shm {0} && exec {1} -c 'import os, socket, sys; "
         'fd = os.open("{0}", os.O_PATH); '
-        "socket.send_fds(socket.socket(fileno=int(sys.argv[1])), [b\"x\"], [fd])' \"$0\""
+        'socket.send_fds(socket.socket(fileno=int(sys.argv[1])), [b"x"], [fd])\' "$0"'
     )
     with asked(open_top / "tree") as (channel, _):
         ours, theirs = socket.socketpair()
         subprocess.run(
-            ["unshare", "-m", "sh", "-c", script.format(open_top / "tree" / "sub", sys.executable), str(theirs.fileno())],
+            [
+                "unshare",
+                "-m",
+                "sh",
+                "-c",
+                script.format(open_top / "tree" / "sub", sys.executable),
+                str(theirs.fileno()),
+            ],
             pass_fds=(theirs.fileno(),),
             check=True,
         )

@@ -1,4 +1,4 @@
-"""`st state`: what is told of what is kept is what the server that wrote it says, and removing ends that and nothing else."""
+"""`st state`: what is told of what is kept is what its server says, and removing ends that and nothing else."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def test_one_that_was_killed(home: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("name", ["log", "tree"])
-def test_one_that_a_later_version_wrote(home: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_a_later_version_wrote(
+    home: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It is told by its version, and a server begins a new epoch beside it: that is what upgrade and downgrade are."""
     place = home / "smarttree" / "0123456789abcdef"
     with serve(tmp_path / "one", kept=place):
@@ -107,7 +109,7 @@ def test_one_that_a_later_version_wrote(home: Path, tmp_path: Path, name: str, c
     with serve(tmp_path / "one", kept=place, ends=False) as server:
         clock = server.sync()
         assert clock.partition("-")[0] != state["epoch"]
-        assert f"version 77" in server.log()
+        assert "version 77" in server.log()
     [after] = told(capsys)
     assert after["trouble"] is None
     assert after["epoch"] == clock.partition("-")[0]
@@ -150,7 +152,9 @@ def test_what_is_not_ours_stays(home: Path, tmp_path: Path, capsys: pytest.Captu
     assert precious.read_text() == "x"
 
 
-def test_links_and_other_directories_are_refused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_links_and_other_directories_are_refused(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place, link = home / "smarttree" / ("1" * 16), tmp_path / "link"
     with serve(tmp_path / "one", kept=place):
         pass
@@ -171,9 +175,8 @@ def test_a_server_that_comes_while_it_is_removed_has_one_of_its_own(tmp_path: Pa
     first = Place(tmp_path / "state")
     first.close()
     (tmp_path / "state" / f"tree.{'0' * 16}.{'0' * 20}").touch()
-    with survey._held(tmp_path / "state", "it"):
-        with pytest.raises(StateInUse):
-            Place(tmp_path / "state")
+    with survey._held(tmp_path / "state", "it"), pytest.raises(StateInUse):
+        Place(tmp_path / "state")
     survey.remove(tmp_path / "state")
     second = Place(tmp_path / "state")
     with pytest.raises(StateInUse, match=f"process {os.getpid()}"):
