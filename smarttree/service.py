@@ -189,13 +189,7 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(
-                self.config.roots,
-                self.config.watcher,
-                reader=self._reader,
-                poll_s=self.config.poll_s,
-                group=self._group,
-            )
+            watcher = self._watcher = self._watcher or watch.choose_for(self.config, self._reader, self._group)
             logger.info("watching by %s", watcher.name)
             try:
                 self._begin_to_watch(watcher)

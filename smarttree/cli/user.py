@@ -1,7 +1,7 @@
 """Who the server is: with `--user`, another user without any capability, for good, from before it reads anything.
 
 Law: what must be root's is done before (ports, a directory for the state, a group of fanotify and who marks for it),
-and all that follows is done as the user: so what that user may not read is said at the start, not when a key is renewed.
+and all that follows is done as the user: so what it may not read is said at the start, not when a key is renewed.
 """
 
 from __future__ import annotations

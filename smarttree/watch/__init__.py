@@ -13,12 +13,13 @@ from smarttree.printable import printable
 
 if TYPE_CHECKING:  # the command's table of options asks for the names only, and loads no numpy for that
     from smarttree._fanotify import Fanotify
+    from smarttree.config import ServiceConfig
     from smarttree.watch.base import Watcher
     from smarttree.watch.polling import Polled, Reader
 
     Group = Fanotify
 
-__all__ = ["AUTO", "NAMES", "choose"]
+__all__ = ["AUTO", "NAMES", "choose", "choose_for"]
 
 AUTO: Final = "auto"
 NAMES: Final = ("fanotify", "inotify", "watchdog", "polling")
@@ -29,6 +30,11 @@ _WATCHDOG_ON_LINUX: Final = (
 )
 
 logger = logging.getLogger(__name__)
+
+
+def choose_for(config: ServiceConfig, reader: Reader, group: Group | None) -> Watcher:
+    """As the settings want it. Raises as `choose`."""
+    return choose(config.roots, config.watcher, reader=reader, poll_s=config.poll_s, group=group)
 
 
 def choose(

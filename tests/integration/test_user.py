@@ -21,6 +21,7 @@ import pytest
 
 from smarttree import rights
 from smarttree._fanotify import Fanotify
+from smarttree.cli import user
 from smarttree.watch import marker
 from tests.clients.plain import get_json
 from tests.integration.process import DEADLINE_S, SERVE, Process
@@ -280,6 +281,23 @@ def test_what_the_user_may_not_read_is_said_at_the_start(open_top: Path) -> None
     assert "cannot read the token file" in refused(
         open_top, "--user", "nobody", "--auth-token-file", str(open_top / "tokens")
     )
+
+
+def test_only_roots_own_places_are_made_for_a_user(open_top: Path) -> None:
+    """Elsewhere somebody could have put a link, or another directory, in the way."""
+    user._make_for(NOBODY, bytes(open_top / "made"))
+    about = (open_top / "made").stat()
+    assert (about.st_uid, about.st_gid, about.st_mode & 0o777) == (NOBODY.uid, NOBODY.gid, 0o700)
+    (open_top / "precious").mkdir()
+    (open_top / "link").symlink_to(open_top / "precious")
+    (open_top / "shared").mkdir()
+    (open_top / "shared").chmod(0o777)
+    (open_top / "theirs").mkdir()
+    os.chown(open_top / "theirs", NOBODY.uid, NOBODY.gid)
+    for path in ("link", "precious", "shared/new", "theirs/new", "nothing/new"):
+        user._make_for(NOBODY, bytes(open_top / path))
+    assert (open_top / "precious").stat().st_uid == 0
+    assert not any((open_top / place / "new").exists() for place in ("shared", "theirs", "nothing"))
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,9 @@ def test_one_that_was_killed(home: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert (state["clock"], state["in_use"], state["stopped_cleanly"]) == (clock, False, False)
 
 
-@pytest.mark.parametrize("name", ["log", "tree"])
-def test_one_that_a_later_version_wrote(
-    home: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("name", "version"), [("log", 77), ("log", 1), ("tree", 77)])
+def test_one_that_another_version_wrote(
+    home: Path, tmp_path: Path, name: str, version: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is told by its version, and a server begins a new epoch beside it: that is what upgrade and downgrade are."""
     place = home / "smarttree" / "0123456789abcdef"
@@ -101,15 +101,15 @@ def test_one_that_a_later_version_wrote(
     [state] = told(capsys)
     written = max(place.glob(f"{name}.*"))
     data = bytearray(written.read_bytes())
-    data[8] = 77
+    data[8] = version
     written.write_bytes(data)
     [later] = told(capsys)
-    assert later[f"{name}_version"] == 77
-    assert "version 77" in later["trouble"]
+    assert later[f"{name}_version"] == version
+    assert f"version {version}" in later["trouble"]
     with serve(tmp_path / "one", kept=place, ends=False) as server:
         clock = server.sync()
         assert clock.partition("-")[0] != state["epoch"]
-        assert "version 77" in server.log()
+        assert f"version {version}" in server.log()
     [after] = told(capsys)
     assert after["trouble"] is None
     assert after["epoch"] == clock.partition("-")[0]
