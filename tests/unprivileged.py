@@ -33,7 +33,7 @@ needs_root = pytest.mark.skipif(
 def readable() -> list[str]:
     """Put before a command, it is run where any user may read Python, its packages and this project."""
     needed = sorted({Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), Path(PROJECT).resolve()})
-    closed = {path: _closed(path) for path in needed}
+    closed = {part: _closed(part) for path in needed for part in _parts(path)}
     lines = ["set -e", "mount --make-rprivate /", "kept=$(mktemp -d)", "mount -t tmpfs -o mode=755 tmpfs $kept"]
     for number, (path, above) in enumerate(closed.items()):
         if above is not None:
@@ -44,6 +44,11 @@ def readable() -> list[str]:
         if above is not None:
             lines += [f"mkdir -p {shlex.quote(str(path))}", f"mount --bind $kept/{number} {shlex.quote(str(path))}"]
     return ["unshare", "-m", "sh", "-c", "\n".join([*lines, 'exec "$@"']), "sh"]
+
+
+def _parts(path: Path) -> list[Path]:
+    """Itself, or the directories in it, where it is closed: its mode goes with it wherever it is mounted."""
+    return [path] if path.stat().st_mode & 0o001 else sorted(part for part in path.iterdir() if part.is_dir())
 
 
 def _closed(path: Path) -> Path | None:

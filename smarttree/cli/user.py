@@ -10,6 +10,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -34,8 +35,20 @@ class Watching:
 
     group: Group | None = None
     marker: subprocess.Popen[bytes] | None = None
+    is_over: bool = False
+
+    def look_after(self) -> None:
+        """Once there may be threads: say it when the process ends that marks, and leave no zombie of it."""
+        if self.marker is not None:
+            threading.Thread(target=self._await_its_end, args=(self.marker,), name="marker", daemon=True).start()
+
+    def _await_its_end(self, marker: subprocess.Popen[bytes]) -> None:
+        marker.wait()
+        if self.group is not None and self.group.fd >= 0 and not self.is_over:
+            _LOG.warning("process %d has ended: file systems that are mounted from now on are polled", marker.pid)
 
     def end(self) -> None:
+        self.is_over = True
         if self.group is not None:
             self.group.close()
         if self.marker is not None:
@@ -63,6 +76,7 @@ def become(config: ServiceConfig, user: Account | None) -> Watching:
     _require_readable(config, user)
     kept = f"; process {watching.marker.pid} marks file systems for fanotify" if watching.marker is not None else ""
     _LOG.info("running as %s, with no capability%s", user.name, kept)
+    watching.look_after()
     return watching
 
 

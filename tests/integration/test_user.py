@@ -25,6 +25,7 @@ from smarttree.cli import user
 from smarttree.watch import marker
 from tests.clients.plain import get_json
 from tests.integration.process import DEADLINE_S, SERVE, Process
+from tests.mounting import mounted
 from tests.unprivileged import NOBODY, needs_root, open_directory, readable
 from tests.watchers import needs_fanotify
 
@@ -144,9 +145,22 @@ def test_without_the_helper_what_comes_later_is_polled_and_that_is_said(open_top
         in_namespace_of(server, "mount", "-t", "tmpfs", "-o", "mode=777", "tmpfs", point)
         in_namespace_of(server, "touch", point / "first")
         assert any(path.endswith("sub/first") for path in told(server))
+        until(lambda: f"process {helper} has ended" in server.log())
+        assert children_of(server.popen.pid) == []
         until(lambda: "has ended" in (get_json(f"{server.url}/stats")["watcher"]["degraded"] or ""))
         in_namespace_of(server, "touch", point / "second")
         assert any(path.endswith("sub/second") for path in told(server))
+
+
+@needs_fanotify
+def test_a_helper_that_is_of_no_use_is_not_kept(open_top: Path) -> None:
+    """Where the file system of the tree can't be marked at all, and inotify watches."""
+    with mounted(open_top / "tree", "ramfs", options="mode=755"), served(open_top) as server:
+        until(lambda: children_of(server.popen.pid) == [])
+        (open_top / "tree" / "news").touch()
+        assert any(path.endswith("tree/news") for path in told(server))
+        assert get_json(f"{server.url}/stats")["watcher"] == {"name": "inotify", "degraded": None}
+        assert "has ended" not in server.log()
 
 
 @needs_fanotify
