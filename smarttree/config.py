@@ -15,6 +15,17 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user of this system, who holds no right that others don't. `groups` are all it is in; `home` is "" for none."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    home: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateConfig:
     """Where the log outlives the process. `family`: the directory of all default places, where it is one of those."""
 
@@ -84,6 +95,7 @@ class HttpConfig:
     acme_retry_s: float = 60.0  # after the first failure; then twice as long, and so on
     trusted_hosts: tuple[str, ...] = ()  # by what names it may be called, beside its own
     access_log: bool = False  # whether each request is told in the log
+    user: Account | None = None  # who the process becomes for good, once the ports are open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +123,17 @@ class DoctorConfig:
     roots: tuple[bytes, ...]
     json: bool = False
     scan_threads: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatesConfig:
+    """What `st state` tells of, or removes. `paths` are as given; none: all that are in `family`."""
+
+    paths: tuple[str, ...]
+    family: bytes
+    json: bool = False
+    remove: bool = False
+    yes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ class Scope(Enum):
     SHOW = "show"
     DECODE = "decode"
     DOCTOR = "doctor"
+    STATES = "states"
 
 
 class Group(Enum):

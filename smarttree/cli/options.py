@@ -15,7 +15,7 @@ from smarttree.cli.security import SECURITY
 from smarttree.modes import MODES
 from smarttree.stream import carriers
 
-__all__ = ["BY_KEY", "LATER_COMMANDS", "OPTIONS", "Group", "Option", "Scope"]
+__all__ = ["BY_KEY", "OPTIONS", "Group", "Option", "Scope"]
 
 
 _TB: Final = 1 << 40
@@ -88,8 +88,26 @@ _NOW: Final = (
         scope=Scope.DOCTOR,
         in_environment=False,
         in_file=False,
-        targets=("doctor.json",),
-        help="the report of `st doctor` for scripts",
+        targets=("doctor.json", "states.json"),
+        help="the report of `st doctor`, or of `st state`, for scripts",
+    ),
+    Option(
+        name="remove",
+        group=Group.WHAT,
+        scope=Scope.STATES,
+        in_environment=False,
+        in_file=False,
+        targets=("states.remove",),
+        help="remove the state in PATH, if no server uses it: clients of its trees then fetch them anew",
+    ),
+    Option(
+        name="yes",
+        group=Group.WHAT,
+        scope=Scope.STATES,
+        in_environment=False,
+        in_file=False,
+        targets=("states.yes",),
+        help="without asking",
     ),
     Option(
         name="version",
@@ -375,8 +393,3 @@ _LATER: Final = (_later("from", "a server reads its own disk only"),)
 OPTIONS: Final[tuple[Option, ...]] = _NOW + SECURITY + _LATER
 
 BY_KEY: Final = {option.key: option for option in OPTIONS}
-
-# Words that will be commands of their own. Refused now, so that a directory of that name does not change its meaning.
-LATER_COMMANDS: Final = {
-    "state": "a look at the kept state",
-}

@@ -133,4 +133,15 @@ SECURITY: Final = (
         targets=("http.acme_retry_s",),
         help="ask again so long after it has refused; then after twice that, up to six hours",
     ),
+    Option(
+        name="user",
+        group=Group.SECURITY,
+        scope=Scope.SERVE,
+        read=values.read_account,
+        metavar="NAME[:GROUP]",
+        targets=("http.user",),
+        help="once the ports are open, be this user for good, with no capability; tokens, keys, the state and what is "
+        "served are read as that user. For fanotify a small process keeps CAP_SYS_ADMIN, and does nothing but mark "
+        "file systems below PATH",
+    ),
 )

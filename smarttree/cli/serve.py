@@ -11,6 +11,7 @@ from typing import Final
 from smarttree import modes
 from smarttree._malloc import map_from
 from smarttree.cli.logs import JSON
+from smarttree.cli.user import become
 from smarttree.cli.values import is_loopback
 from smarttree.config import HttpConfig, LogConfig, ServiceConfig
 from smarttree.http.listen import open_sockets
@@ -50,7 +51,8 @@ def serve(config: ServiceConfig, http: HttpConfig, *, log: LogConfig) -> int:
     map_from(MAPPED_BYTES)
     sockets = open_sockets(http.host, http.port, everywhere=bool(http.allow or http.domain))
     plain = open_sockets(http.host, http.acme_http_port, everywhere=True) if http.domain is not None else []
-    service = Service(config)
+    watching = become(config, http.user)  # before there are threads, and before anything of the user's is read
+    service = Service(config, group=watching.group)
     service.start()
     try:
         gc.disable()
@@ -67,3 +69,4 @@ def serve(config: ServiceConfig, http: HttpConfig, *, log: LogConfig) -> int:
         return run(service, http, sockets, plain=plain, progress=progress)
     finally:
         service.stop()
+        watching.end()

@@ -37,6 +37,7 @@ from smarttree.http.runner import Runner
 from smarttree.http.search import SEARCHES, get_search, slots
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
+from smarttree.http.supervised import Supervisor
 from smarttree.http.ticket import post_ticket, tickets_of
 from smarttree.http.tree import ANSWERED, TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
 from smarttree.http.waiting import changes_are_told, end_waiting
@@ -151,7 +152,8 @@ async def _run(
     plain: Sequence[socket.socket],
     progress: ScanReporter | None,
 ) -> int:
-    stopped = _on_signals()
+    stopped, supervisor = _on_signals(), Supervisor()
+    roots = " ".join(printable(root) for root in service.config.roots)
     runner = Runner(build_app(service, http))
     await runner.setup()
     try:
@@ -160,10 +162,13 @@ async def _run(
         async with (
             secured(http, service.config.state, port, plain) as tls,
             opened(runner.server, sockets, runner.app[ACCESS].admits, tls),
+            supervisor.kept_informed(roots),
         ):
-            roots = " ".join(printable(root) for root in service.config.roots)
             print(f"serving {roots} on {address_of(http.domain or http.host, port, https=http.https)}", flush=True)
-            return await _until_end(service, runner.app[HUB], stopped, progress)
+            await _report_scan(service, stopped, progress)
+            if service.state == "ready":
+                supervisor.tell_ready(roots)
+            return await _until_end(service, runner.app[HUB], stopped)
     finally:
         await asyncio.gather(asyncio.to_thread(service.stop), runner.cleanup())
 
@@ -183,8 +188,8 @@ def _on_signals() -> asyncio.Event:
     return stopped
 
 
-async def _until_end(service: Service, hub: Hub, stopped: asyncio.Event, progress: ScanReporter | None) -> int:
-    """Reports the scan, then waits for a signal (0), the service's failure (raised) or the hub's (1)."""
+async def _until_end(service: Service, hub: Hub, stopped: asyncio.Event) -> int:
+    """Waits for a signal (0), the service's failure (raised) or the hub's (1)."""
     loop, failed = asyncio.get_running_loop(), asyncio.Event()
 
     def listen() -> None:  # in the engine's thread, at every batch too
@@ -192,7 +197,6 @@ async def _until_end(service: Service, hub: Hub, stopped: asyncio.Event, progres
             loop.call_soon_threadsafe(failed.set)
 
     service.add_listener(listen)
-    await _report_scan(service, stopped, progress)
     waits: list[asyncio.Future[Any]] = [asyncio.create_task(stopped.wait()), asyncio.create_task(failed.wait())]
     try:
         if service.failure is None:
