@@ -20,8 +20,6 @@ _SLASHES: Final = "://"
 
 def ambiguity(request: web.BaseRequest) -> str | None:
     """What is ambiguous about it, if anything."""
-    if request.version < HttpVersion10:
-        return "it is older than HTTP/1.0"
     codings = request.headers.getall("Transfer-Encoding", ())
     if codings and request.version < HttpVersion11:
         return "its version has no Transfer-Encoding"
@@ -36,7 +34,9 @@ def ambiguity(request: web.BaseRequest) -> str | None:
 
 @web.middleware
 async def clear_framing(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Before anything else looks at the request."""
+    """Before anything else looks at the request. Raises ConnectionAbortedError."""
+    if request.version < HttpVersion10:
+        raise ConnectionAbortedError("HTTP/0.9 has no Host, and its answers no status")
     why = ambiguity(request)
     if why is None and "Upgrade" not in request.headers:
         return await handler(request)
