@@ -35,7 +35,8 @@ def ambiguity(request: web.BaseRequest) -> str | None:
 @web.middleware
 async def clear_framing(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Before anything else looks at the request. Raises ConnectionAbortedError."""
-    if request.version < HttpVersion10:
+    if request.version < HttpVersion10 and request.transport is not None:
+        request.transport.close()
         raise ConnectionAbortedError("HTTP/0.9 has no Host, and its answers no status")
     why = ambiguity(request)
     if why is None and "Upgrade" not in request.headers:
