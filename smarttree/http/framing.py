@@ -35,9 +35,9 @@ def ambiguity(request: web.BaseRequest) -> str | None:
 @web.middleware
 async def clear_framing(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Before anything else looks at the request. Raises ConnectionAbortedError."""
-    if request.version < HttpVersion10 and request.transport is not None:
+    if request.version not in (HttpVersion10, HttpVersion11) and request.transport is not None:
         request.transport.close()
-        raise ConnectionAbortedError("HTTP/0.9 has no Host, and its answers no status")
+        raise ConnectionAbortedError("HTTP/0.9 has no Host, and its answers no status; HTTP/2 is no text")
     why = ambiguity(request)
     if why is None and "Upgrade" not in request.headers:
         return await handler(request)
