@@ -36,6 +36,10 @@ _PLACES: Final = {
     Scope.DOCTOR: "in `st doctor`",
 }
 
+TOKEN_IN_ARGV: Final = (
+    "every user of this machine can read the token on the command line: give it as SMARTTREE_AUTH_TOKEN, or in a file"
+)
+
 # Values by key, read. The values' types are those of the fields they go into; the table pairs the two.
 Values = dict[str, Any]
 
@@ -82,6 +86,8 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     log = LogConfig(verbosity=_verbosity(sources), **_fields(values, "log"))
     common: Any = {"log": log, "warnings": warnings}
     if serves:
+        if "auth_token" in from_argv:
+            common["warnings"] = (*warnings, TOKEN_IN_ARGV)
         secret = file if sources[0].keys() & {"auth_token"} else None
         return Settings(serve=_serve(values, given.paths, _wants_state(sources), environ, secret), **common)
     if decodes:
