@@ -54,12 +54,12 @@ Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def expecting(answer: Answering) -> Answering:
-    """The same, where what nobody can expect is a problem document: aiohttp looks at `Expect` before middlewares."""
+    """The same, for requests that expect what can be done: aiohttp looks at `Expect` before all middlewares."""
 
     async def answering(request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            return await answer(request)
-        except web.HTTPExpectationFailed:
+        expected = request.headers.get("Expect", "")
+        if expected and expected.lower() != "100-continue":
             return problem(417, "expectation-failed", "nothing can be expected here but 100-continue")
+        return await answer(request)
 
     return answering

@@ -13,11 +13,12 @@ from itertools import pairwise
 from random import Random
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote_from_bytes
+from zlib import crc32
 
 from tests.hostile.words import HEADERS, LINES, MANY, METHODS, NUMBERS, RAW, SPECIAL, TARGETS, VERSIONS, WORDS
 from tests.http.test_smuggling import AMBIGUOUS, HIDDEN
 
-MARK: Final = re.compile(rb"zq(\d+)zq")
+MARK: Final = re.compile(rb"zq(\d+)x([0-9a-f]{8})zq")
 PIECES_MAX: Final = 4
 REQUESTS_MAX: Final = 5
 ENDLESS: Final = "/events"
@@ -116,7 +117,7 @@ class Grammar:
 
     def request(self, rng: Random, number: int, *, last: bool) -> tuple[bytes, bool]:
         """A well-formed one, and whether it is a HEAD."""
-        mark = b"zq%dzq" % number
+        mark = mark_of(number)
         method, target = self._target(rng, mark)
         while not last and target.startswith(ENDLESS.encode()):
             method, target = self._target(rng, mark)
@@ -169,6 +170,15 @@ class Grammar:
     def _raw(self, rng: Random, number: int) -> Sent:
         data = rng.choice(RAW) if rng.random() < 0.7 else rng.randbytes(rng.choice((1, 30, 3000)))
         return Sent(number, pieces_of(rng, data), (), data)
+
+
+def mark_of(number: int) -> bytes:
+    return b"zq%dx%08xzq" % (number, crc32(b"%d" % number))
+
+
+def marks_in(data: bytes) -> set[int]:
+    """The numbers whose marks are there; a mark that was mutated is none."""
+    return {int(number) for number, code in MARK.findall(data) if int(code, 16) == crc32(number)}
 
 
 def chunked(rng: Random, body: bytes) -> bytes:

@@ -133,8 +133,8 @@ def test_a_target_may_name_the_host(server: Server) -> None:
 
 
 def test_what_nobody_can_expect_is_a_problem_too(server: Server) -> None:
-    for path in (b"/clock", b"/nowhere"):
-        sent = b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"Expect: miracles\r\n\r\n"
+    for path, what in ((b"/clock", b"miracles"), (b"/nowhere", b"100-continue, x"), (b"/clock", b"\xcd")):
+        sent = b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"Expect: " + what + b"\r\n\r\n"
         status, headers, problem = answer(server, sent)
         assert (status, problem["code"]) == (417, "expectation-failed")
         assert headers["content-type"] == "application/problem+json"
