@@ -23,7 +23,6 @@ from smarttree.http.cors import Cors
 from smarttree.http.door import opened
 from smarttree.http.errors import mark_begun, problems
 from smarttree.http.events import get_events
-from smarttree.http.framing import clear_framing
 from smarttree.http.groups import Groups
 from smarttree.http.health import get_healthz, get_readyz
 from smarttree.http.https import secured
@@ -61,8 +60,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     """The application over a service. It starts and closes its hub; the service's life is its owner's."""
     keyring, requests = Keyring(http.auth_token, http.auth_token_file), Requests(logged=http.access_log)
     access, cors = _guards(service, http, keyring)
-    guards = [cors.middleware(), access.middleware]
-    app = web.Application(middlewares=[requests.middleware(), problems, clear_framing, *guards])
+    app = web.Application(middlewares=[requests.middleware(), problems, cors.middleware(), access.middleware])
     app[ACCESS] = access
     app[SERVICE], app[CONFIG], app[GROUPS] = service, http, Groups()
     app[METRICS] = Metrics(service, requests)

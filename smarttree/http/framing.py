@@ -6,16 +6,20 @@ refuses what has two lengths, or none that is clear; here is what it lets pass.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11, web
-from aiohttp.typedefs import Handler
 
 from smarttree.errors import InputError
 from smarttree.http.errors import problem
 
+Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+CONTINUE: Final = "100-continue"
 _SLASHES: Final = "://"
+_LOG: Final = logging.getLogger("smarttree.http.wire")
 
 
 def ambiguity(request: web.BaseRequest) -> str | None:
@@ -32,34 +36,27 @@ def ambiguity(request: web.BaseRequest) -> str | None:
     return None
 
 
-@web.middleware
-async def clear_framing(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Before anything else looks at the request. Raises ConnectionAbortedError."""
-    if request.version not in (HttpVersion10, HttpVersion11) and request.transport is not None:
-        request.transport.close()
-        raise ConnectionAbortedError("HTTP/0.9 has no Host, and its answers no status; HTTP/2 is no text")
-    why = ambiguity(request)
-    if why is None and "Upgrade" not in request.headers:
-        return await handler(request)
-    response = malformed(why) if why is not None else await handler(request)
-    response.force_close()  # after an Upgrade, what comes next may be meant in another language
-    return response
-
-
 def malformed(why: str) -> web.Response:
     return problem(InputError.http_status, InputError.code, f"this is no HTTP request that can be read: {why}")
 
 
-Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-def expecting(answer: Answering) -> Answering:
-    """The same, for requests that expect what can be done: aiohttp looks at `Expect` before all middlewares."""
+def clear(answer: Answering) -> Answering:
+    """The same, for clear requests alone. It stands before aiohttp's own look at `Expect`, and so before middlewares."""
 
     async def answering(request: web.BaseRequest) -> web.StreamResponse:
-        expected = request.headers.get("Expect", "")
-        if expected and expected.lower() != "100-continue":
-            return problem(417, "expectation-failed", "nothing can be expected here but 100-continue")
-        return await answer(request)
+        if request.version not in (HttpVersion10, HttpVersion11) and request.transport is not None:
+            request.transport.close()
+            raise ConnectionAbortedError("HTTP/0.9 has no Host, and its answers no status; HTTP/2 is no text")
+        if (why := ambiguity(request)) is not None:
+            _LOG.info("refused a malformed request: %s", why)
+            response: web.StreamResponse = malformed(why)
+            response.force_close()
+        elif request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
+            response = problem(417, "expectation-failed", f"nothing can be expected here but {CONTINUE}")
+        else:
+            response = await answer(request)
+        if "Upgrade" in request.headers:
+            response.force_close()  # what comes next may be meant in another language
+        return response
 
     return answering

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, InvalidURLError
 
 from smarttree.http.errors import problem
-from smarttree.http.framing import expecting, malformed
+from smarttree.http.framing import clear, malformed
 from smarttree.printable import printable
 
 # Also how long a connection may take for its first request: aiohttp's default of an hour is a gift to slow attackers.
@@ -42,7 +42,7 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         server.__class__ = _Server
-        server.request_handler = expecting(server.request_handler)
+        server.request_handler = clear(server.request_handler)
         return server
 
 

@@ -93,7 +93,10 @@ def test_what_is_ambiguous_is_refused_and_the_end(server: Server, name: str) -> 
     assert SMUGGLED not in got
 
 
-@pytest.mark.parametrize("sent", [b"GET /clock\r\n\r\n", b"GET /clock HTTP/2.0\r\nHost: localhost\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET /clock\r\n\r\n", b"GET /clock\r\nExpect: x\r\n\r\n", b"GET /clock HTTP/2.0\r\nHost: localhost\r\n\r\n"],
+)
 def test_another_version_is_not_answered(server: Server, sent: bytes) -> None:
     """HTTP/0.9 has no `Host`, by which a page of another site would be known."""
     assert told(server, sent) == b""
