@@ -41,7 +41,7 @@ def malformed(why: str) -> web.Response:
 
 
 def clear(answer: Answering) -> Answering:
-    """The same, for clear requests alone. It stands before aiohttp's own look at `Expect`, and so before middlewares."""
+    """The same, for clear requests alone. It stands before aiohttp's own look at `Expect`, and all middlewares."""
 
     async def answering(request: web.BaseRequest) -> web.StreamResponse:
         if request.version not in (HttpVersion10, HttpVersion11) and request.transport is not None:

@@ -32,8 +32,8 @@ SLOW_CLIENTS: Final = 45
 STORM_STEPS: Final = 300
 PAUSE_S: Final = 0.3
 WARM_UP: Final = 0.3  # of the time
-# What an allocator keeps, and what a tree and a log that change all the time may differ by; and more than that where the
-# warm-up is shorter than what is kept for a minute.
+# What an allocator keeps, and what a tree and a log that change all the time may differ by; more where the warm-up is
+# shorter than what is kept for a minute.
 GROWTH_BYTES: Final = 24 << 20
 GROWTH_BYTES_SHORT: Final = 64 << 20
 SHORT_S: Final = 600.0
