@@ -294,9 +294,13 @@ class UnknownClock(SmarttreeError):
 
 
 class CertificateRefused(SmarttreeError):
-    """An authority gives no certificate; it is asked again later."""
+    """An authority gives no certificate; it is asked again later, and not before the `wait_s` that it has said."""
 
     code = "certificate-refused"
+
+    def __init__(self, message: str, wait_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class Refused(SmarttreeError):

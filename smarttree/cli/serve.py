@@ -25,6 +25,17 @@ COLLECT_AFTER: Final = 50_000
 _LOG = logging.getLogger(__name__)
 
 
+def _risks(http: HttpConfig) -> list[str]:
+    """Who may read without a token, beyond what anyone would expect."""
+    told, place = [], http.domain or http.host
+    is_open = http.insecure and place is not None and not http.allow
+    if is_open or any(not network.prefixlen for network in http.allow):
+        told.append(f"everyone who can reach {place or 'this machine'} can read the whole tree")
+    if "*" in http.cors:
+        told.append("every site that someone here visits can read the names, sizes and times of its files")
+    return told
+
+
 def _guarded(http: HttpConfig) -> HttpConfig:
     """Say what a person who answers for this would want to know; with a token where there must be one."""
     if http.domain is not None and not (http.auth_token or http.auth_token_file or http.allow or http.insecure):
@@ -32,8 +43,8 @@ def _guarded(http: HttpConfig) -> HttpConfig:
         print(f"token, until this server ends (--auth-token gives one that stays): {http.auth_token}", flush=True)
     guarded = http.auth_token is not None or http.auth_token_file is not None
     beyond = bool(http.allow) if http.host is None else not is_loopback(http.host)
-    if http.insecure and (http.host is not None or http.domain is not None) and not guarded and not http.allow:
-        _LOG.warning("starting insecurely: everyone who can reach %s can read the whole tree", http.domain or http.host)
+    if not guarded and (told := _risks(http)):
+        _LOG.warning("starting insecurely: %s", ", and ".join(told))
     if guarded and beyond and not http.https:
         _LOG.warning("tokens travel unencrypted: add --https, or put a proxy that has a certificate in front")
     if http.auth_token is not None and len(http.auth_token) < SECRET_CHARS:

@@ -44,6 +44,9 @@ _USES: Final[dict[str, Set[Scope]]] = {
     "state": {Scope.DOCTOR, Scope.STATES},
 }
 """A directory of such a name is ./name."""
+TOKEN_IN_ARGV: Final = (
+    "every user of this machine can read the token on the command line: give it as SMARTTREE_AUTH_TOKEN, or in a file"
+)
 
 # Values by key, read. The values' types are those of the fields they go into; the table pairs the two.
 Values = dict[str, Any]
@@ -85,6 +88,8 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     log = LogConfig(verbosity=_verbosity(sources), **_fields(values, "log"))
     common: Any = {"log": log, "warnings": warnings}
     if serves:
+        if "auth_token" in from_argv:
+            common["warnings"] = (*warnings, TOKEN_IN_ARGV)
         secret = file if sources[0].keys() & {"auth_token"} else None
         return Settings(serve=_serve(values, given.paths, _wants_state(sources), environ, secret), **common)
     if command == "decode":

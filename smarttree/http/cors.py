@@ -39,7 +39,7 @@ class Cors:
         """`guarded`: whether nobody is answered without a token."""
         self._guarded = guarded
         self._any = "*" in origins
-        self._origins = frozenset(normal_origin(origin) for origin in origins)
+        self._origins = frozenset(normal_origin(origin) for origin in origins if origin != "*")
         self._logged: set[str] = set()
 
     def allows(self, origin: str, path: str) -> str | None:
@@ -68,7 +68,7 @@ class Cors:
 
     async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
         """For `on_response_prepare`: the headers go on errors and streams too."""
-        if not self._any and self._origins:
+        if self._origins and not (self._any and request.path not in CONTENT_PATHS):
             response.headers.add("Vary", "Origin")
         origin = request.headers.get("Origin")
         if origin is None:

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import HttpProcessingError, InvalidURLError
 
-from smarttree.errors import InputError
 from smarttree.http.errors import problem
+from smarttree.http.framing import clear, malformed
 from smarttree.printable import printable
 
 # Also how long a connection may take for its first request: aiohttp's default of an hour is a gift to slow attackers.
@@ -42,6 +42,7 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         server.__class__ = _Server
+        server.request_handler = clear(server.request_handler)
         return server
 
 
@@ -69,13 +70,17 @@ class _Connection(web.RequestHandler):
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             response = problem(status, "internal", "the server has a bug; its log says more")
         else:
-            response = problem(status, InputError.code, f"this is no HTTP request that can be read: {_told(message)}")
+            response = malformed(_told(exc, message))
         response.force_close()
         return response
 
 
-def _told(message: str | None) -> str:
-    """What is wrong. Where a colon ends a line, what was sent is quoted after it: nobody needs to read that again."""
+def _told(error: BaseException | None, message: str | None) -> str:
+    """What is wrong. Where a colon ends a line, what was sent is quoted after it: nobody needs to read that again, and
+    nobody shall of an address, which aiohttp tells alone.
+    """
+    if isinstance(error, InvalidURLError):
+        return "its target is no address"
     first = (message or "it is malformed").splitlines()[0]
     return printable(first.partition(" when reading:")[0].rstrip(":"))
 
@@ -86,6 +91,6 @@ def _one_line(record: logging.LogRecord) -> bool:
     if isinstance(error, ConnectionError):
         return False
     if isinstance(error, HttpProcessingError):
-        record.msg, record.args = "refused a malformed request: %s", (_told(error.message),)
+        record.msg, record.args = "refused a malformed request: %s", (_told(error, error.message),)
         record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
     return True

@@ -94,6 +94,25 @@ def test_who_is_wrong_too_often_waits_and_who_is_right_does_not(guarded: Server)
     assert problem(guarded.get("/clock"))[:2] == (401, "token-required")
 
 
+def test_headers_of_a_proxy_that_is_none_change_nothing(guarded: Server) -> None:
+    """Neither who asks, nor which name was asked for."""
+    claims = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Via")
+    for number in range(ATTEMPTS_MAX):
+        told = {claim: f"for=10.0.0.{number}" if claim == "Forwarded" else f"10.0.0.{number}" for claim in claims}
+        assert asked(guarded, "GET", "/clock", {**told, "Authorization": "Bearer wrong"})[0] == 401
+    told = dict.fromkeys(claims, "for=10.1.1.1")
+    assert asked(guarded, "GET", "/clock", {**told, "Authorization": "Bearer wrong"})[0] == 429
+
+
+def test_no_other_header_names_the_host(server: Server) -> None:
+    for claim in ("X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-Host", "X-HTTP-Host-Override"):
+        headers = {"Host": "evil.example", claim: "host=localhost" if claim == "Forwarded" else "localhost"}
+        assert problem(asked(server, "GET", "/clock", headers))[:2] == (421, "host-unknown")
+        assert asked(server, "GET", "/clock", {"Host": "localhost", claim: "evil.example"})[0] == 200
+    for claim in ("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Method-Override"):
+        assert problem(asked(server, "GET", "/nowhere", {claim: "/clock"}))[:2] == (404, "no-such-endpoint")
+
+
 def test_a_page_of_a_named_origin_may_show_the_token(guarded: Server) -> None:
     ask = {"Origin": APP, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     for path in ("/events", "/watch", "/ticket", "/search"):

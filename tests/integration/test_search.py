@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -316,6 +317,24 @@ def test_a_client_that_leaves_ends_its_search(server: Server, project: Path) -> 
         until(lambda: bool(searching()))
     until(lambda: not searching())
     assert places(server, "/search?q=TODO&limit=1&path=/src")
+
+
+def test_a_search_leaves_nothing_open(server: Server, project: Path) -> None:
+    """Also before the collector has come by: two descriptors each, and 1,024 may be all there are."""
+
+    def held() -> list[str]:
+        links = [Path(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+        return [str(link.readlink()) for link in links if os.path.lexists(link) and "/src" in str(link.readlink())]
+
+    gc.disable()
+    try:
+        for _ in range(5):
+            assert places(server, "/search?q=TODO&path=/src")
+            assert places(server, "/search?q=TODO&limit=1&path=/src")
+        until(lambda: not searching())
+        assert held() == []
+    finally:
+        gc.enable()
 
 
 def test_searches_at_a_time_are_limited(server: Server, project: Path) -> None:

@@ -50,6 +50,7 @@ CODES: Final[dict[str, Code]] = dict(
         _of(errors.TooLarge, "more bytes than there may be"),
         _of(errors.CannotCarry, "the format has no form for this content; the detail says which has"),
         ("range-not-satisfiable", Code(416, "the range lies outside; Content-Range tells the size")),
+        ("expectation-failed", Code(417, "the header Expect asks for something else than 100-continue")),
         _of(errors.HostUnknown, "the server was called by a name that is none of its own"),
         _of(errors.TooManyAttempts, "wrong tokens too often; Retry-After tells how long to wait"),
         ("internal", Code(500, "a bug; the server's log says more")),
