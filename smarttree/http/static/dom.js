@@ -73,10 +73,9 @@ export function pathNode(text, base64) {
   const whole = parts(text, base64);
   let cut = whole.length - 1;
   while (cut >= 0 && (whole[cut][1] || !whole[cut][0].includes('/'))) cut -= 1;
-  if (cut < 0) return nameNode(text, base64);
-  const [part] = whole[cut];
+  const [part] = cut < 0 ? [''] : whole[cut];
   const slash = part.lastIndexOf('/') + 1;
-  const before = [...whole.slice(0, cut), [part.slice(0, slash), false]];
+  const before = [...whole.slice(0, Math.max(cut, 0)), [part.slice(0, slash), false]];
   const after = [[part.slice(slash), false], ...whole.slice(cut + 1)];
   return element('bdi', { class: 'path' }, element('span', { class: 'dim' }, ...nodes(before)),
     element('span', { class: 'name' }, ...nodes(after)));
