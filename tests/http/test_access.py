@@ -263,3 +263,16 @@ def test_a_name_that_is_trusted_is(project: Path) -> None:
     with Server(project, trusted_hosts=("tree.example.com",)) as server:
         assert asked(server, "GET", "/clock", {"Host": "Tree.Example.com:8973"})[0] == 200
         assert asked(server, "GET", "/clock", {"Host": "other.example.com"})[0] == 421
+
+
+def test_a_file_that_was_emptied_opens_nothing(project: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("ci read first-of-them\n")
+    with Server(project, auth_token_file=str(file)) as server:
+        for text in ("", "# nobody\n"):
+            caplog.clear()
+            (tmp_path / "draft").write_text(text)
+            (tmp_path / "draft").rename(file)
+            until(lambda: "no token in it" in caplog.text)
+            assert problem(server.get("/tree"))[:2] == (401, "token-required")
+            assert server.get("/clock", Authorization="Bearer first-of-them")[0] == 200
