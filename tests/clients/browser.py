@@ -114,13 +114,13 @@ class Page:
         return told["result"].get("value")
 
     def until(self, script: str) -> Any:
-        """The value, once it is a true one. In between a page may be another."""
+        """The value, once it is a true one (an element is none). In between a page may be another."""
         deadline = time.monotonic() + DEADLINE_S
         while True:
             with suppress(RuntimeError):
                 if value := self.run(script):
                     return value
-            assert time.monotonic() < deadline, f"{script} did not come true; the page has {self.text('body')!r}"
+            assert time.monotonic() < deadline, f"{script} did not come true; the page has {self.text('body')[:2000]!r}"
             select.select([], [], [], POLL_S)
 
     def text(self, selector: str) -> str:

@@ -65,8 +65,9 @@ new Search(feed, { problem });
 
 const figures = new Figures(feed, pulse, {
   problem,
+  held: () => note(NOTES.held),
   ready: ({ roots }, first) => {
-    if (first) note('');
+    if (first || find('note').textContent === NOTES.held) note('');
     feed.roots = roots.filter((root) => !root.path_b64).map((root) => root.path);
     tree.setRoots(roots);
     document.title = `${roots.map((root) => shown(root.path.slice(root.path.lastIndexOf('/') + 1))).slice(0, 3).join(', ')} · smarttree`;
