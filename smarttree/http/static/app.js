@@ -1,6 +1,6 @@
 // The page: who is asked what, and what becomes of it.
 
-import { Problem } from './api.js';
+import { Problem, onHeld } from './api.js';
 import { find, onFrame, setText, shown } from './dom.js';
 import { Feed } from './feed.js';
 import { Figures } from './figures.js';
@@ -65,9 +65,8 @@ new Search(feed, { problem });
 
 const figures = new Figures(feed, pulse, {
   problem,
-  held: () => note(NOTES.held),
   ready: ({ roots }, first) => {
-    if (first || find('note').textContent === NOTES.held) note('');
+    if (first) note('');
     feed.roots = roots.filter((root) => !root.path_b64).map((root) => root.path);
     tree.setRoots(roots);
     document.title = `${roots.map((root) => shown(root.path.slice(root.path.lastIndexOf('/') + 1))).slice(0, 3).join(', ')} · smarttree`;
@@ -120,5 +119,6 @@ async function begin() {
   }
 }
 
+onHeld((isHeld) => note(isHeld ? NOTES.held : ''));
 onFrame(() => pulse.draw());
 begin();

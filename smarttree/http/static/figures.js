@@ -6,7 +6,6 @@ import { bytes, count, rate } from './format.js';
 
 const ASK_MS = 10_000;
 const SCANNING_MS = 1000;
-const HELD_MS = 4000; // no answer takes so long; what does has not been sent
 const PROBLEMS_SHOWN = 20;
 const INTERVALS = ['1m', '5m', '1h', '24h'];
 
@@ -50,7 +49,6 @@ export class Figures {
   /** Asks, unless nothing has happened or nobody looks. */
   async look() {
     let wait = ASK_MS;
-    const holding = setTimeout(() => this.on.held(), HELD_MS);
     try {
       if (!document.hidden && (this.asked === null || this.clock !== this.asked)) {
         const [stats, watch] = await Promise.all([ask('stats'), ask('watch')]);
@@ -67,7 +65,6 @@ export class Figures {
       if (error.code === 'not-ready') wait = SCANNING_MS;
       this.on.problem(error);
     }
-    clearTimeout(holding);
     if (this.running) this.next = setTimeout(() => this.look(), wait);
   }
 
