@@ -35,8 +35,7 @@ from smarttree.http.metrics import METRICS, Metrics, get_metrics
 from smarttree.http.openapi import get_docs, get_openapi
 from smarttree.http.runner import Runner
 from smarttree.http.search import SEARCHES, get_search, slots
-from smarttree.http.session import delete_session, get_session, post_session
-from smarttree.http.sessions import Sessions
+from smarttree.http.session import KEEPING, delete_session, get_session, post_session, sessions_of
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.ticket import key_of, post_ticket
@@ -77,7 +76,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         fanout=http.fanout,
     )
     app[TREES], app[SEARCHES] = Shelf(TREES_BYTES), slots()
-    app[COMPRESSING] = Compressing()
+    app[COMPRESSING], app[KEEPING] = Compressing(), asyncio.Lock()
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
@@ -98,7 +97,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
 def _guards(service: Service, http: HttpConfig, keyring: Keyring) -> tuple[Access, Cors]:
     """Who is let in, and which pages are."""
     key = key_of(service.config.state)
-    access = Access(http, keyring, Tickets(key, time.time()), Sessions(key))
+    access = Access(http, keyring, Tickets(key, time.time()), sessions_of(service.config.state, key))
     return access, Cors(http.cors, lambda: bool(keyring.tokens), access.origin_of)
 
 

@@ -1,30 +1,72 @@
 """`/session`: `POST` shows a token once, and gets a cookie in its place; `DELETE` gives it back; `GET` says who one is.
 
-Only a page of this server's own may do the first two: nobody else's page shall log someone in, or out.
+Only a page of this server's own may do the first two: nobody else's page shall log someone in, or out. Which sessions
+were ended before their time is kept in the state directory, so that a restart brings none of them back.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from smarttree.config import StateConfig
 from smarttree.errors import BadParameter
 from smarttree.http.access import ACCESS, HOLDER, SESSION
 from smarttree.http.body import read_body
-from smarttree.http.keys import HUB
+from smarttree.http.keys import HUB, SERVICE
 from smarttree.http.params import Query
-from smarttree.http.sessions import GOOD_S, Session
+from smarttree.http.private import write_private
+from smarttree.http.sessions import GOOD_S, Session, Sessions
 from smarttree.http.tokens import SCOPES, Holder
+from smarttree.printable import printable
 from smarttree.stream.events import to_json
 
+_LOG = logging.getLogger("smarttree.http")
+
+ENDED_NAME: Final = "sessions.ended"
+KEEPING: Final = web.AppKey("keeping of sessions", asyncio.Lock)
 FORM: Final = "application/x-www-form-urlencoded"
 FIELDS_MAX: Final = 8
 WANTED: Final = 'the body is JSON, {"token": "…"}, or a form with the field token'
+
+
+def sessions_of(state: StateConfig | None, key: bytes) -> Sessions:
+    """With what is kept there of those that were ended."""
+    sessions = Sessions(key)
+    if state is not None:
+        path = _path(state)
+        try:
+            sessions.remember(path.read_bytes(), time.time())
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            _LOG.warning("%s: %s; everybody has to log in again", printable(str(path)), error.strerror)
+            sessions.remember(b"", time.time())
+    return sessions
+
+
+def _path(state: StateConfig) -> Path:
+    return Path(os.fsdecode(state.directory)) / ENDED_NAME
+
+
+async def _keep(app: web.Application) -> None:
+    state = app[SERVICE].config.state
+    if state is None:
+        return
+    async with app[KEEPING]:
+        try:
+            await asyncio.to_thread(write_private, _path(state), app[ACCESS].sessions.ended())
+        except OSError as error:
+            _LOG.warning("%s: %s; who logs out may be logged in after a restart", printable(str(_path(state))), error.strerror)
 
 
 def _told(holder: Holder | None, session: Session | None, status: int = 200) -> web.Response:
@@ -78,6 +120,7 @@ async def delete_session(request: web.Request) -> web.StreamResponse:
     if SESSION in request:
         access.sessions.end(request[SESSION], time.time())
         request.app[HUB].end(access.is_over)
+        await _keep(request.app)
     response = web.Response(status=204, headers={"Cache-Control": "no-store"})
     secure = access.is_secure(request)
     name = access.sessions.cookie(secure=secure)

@@ -21,6 +21,8 @@ AHEAD_S: Final = 60.0  # so far a clock may be set back without anybody being lo
 ENDED_MAX: Final = 10_000
 _PAYLOAD: Final = struct.Struct("<d8s8s")  # when it began; which it is; the first bytes of its token's digest
 _CODE_BYTES: Final = 16
+_TIME: Final = struct.Struct("<d")
+_ENDED: Final = struct.Struct("<8sd")  # which it was; when it began
 
 
 class Session(NamedTuple):
@@ -85,6 +87,18 @@ class Sessions:
         if len(self._ended) > ENDED_MAX:
             self._ended.clear()
             self._none_before = now
+
+    def ended(self) -> bytes:
+        """To be kept: what was ended before its time."""
+        return _TIME.pack(self._none_before) + b"".join(_ENDED.pack(*each) for each in self._ended.items())
+
+    def remember(self, kept: bytes, now: float) -> None:
+        """What an earlier process kept. Where that can't be read, everybody is logged out."""
+        if len(kept) % _ENDED.size != _TIME.size:
+            self._none_before = now
+            return
+        (self._none_before,) = _TIME.unpack_from(kept)
+        self._ended.update(_ENDED.iter_unpack(kept[_TIME.size :]))
 
     def _payload(self, value: str) -> bytes | None:
         try:

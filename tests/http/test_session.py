@@ -286,9 +286,15 @@ def test_it_ends_with_its_token(project: Path, tokens: Path, guarded: Server) ->
 def test_it_outlives_the_server_where_there_is_a_state(project: Path, tokens: Path, tmp_path: Path) -> None:
     state = StateConfig(directory=bytes(tmp_path / "state"))
     with Server(project, auth_token_file=str(tokens), state=state) as server:
-        cookie = cookie_of(logged_in(server))
+        cookie, gone = cookie_of(logged_in(server)), cookie_of(logged_in(server))
+        assert asked(server, "DELETE", "/session", {**gone, "Origin": server.url})[0] == 204
+    assert (tmp_path / "state" / "sessions.ended").stat().st_mode & 0o777 == 0o600
     with Server(project, auth_token_file=str(tokens), state=state) as server:
         assert asked(server, "GET", "/clock", cookie)[0] == 200
+        assert code(asked(server, "GET", "/clock", gone)) == (401, "token-required")
+    (tmp_path / "state" / "sessions.ended").write_bytes(b"damaged")
+    with Server(project, auth_token_file=str(tokens), state=state) as server:
+        assert code(asked(server, "GET", "/clock", cookie)) == (401, "token-required")
     with Server(project, auth_token_file=str(tokens)) as server:
         name = server.app[ACCESS].sessions.cookie(secure=False)
         other = {"Cookie": f"{name}={cookie['Cookie'].partition('=')[2]}"}

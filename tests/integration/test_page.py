@@ -178,6 +178,7 @@ def test_who_is_nobody_logs_in_and_out(browser: Browser, top: Path, tmp_path: Pa
         is_live(page)
         page.click("#logout")
         page.until("!document.querySelector('#login').hidden")
+        assert "README" not in page.run("document.documentElement.outerHTML")
         assert page.cookies() == []
         page.go(server.url)
         page.until("!document.querySelector('#login').hidden")

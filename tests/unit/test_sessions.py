@@ -61,6 +61,19 @@ def test_to_end_one_ends_no_other() -> None:
     assert sessions.find(other, TOKENS, NOW) is not None
 
 
+def test_what_was_ended_is_kept() -> None:
+    sessions, later, damaged = Sessions(KEY), Sessions(KEY), Sessions(KEY)
+    (ours, value), (_, other) = sessions.begin(CI, NOW), sessions.begin(CI, NOW)
+    later.remember(sessions.ended(), NOW)
+    assert later.find(value, TOKENS, NOW) is not None
+    sessions.end(ours, NOW)
+    later.remember(sessions.ended(), NOW)
+    assert later.find(value, TOKENS, NOW) is None
+    assert later.find(other, TOKENS, NOW) is not None
+    damaged.remember(sessions.ended()[:-1], NOW + 1)
+    assert damaged.find(other, TOKENS, NOW + 1) is None
+
+
 def test_where_too_many_are_ended_to_remember_all_are() -> None:
     sessions = Sessions(KEY)
     (first, value), (_, other) = sessions.begin(CI, NOW), sessions.begin(OPS, NOW)

@@ -37,15 +37,21 @@ function note(text) {
 }
 
 function show(id) {
-  for (const each of ['login', 'board']) find(each).hidden = each !== id;
+  for (const each of ['login', 'board', 'below']) find(each).hidden = (each === 'login') !== (id === 'login');
 }
 
+/** Nobody reads here any more: what was read does not stay either, so the page begins anew. */
 function ended(why) {
   stream.stop();
-  stream.clock = '';
   figures.stop();
+  if (!find('board').hidden) {
+    history.replaceState({ why }, '');
+    location.reload();
+    return;
+  }
   say('out');
-  setText(find('login-error'), why);
+  setText(find('login-error'), history.state?.why ?? why);
+  history.replaceState(null, '');
   show('login');
   find('token').focus();
 }
