@@ -178,7 +178,7 @@ class Access:
 
 
 async def mark(request: web.Request, response: web.StreamResponse) -> None:
-    """For `on_response_prepare`: what a cookie opened is for this origin's pages, and for no cache that others share."""
+    """For `on_response_prepare`: what a cookie opened is for this origin's pages, and for no shared cache."""
     if SESSION not in request:
         return
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"

@@ -1,8 +1,8 @@
 """`GET /` and `GET /page/{file}`: the live page and what it is made of, as they lie in the package.
 
 Law: they are the same for everyone and hold nothing of the tree, so they need no token. What the page shows it asks the
-other endpoints for, as its reader. It runs its own files alone, loads from nowhere else, is shown in no frame, and turns
-no text into markup.
+other endpoints for, as its reader. It runs its own files alone, loads from nowhere else, is shown in no frame, and
+turns no text into markup.
 """
 
 from __future__ import annotations

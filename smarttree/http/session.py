@@ -66,7 +66,9 @@ async def _keep(app: web.Application) -> None:
         try:
             await asyncio.to_thread(write_private, _path(state), app[ACCESS].sessions.ended())
         except OSError as error:
-            _LOG.warning("%s: %s; who logs out may be logged in after a restart", printable(str(_path(state))), error.strerror)
+            _LOG.warning(
+                "%s: %s; who logs out may be logged in after a restart", printable(str(_path(state))), error.strerror
+            )
 
 
 def _told(holder: Holder | None, session: Session | None, status: int = 200) -> web.Response:
@@ -130,6 +132,7 @@ async def delete_session(request: web.Request) -> web.StreamResponse:
 
 def _token(content_type: str, body: bytes) -> bytes:
     """As bytes, as a header would bring it. Raises BadParameter, which tells nothing of the body."""
+    fields: object
     try:
         if content_type == FORM:
             form = parse_qs(body.decode(), keep_blank_values=True, errors="surrogateescape", max_num_fields=FIELDS_MAX)

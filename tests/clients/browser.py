@@ -164,9 +164,7 @@ class Page:
     def screenshot(self, path: Path, width: int, height: int, *, dark: bool = False, whole: bool = False) -> None:
         """For people to look at."""
         phone = width < 600
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone
-        )
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)

@@ -53,8 +53,8 @@ PAGES = {"/", *(f"/page/{path.name}" for path in Path(dashboard.__file__).with_n
 }
 # What tries to be taken for something that is open.
 DISGUISED = (
-    "//healthz", "/healthz/", "/%68ealthz/x", "/healthz/../tree", "/healthz%2f..%2ftree", "/healthz;/tree", "/./tree", "//",
-    "/page/", "/page/../tree", "/page/%2e%2e/tree", "/page/..%2ftree", "/page/app.js/../../tree", "/page//app.js",
+    "//healthz", "/healthz/", "/%68ealthz/x", "/healthz/../tree", "/healthz%2f..%2ftree", "/healthz;/tree", "/./tree",
+    "//", "/page/", "/page/../tree", "/page/%2e%2e/tree", "/page/..%2ftree", "/page/app.js/../../tree", "/page//app.js",
     "/page/index.html", "/page/app.js/", "/page/APP.JS", "/page/%00", "/session/", "//session", "/session/../tree",
 )  # fmt: skip
 

@@ -48,7 +48,14 @@ def test_it_is_served_with_these_headers_and_no_others(server: Server, name: str
 
 
 def test_nothing_else_is(server: Server) -> None:
-    for path in ("/page/", "/page/index.html", "/page/nothing.js", "/page/..%2fapp.py", "/page/../app.py", "/page/app.js/"):
+    for path in (
+        "/page/",
+        "/page/index.html",
+        "/page/nothing.js",
+        "/page/..%2fapp.py",
+        "/page/../app.py",
+        "/page/app.js/",
+    ):
         assert server.get(path)[0] == 404
 
 
@@ -71,7 +78,9 @@ def test_it_names_nothing_from_outside_and_has_nothing_inline() -> None:
 
 def test_text_never_becomes_markup_there() -> None:
     """The policy forbids it too: trusted types, of which there are none."""
-    ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\b|Function\("
+    ways = (
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\b|Function\("
+    )
     assert {name for name, text in SOURCES.items() if re.search(ways, text)} == set()
 
 

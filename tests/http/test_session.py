@@ -40,9 +40,7 @@ def guarded(project: Path, tokens: Path) -> Iterator[Server]:
         yield running
 
 
-def asked(
-    server: Server, method: str, target: str, headers: dict[str, str], body: str | bytes | None = None
-) -> Answer:
+def asked(server: Server, method: str, target: str, headers: dict[str, str], body: str | bytes | None = None) -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE_S)
     try:
         connection.request(method, target, body, headers)
@@ -148,6 +146,7 @@ def test_who_one_is(guarded: Server, server: Server) -> None:
 def origins(own: str) -> list[tuple[bool, dict[str, str]]]:
     """What a browser may say about where a request comes from, and whether that is a page of `own`."""
     site = "Sec-Fetch-Site"
+    others = [own.replace("http", "https"), own.replace("127.0.0.1", "localhost"), own[:-1], f"{own}.evil.example"]
     return [
         (True, {"Origin": own}),
         (True, {"Origin": own, site: "same-origin"}),
@@ -157,11 +156,10 @@ def origins(own: str) -> list[tuple[bool, dict[str, str]]]:
         *((False, {site: other}) for other in ("same-site", "cross-site", "none")),
         *(
             (False, {"Origin": other, **more})
-            for other in ("null", "", "https://evil.example", own.replace("http", "https"), own[:-1], f"{own}.evil.example",
-                          own.replace("127.0.0.1", "localhost"), f"{own}@evil.example")
+            for other in ("null", "", "https://evil.example", f"{own}@evil.example", *others)
             for more in ({}, {site: "same-origin"})
         ),
-    ]  # fmt: skip
+    ]
 
 
 def test_only_its_own_page_changes_anything(guarded: Server) -> None:

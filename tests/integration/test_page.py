@@ -118,7 +118,8 @@ def test_a_hostile_tree_is_text_and_nothing_runs(browser: Browser, server: Serve
         page.run("document.querySelector('#find-q').value = ''")
         page.type("#find-q", "needle" if where == "content" else "a")
         page.press("Enter")
-        page.until(f"document.querySelector('#find-told').innerText.includes('{'names' if where == 'name' else 'lines'}')")
+        told = "names" if where == "name" else "lines"
+        page.until(f"document.querySelector('#find-told').innerText.includes('{told}')")
     found = names(page, "#found .hit code")
     assert len(found) == len(HOSTILE)
     assert set(found) == {"<script>ran=1</script> needle \\x1b[31m\\u202e"}
@@ -129,7 +130,7 @@ def test_a_hostile_tree_is_text_and_nothing_runs(browser: Browser, server: Serve
 
 
 def test_what_would_make_markup_is_refused_by_the_policy(browser: Browser, server: Server) -> None:
-    """So it is the browser that keeps it, whatever a later change of the page does; and it is seen that it complains."""
+    """The browser keeps it, whatever a later change of the page does. And that it complains is seen by these tests."""
     page = browser.page(server.url)
     is_live(page)
     assert page.complaints() == []
@@ -146,8 +147,10 @@ def test_the_keyboard_reaches_all_of_the_tree(browser: Browser, server: Server) 
     page.until("document.querySelectorAll('#tree [role=treeitem]').length === 3")
     page.run("document.querySelector('#tree [tabindex=\"0\"]').focus()")
     focused = "document.activeElement.ariaLabel"
-    for key, label in (("ArrowDown", "src"), ("ArrowRight", "src"), ("ArrowRight", "deep"), ("End", "README.md"),
-                       ("Home", str(server.service.config.roots[0], "utf-8")), ("s", "src"), ("ArrowLeft", "src")):  # fmt: skip
+    root = str(server.service.config.roots[0], "utf-8")
+    keys = ("ArrowDown", "ArrowRight", "ArrowRight", "End", "Home", "s", "ArrowLeft")
+    labels = ("src", "src", "deep", "README.md", root, "src", "src")
+    for key, label in zip(keys, labels, strict=True):
         page.press(key)
         if key == "ArrowRight":
             page.until("document.querySelectorAll('#tree [role=treeitem]').length === 5")

@@ -31,8 +31,8 @@ SECURITY: Final[Json] = {
         "type": "apiKey",
         "in": "cookie",
         "name": "smarttree-00000000",
-        "description": "of `POST /session`; eight hex digits of the server's own end the name, and under HTTPS `__Host-` "
-        "begins it. What changes something must come from a page of the server's own",
+        "description": "of `POST /session`; the name ends in eight hex digits of the server's own, and under HTTPS "
+        "`__Host-` begins it. What changes something must come from a page of the server's own",
     },
 }
 

@@ -22,8 +22,8 @@ _PAGE: Final = operation(
     "The live page",
     CONDITIONS,
     {**stored("It.", {"text/html": text()}, _HEADERS), **problems(*STORED, guarded=False)},
-    description="For people: the tree as it changes. It holds nothing of the tree itself, so it needs no token; what it "
-    "shows it asks for, in the name of who reads it.",
+    description="For people: the tree as it changes. It holds nothing of the tree itself, so it needs no token; what "
+    "it shows it asks for, in the name of who reads it.",
     tags=["server"],
 )
 

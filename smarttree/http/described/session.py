@@ -50,8 +50,8 @@ _BEGIN: Final = operation(
         "303": {"description": "The same, for a form: back to the page.", "headers": {**_COOKIE}},
         **problems(*GUARDED[1:], "origin-refused", "request-entity-too-large", "request-timeout", guarded=False),
     },
-    description="For the page at `/`, and no other: who is a program sends its token each time. It is good for what the "
-    "token is, and for half a day at most.",
+    description="For the page at `/`, and no other: who is a program sends its token each time. It is good for what "
+    "the token is, and for half a day at most.",
     requestBody={
         "required": True,
         "content": {JSON: {"schema": _BODY}, "application/x-www-form-urlencoded": {"schema": _BODY}},
