@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from smarttree.http.errors import problem
 from smarttree.http.params import Query
 from smarttree.http.stored import Stored, answer
 
@@ -65,7 +66,7 @@ async def get_page_file(request: web.Request) -> web.StreamResponse:
     Query(request, ())
     name = request.match_info["file"]
     if name not in FILES:
-        raise web.HTTPNotFound
+        return problem(404, "no-such-endpoint", f"the page is made of {', '.join(sorted(FILES))}, and nothing else")
     return await _sent(request, name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,11 @@ def test_labels_lead_somewhere() -> None:
         assert name in ids
     for name, text in SOURCES.items():
         assert set(re.findall(r"find\('([\w-]+)'\)", text)) <= set(ids), name
+
+
+def test_its_files_are_in_the_package() -> None:
+    """In a wheel, and so in a source distribution: setuptools takes what these patterns name."""
+    root = STATIC.parents[2]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["smarttree"]
+    packed = {path for pattern in patterns for path in (root / "smarttree").glob(pattern)}
+    assert set(STATIC.iterdir()) <= packed

@@ -33,7 +33,7 @@ _FILE: Final = operation(
     [_NAME, *CONDITIONS],
     {
         **stored("It.", {"text/css": text(), "text/javascript": text(), "image/svg+xml": text()}, _HEADERS),
-        **problems(*STORED),
+        **problems("no-such-endpoint", *STORED),
     },
     tags=["server"],
 )
