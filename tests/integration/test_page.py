@@ -12,7 +12,9 @@ import pytest
 
 from tests.clients.browser import Browser, Page
 from tests.http.server import Server
+from tests.integration.process import Process
 from tests.integration.test_clients import CHROMIUM
+from tests.integration.test_https import write_pair
 from tests.nursery import Nursery
 from tests.toolchains import tool
 
@@ -191,6 +193,22 @@ def test_who_is_nobody_logs_in_and_out(browser: Browser, top: Path, tmp_path: Pa
         page.until("!document.querySelector('#login').hidden")
         assert "Log in again" in page.text("#login-error")
         assert [told for told in page.complaints() if "Content" in told] == []
+
+
+def test_through_tls_the_cookie_is_for_tls_alone(top: Path, tmp_path: Path) -> None:
+    pem, key = write_pair(tmp_path, "mine")
+    tls = ("--https", "--cert", pem, "--key", key, "--auth-token", TOKEN)
+    with Process(top, *tls) as server, Browser(tool(*CHROMIUM), "--ignore-certificate-errors") as browser:
+        page = browser.page(f"https://127.0.0.1:{server.port}/")
+        log_in(page)
+        [cookie] = page.cookies()
+        assert cookie["name"].startswith("__Host-smarttree-")
+        assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
+        (top / "news").touch()
+        page.until("document.querySelector('#feed').innerText.includes('news')")
+        page.click("#logout")
+        page.until("!document.querySelector('#login').hidden")
+        assert page.cookies() == []
 
 
 def log_in(page: Page) -> None:
