@@ -195,6 +195,24 @@ def test_who_is_nobody_logs_in_and_out(browser: Browser, top: Path, tmp_path: Pa
         assert [told for told in page.complaints() if "Content" in told] == []
 
 
+def test_the_form_works_without_a_script(browser: Browser, top: Path) -> None:
+    with Server(top, auth_token=TOKEN) as server:
+        page = browser.page(server.url)
+        page.until("!document.querySelector('#login').hidden")
+        page.type("#token", TOKEN)
+        page.run("document.querySelector('#login-form').submit()")  # which asks no listener
+        is_live(page)
+
+
+def test_the_first_scan_is_told_of(browser: Browser, top: Path) -> None:
+    with Server(top, scan=False) as server:
+        page = browser.page(server.url)
+        page.until("document.querySelector('#note').innerText.includes('first scan')")
+        server.begin_scan()
+        is_live(page)
+        page.until("document.querySelector('#files').innerText === '2' && document.querySelector('#note').hidden")
+
+
 def test_through_tls_the_cookie_is_for_tls_alone(top: Path, tmp_path: Path) -> None:
     pem, key = write_pair(tmp_path, "mine")
     tls = ("--https", "--cert", pem, "--key", key, "--auth-token", TOKEN)
