@@ -36,6 +36,7 @@
         ├── TokenRefused
         ├── TooManyAttempts
         ├── ScopeMissing
+        ├── OriginRefused
         ├── AddressRefused
         └── HostUnknown
 
@@ -339,6 +340,12 @@ class ScopeMissing(Refused):
     """A good token, for something else."""
 
     code = "scope-missing"
+
+
+class OriginRefused(Refused):
+    """A page of another origin, or who does not say of which one, asks for what only a page of this server may."""
+
+    code = "origin-refused"
 
 
 class AddressRefused(Refused):

@@ -1,12 +1,14 @@
 """Access: whether a request may be answered at all, before anything else looks at it.
 
-Law: where there are tokens, nothing but `/healthz` and `/readyz` answers without one, whatever the method or path;
-no answer and no log has a token in it. Where there are none, whoever was let in at the door may read. A page of a site
+Law: where there are tokens, nothing but `/healthz` and `/readyz` answers without one, whatever the method or path, and
+what has nothing of the tree in it: the page at `/`, its files, and `POST /session`, to which the token is shown. No
+answer and no log has a token in it. Where there are none, whoever was let in at the door may read. A page of a site
 that only pretends to be this machine (DNS rebinding) is known by the name it calls it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
@@ -20,12 +22,23 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from smarttree.config import HttpConfig
-from smarttree.errors import AddressRefused, HostUnknown, ScopeMissing, TokenRefused, TokenRequired, TooManyAttempts
-from smarttree.http.addresses import Address, is_admitted, read_address, speaks_for
+from smarttree.errors import (
+    AddressRefused,
+    HostUnknown,
+    OriginRefused,
+    ScopeMissing,
+    TokenRefused,
+    TokenRequired,
+    TooManyAttempts,
+)
+from smarttree.http.addresses import Address, is_admitted, is_in, read_address, speaks_for
 from smarttree.http.attempts import Attempts
+from smarttree.http.dashboard import PAGES
 from smarttree.http.keyring import Keyring
 from smarttree.http.keys import HUB
+from smarttree.http.origin import may_change, may_read, scheme_told
 from smarttree.http.params import Query
+from smarttree.http.sessions import Session, Sessions
 from smarttree.http.tickets import Tickets
 from smarttree.http.tokens import READ, WATCH, Holder
 from smarttree.printable import printable
@@ -34,17 +47,20 @@ _LOG = logging.getLogger("smarttree.http")
 
 HOSTS_KEPT: Final = 256
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
+READING: Final = frozenset({"GET", "HEAD"})
 CHANGING: Final = frozenset({"POST", "DELETE"})
 TICKET_PATHS: Final = frozenset({"/events"})
+SESSIONS_S: Final = 60.0  # how often streams are looked at for sessions that are over
 HOLDER: Final = web.RequestKey("holder", Holder)
+SESSION: Final = web.RequestKey("session", Session)
 BEARER: Final = "bearer"
 
 
 class Access:
-    """Decides by address, name and token. `tickets` are good as long as the keyring's tokens are."""
+    """Decides by address, name and token. `tickets` and `sessions` are good as long as the keyring's tokens are."""
 
-    def __init__(self, config: HttpConfig, keyring: Keyring, tickets: Tickets) -> None:
-        self.keyring, self.tickets = keyring, tickets
+    def __init__(self, config: HttpConfig, keyring: Keyring, tickets: Tickets, sessions: Sessions) -> None:
+        self.keyring, self.tickets, self.sessions = keyring, tickets, sessions
         self._config = config
         self._attempts = Attempts()
         self._names = frozenset(
@@ -66,13 +82,24 @@ class Access:
             self._config.trusted_proxies,
         )
 
+    def origin_of(self, request: web.BaseRequest) -> str:
+        """This server's own, as who asks has called it: a trusted proxy that speaks TLS for it says so."""
+        headers, told = request.headers, None
+        if is_in(read_address(request.remote or ""), self._config.trusted_proxies):
+            told = scheme_told(headers.getall("X-Forwarded-Proto", []), headers.getall("Forwarded", []))
+        return f"{told or request.scheme}://{request.host}"
+
+    def is_secure(self, request: web.BaseRequest) -> bool:
+        """Whether what is sent back goes through TLS all the way."""
+        return self.origin_of(request).startswith("https:")
+
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Raises what refuses the request."""
         if self._config.allow and not is_admitted(self.address_of(request), self._config.allow):
             raise AddressRefused("this address is not among those that --allow admits")
         tokens = self.keyring.tokens
-        if tokens and request.path not in OPEN_PATHS:
+        if tokens and not is_open(request):
             holder = self._holder(request)
             self._require(holder, WATCH if request.path == "/watch" and request.method in CHANGING else READ)
             request[HOLDER] = holder
@@ -82,13 +109,29 @@ class Access:
 
     def _holder(self, request: web.Request) -> Holder:
         """Raises TokenRequired, TokenRefused, TooManyAttempts."""
-        secret = bearer(request)
-        if secret is not None:
-            holder = self.keyring.tokens.find(secret)
-        elif request.path in TICKET_PATHS and (ticket := Query.raw(request, "ticket")) is not None:
-            holder = self.tickets.find(ticket, self.keyring.tokens, time.time())
-        else:
+        tokens = self.keyring.tokens
+        if (secret := bearer(request)) is not None:
+            return self.judged(request, tokens.find(secret))
+        if request.path in TICKET_PATHS and (ticket := Query.raw(request, "ticket")) is not None:
+            return self.judged(request, self.tickets.find(ticket, tokens, time.time()))
+        cookie = request.cookies.get(self.sessions.cookie(secure=self.is_secure(request)))
+        if cookie is None or (request.method in READING and not may_read(request.headers.get("Sec-Fetch-Site"))):
             raise TokenRequired("this server wants a token: send it as `Authorization: Bearer TOKEN`")
+        if request.method not in READING:
+            self.require_own_page(request)
+        return self._holder_of_session(request, cookie)
+
+    def _holder_of_session(self, request: web.Request, cookie: str) -> Holder:
+        session = self.sessions.find(cookie, self.keyring.tokens, time.time())
+        if session is None and self.sessions.is_ours(cookie):
+            raise TokenRequired("the session is over: log in again, or send the token as `Authorization: Bearer TOKEN`")
+        holder = self.judged(request, session.holder if session is not None else None)
+        if session is not None:
+            request[SESSION] = session
+        return holder
+
+    def judged(self, request: web.BaseRequest, holder: Holder | None) -> Holder:
+        """Whose token was shown; where it is nobody's, raises TokenRefused, or TooManyAttempts."""
         if holder is not None:
             return holder
         address, now = str(self.address_of(request)), time.monotonic()
@@ -98,10 +141,26 @@ class Access:
         self._attempts.failed(address, now)
         raise TokenRefused("the token is not one of this server's, or not any more")
 
+    def require_own_page(self, request: web.BaseRequest) -> None:
+        """For what a browser may have been made to send. Raises OriginRefused."""
+        headers, own = request.headers, self.origin_of(request)
+        if not may_change(headers.get("Origin"), headers.get("Sec-Fetch-Site"), own):
+            raise OriginRefused(
+                f"only a page of {printable(own[:200])} may do this, and says so by Origin or Sec-Fetch-Site; where a "
+                "proxy speaks TLS for this server, name it by --trusted-proxy, and have it send X-Forwarded-Proto"
+            )
+
+    def is_over(self, shown: object) -> bool:
+        """Whether what a stream was let in by, a session or a holder, is good no longer."""
+        tokens = self.keyring.tokens
+        if isinstance(shown, Session):
+            return bool(tokens) and self.sessions.is_over(shown, tokens, time.time())
+        return bool(tokens) and shown not in tokens
+
     def require_still(self, request: web.BaseRequest) -> None:
         """For an answer that has waited: raises TokenRefused where the token has been taken away meanwhile."""
-        holder = request.get(HOLDER)
-        if holder is not None and self.keyring.tokens and holder not in self.keyring.tokens:
+        shown = shown_by(request)
+        if shown is not None and self.is_over(shown):
             raise TokenRefused("the token is not good any more")
 
     @staticmethod
@@ -116,6 +175,29 @@ class Access:
             raise HostUnknown(
                 f"this server is not {printable(name[:100])}; if it is to answer by that name, say --trusted-host NAME"
             )
+
+
+async def mark(request: web.Request, response: web.StreamResponse) -> None:
+    """For `on_response_prepare`: what a cookie opened is for this origin's pages, and for no shared cache."""
+    if SESSION not in request:
+        return
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    kept = response.headers.get("Cache-Control", "")
+    if "private" not in kept and "no-store" not in kept:
+        response.headers["Cache-Control"] = f"private, {kept}" if kept else "private"
+
+
+def is_open(request: web.BaseRequest) -> bool:
+    """Whether it is answered without a token: there is nothing of the tree in it."""
+    if request.path == "/session":
+        return request.method == "POST"
+    return request.path in OPEN_PATHS or (request.path in PAGES and request.method in READING)
+
+
+def shown_by(request: web.BaseRequest) -> Session | Holder | None:
+    """What the request was let in by; None where there are no tokens."""
+    return request.get(SESSION) or request.get(HOLDER)
 
 
 def bearer(request: web.BaseRequest) -> bytes | None:
@@ -157,9 +239,16 @@ async def access_is_kept(app: web.Application) -> AsyncIterator[None]:
     access = app[ACCESS]
 
     def changed() -> None:
-        tokens = access.keyring.tokens
-        app[HUB].end(lambda holder: bool(tokens) and holder not in tokens)
+        app[HUB].end(access.is_over)
 
-    file = access.keyring.file
-    async with file.followed(changed) if file is not None else nullcontext():
-        yield
+    async def sessions_end() -> None:
+        while True:
+            await asyncio.sleep(SESSIONS_S)
+            changed()
+
+    file, task = access.keyring.file, asyncio.create_task(sessions_end())
+    try:
+        async with file.followed(changed) if file is not None else nullcontext():
+            yield
+    finally:
+        task.cancel()

@@ -14,12 +14,13 @@ from aiohttp import web
 
 from smarttree.config import HttpConfig
 from smarttree.errors import SmarttreeError
-from smarttree.http.access import ACCESS, Access, access_is_kept
+from smarttree.http.access import ACCESS, Access, access_is_kept, mark
 from smarttree.http.changes import get_changes
 from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.compress import COMPRESSING, Compressing, end_compressing, get_compress
 from smarttree.http.cors import Cors
+from smarttree.http.dashboard import get_page, get_page_file
 from smarttree.http.door import opened
 from smarttree.http.errors import mark_begun, problems
 from smarttree.http.events import get_events
@@ -28,17 +29,18 @@ from smarttree.http.health import get_healthz, get_readyz
 from smarttree.http.https import secured
 from smarttree.http.keyring import Keyring
 from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
-from smarttree.http.later import LATER, answer_later
 from smarttree.http.listen import address_of
 from smarttree.http.measured import Requests
 from smarttree.http.metrics import METRICS, Metrics, get_metrics
 from smarttree.http.openapi import get_docs, get_openapi
 from smarttree.http.runner import Runner
 from smarttree.http.search import SEARCHES, get_search, slots
+from smarttree.http.session import KEEPING, delete_session, get_session, post_session, sessions_of
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.supervised import Supervisor
-from smarttree.http.ticket import post_ticket, tickets_of
+from smarttree.http.ticket import key_of, post_ticket
+from smarttree.http.tickets import Tickets
 from smarttree.http.tree import ANSWERED, TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
 from smarttree.http.waiting import changes_are_told, end_waiting
 from smarttree.http.watch import delete_watch, get_watch, post_watch
@@ -75,7 +77,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         fanout=http.fanout,
     )
     app[TREES], app[SEARCHES] = Shelf(TREES_BYTES), slots()
-    app[COMPRESSING] = Compressing()
+    app[COMPRESSING], app[KEEPING] = Compressing(), asyncio.Lock()
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
@@ -88,14 +90,16 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.on_shutdown.append(end_compressing)
     app.on_response_prepare.append(mark_begun)
     app.on_response_prepare.append(cors.mark)
+    app.on_response_prepare.append(mark)
     _route(app.router)
     return app
 
 
 def _guards(service: Service, http: HttpConfig, keyring: Keyring) -> tuple[Access, Cors]:
     """Who is let in, and which pages are."""
-    access = Access(http, keyring, tickets_of(service.config.state))
-    return access, Cors(http.cors, lambda: bool(keyring.tokens))
+    key = key_of(service.config.state)
+    access = Access(http, keyring, Tickets(key, time.time()), sessions_of(service.config.state, key))
+    return access, Cors(http.cors, lambda: bool(keyring.tokens), access.origin_of)
 
 
 def _route(router: web.UrlDispatcher) -> None:
@@ -116,8 +120,11 @@ def _route(router: web.UrlDispatcher) -> None:
     router.add_get("/metrics", get_metrics)
     router.add_get("/openapi.json", get_openapi)
     router.add_get("/docs", get_docs)
-    for method, path in LATER:
-        router.add_route(method, path, answer_later)
+    router.add_get("/", get_page)
+    router.add_get("/page/{file}", get_page_file)
+    router.add_get("/session", get_session)
+    router.add_post("/session", post_session)
+    router.add_delete("/session", delete_session)
 
 
 async def _hub_runs(app: web.Application) -> AsyncIterator[None]:

@@ -20,7 +20,7 @@ from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, IDENTITY, piece, preface
 from smarttree.errors import BadParameter
-from smarttree.http.access import HOLDER
+from smarttree.http.access import shown_by
 from smarttree.http.criteria import criteria, only_content
 from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.negotiation import choose
@@ -197,5 +197,5 @@ async def get_events(request: web.Request) -> web.StreamResponse:
         sorry = hub.retry() + sse.comment("as many streams as may be are open; come back later")
         await response.write(preface(coding) + piece(coding, sorry))
         return response
-    await hub.serve(Connection(response, writer, transport, request.get(HOLDER)), asked, since)
+    await hub.serve(Connection(response, writer, transport, shown_by(request)), asked, since)
     return response

@@ -16,7 +16,8 @@ import pytest
 
 from smarttree.config import StateConfig
 from smarttree.errors import ConfigError
-from smarttree.http.access import ACCESS, OPEN_PATHS
+from smarttree.http import dashboard
+from smarttree.http.access import ACCESS
 from smarttree.http.attempts import ATTEMPTS_MAX
 from smarttree.http.keyring import Keyring
 from smarttree.http.waiting import WAITING
@@ -47,6 +48,26 @@ def asked(server: Server, method: str, target: str, headers: dict[str, str]) -> 
         connection.close()
 
 
+PAGES = {"/", *(f"/page/{path.name}" for path in Path(dashboard.__file__).with_name("static").iterdir())} - {
+    f"/page/{dashboard.INDEX}"
+}
+# What tries to be taken for something that is open.
+DISGUISED = (
+    "//healthz", "/healthz/", "/%68ealthz/x", "/healthz/../tree", "/healthz%2f..%2ftree", "/healthz;/tree", "/./tree",
+    "//", "/page/", "/page/../tree", "/page/%2e%2e/tree", "/page/..%2ftree", "/page/app.js/../../tree", "/page//app.js",
+    "/page/index.html", "/page/app.js/", "/page/APP.JS", "/page/%00", "/session/", "//session", "/session/../tree",
+)  # fmt: skip
+
+
+def answered_without(method: str, path: str) -> tuple[int, ...]:
+    """What comes without a token where one is wanted, and nothing but that: health, the page, and where to show one."""
+    if path in ("/healthz", "/readyz"):
+        return (200, 405)
+    if method in ("GET", "HEAD") and path in PAGES:
+        return (200,)
+    return (403,) if (method, path) == ("POST", "/session") else (401,)
+
+
 def every_route(server: Server) -> set[tuple[str, str]]:
     """Those of the router itself, whatever was added last, and some that are not there."""
     routes = {
@@ -55,7 +76,8 @@ def every_route(server: Server) -> set[tuple[str, str]]:
         if route.resource is not None
     }
     others = {(method, path) for _, path in routes for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")}
-    return routes | others | {("GET", "/nowhere"), ("GET", "//healthz"), ("GET", "/healthz/"), ("GET", "/%68ealthz/x")}
+    pages = {(method, path) for path in PAGES for method in ("GET", "HEAD", "POST")}
+    return routes | others | pages | {("GET", path) for path in ("/nowhere", *DISGUISED)}
 
 
 def test_nothing_answers_without_the_token(guarded: Server) -> None:
@@ -63,10 +85,10 @@ def test_nothing_answers_without_the_token(guarded: Server) -> None:
     assert len(routes) > 40
     for method, path in routes:
         status, headers, body = asked(guarded, method, path, {})
-        if path in OPEN_PATHS:
-            assert status in (200, 405), (method, path)
-        else:
-            assert (status, headers["www-authenticate"]) == (401, 'Bearer realm="smarttree"'), (method, path)
+        assert status in answered_without(method, path), (method, path)
+        assert b"README" not in body
+        if status == 401:
+            assert headers["www-authenticate"] == 'Bearer realm="smarttree"', (method, path)
             assert method == "HEAD" or json.loads(body)["code"] == "token-required"
 
 
@@ -260,3 +282,16 @@ def test_a_name_that_is_trusted_is(project: Path) -> None:
     with Server(project, trusted_hosts=("tree.example.com",)) as server:
         assert asked(server, "GET", "/clock", {"Host": "Tree.Example.com:8973"})[0] == 200
         assert asked(server, "GET", "/clock", {"Host": "other.example.com"})[0] == 421
+
+
+def test_a_file_that_was_emptied_opens_nothing(project: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("ci read first-of-them\n")
+    with Server(project, auth_token_file=str(file)) as server:
+        for text in ("", "# nobody\n"):
+            caplog.clear()
+            (tmp_path / "draft").write_text(text)
+            (tmp_path / "draft").rename(file)
+            until(lambda: "no token in it" in caplog.text)
+            assert problem(server.get("/tree"))[:2] == (401, "token-required")
+            assert server.get("/clock", Authorization="Bearer first-of-them")[0] == 200

@@ -128,6 +128,6 @@ def test_a_refused_origin_is_logged_once_with_the_flag(server: Server, caplog: p
 
 
 def test_origins_are_compared_as_browsers_write_them() -> None:
-    cors = Cors(("https://App.Example.com/",), lambda: False)
+    cors = Cors(("https://App.Example.com/",), lambda: False, lambda request: "http://localhost")
     assert cors.allows(APP, "/tree") == APP
     assert cors.allows(APP + ":8443", "/tree") is None

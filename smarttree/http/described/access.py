@@ -27,6 +27,13 @@ _TICKET: Final = operation(
 SECURITY: Final[Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "where the server was given tokens"},
     "ticket": {"type": "apiKey", "in": "query", "name": "ticket", "description": "of `/ticket`; for `/events` alone"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "smarttree-00000000",
+        "description": "of `POST /session`; the name ends in eight hex digits of the server's own, and under HTTPS "
+        "`__Host-` begins it. What changes something must come from a page of the server's own",
+    },
 }
 
 PATHS: Final[Json] = {"/ticket": {"post": _TICKET}}

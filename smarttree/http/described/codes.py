@@ -32,7 +32,7 @@ CODES: Final[dict[str, Code]] = dict(
         _of(errors.TokenRefused, "the token or ticket is not good, or not any more"),
         _of(errors.ScopeMissing, "a good token, for something else"),
         _of(errors.AddressRefused, "--allow does not have the address for which a proxy speaks"),
-        ("origin-refused", Code(403, "a page of another origin may not do this")),
+        _of(errors.OriginRefused, "a page of another origin may not do this"),
         _of(errors.RootRefused, "not below a --watch-base, or there is none"),
         _of(errors.Unreadable, "the user who runs the server may not read the directory"),
         _of(errors.PathError, "there is no such path in the tree, or no such root"),
