@@ -21,8 +21,6 @@ class Keyring:
         self._path = file
         self.tokens = Tokens(self._given)
         self.file = Followed([file], self._read) if file is not None else None
-        if self.file is not None and not self.tokens:
-            raise ConfigError(f"{printable(file or '')} has no token in it, so nobody could read anything")
 
     def _read(self) -> None:
         path = self._path or ""
@@ -35,6 +33,9 @@ class Keyring:
         if len(data) > FILE_BYTES_MAX:
             raise ConfigError(f"the token file {shown} has more than {FILE_BYTES_MAX >> 20} MiB")
         try:
-            self.tokens = Tokens([*self._given, *parse(data.decode())])
+            tokens = Tokens([*self._given, *parse(data.decode())])
         except ValueError as error:
             raise ConfigError(f"{shown}: {error}") from error
+        if not tokens:  # without any, everyone could read: nobody means that by a file
+            raise ConfigError(f"{shown} has no token in it, so nobody could read anything")
+        self.tokens = tokens

@@ -157,6 +157,20 @@ def test_the_file_is_followed_and_whoever_goes_is_sent_away(project: Path, tmp_p
             stream.close()
 
 
+def test_a_file_that_is_emptied_opens_nothing(project: Path, tmp_path: Path) -> None:
+    """As an editor does on its way to write it anew."""
+    file = tmp_path / "tokens"
+    file.write_text("ci read first-of-them\n")
+    with Server(project, auth_token_file=str(file)) as server:
+        keyring = server.app[ACCESS].keyring
+        for text in ("", "# nobody\n"):
+            file.write_text(text)
+            assert keyring.file is not None
+            keyring.file.look()
+            assert problem(server.get("/clock"))[:2] == (401, "token-required"), text
+            assert server.get("/clock", Authorization="Bearer first-of-them")[0] == 200
+
+
 def test_who_waits_is_told_nothing_once_the_token_is_gone(project: Path, tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     file.write_text("ci read first-of-them\nops read second-of-them\n")
