@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
@@ -20,12 +18,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from smarttree.config import HttpConfig
-from smarttree.errors import AddressRefused, HostUnknown, ScopeMissing, TokenRefused, TokenRequired, TooManyAttempts
-from smarttree.http.addresses import Address, is_admitted, read_address, speaks_for
-from smarttree.http.attempts import Attempts
+from smarttree.errors import AddressRefused, HostUnknown, ScopeMissing, TokenRefused, TooManyAttempts
+from smarttree.http.addresses import Address, is_admitted, read_address, source_of, speaks_for
+from smarttree.http.allowed import Allowlist
+from smarttree.http.buckets import Buckets
+from smarttree.http.credentials import keep_private, refuse_in_query, shown
 from smarttree.http.keyring import Keyring
-from smarttree.http.keys import HUB
-from smarttree.http.params import Query
 from smarttree.http.tickets import Tickets
 from smarttree.http.tokens import READ, WATCH, Holder
 from smarttree.printable import printable
@@ -33,28 +31,28 @@ from smarttree.printable import printable
 _LOG = logging.getLogger("smarttree.http")
 
 HOSTS_KEPT: Final = 256
+ATTEMPTS_MAX: Final = 10  # of an address that is wrong about tokens; then one more every ...
+ATTEMPT_S: Final = 6.0
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 CHANGING: Final = frozenset({"POST", "DELETE"})
-TICKET_PATHS: Final = frozenset({"/events"})
 HOLDER: Final = web.RequestKey("holder", Holder)
-BEARER: Final = "bearer"
 
 
 class Access:
     """Decides by address, name and token. `tickets` are good as long as the keyring's tokens are."""
 
-    def __init__(self, config: HttpConfig, keyring: Keyring, tickets: Tickets) -> None:
-        self.keyring, self.tickets = keyring, tickets
+    def __init__(self, config: HttpConfig, keyring: Keyring, allowlist: Allowlist, tickets: Tickets) -> None:
+        self.keyring, self.allowlist, self.tickets = keyring, allowlist, tickets
         self._config = config
-        self._attempts = Attempts()
+        self._attempts = Buckets(ATTEMPTS_MAX, ATTEMPT_S)
         self._names = frozenset(
             name.lower() for name in (*config.trusted_hosts, config.host or "", config.domain or "", *own_names())
         )
 
-    def admits(self, peer: str) -> bool:
+    def admits(self, peer: Address | None) -> bool:
         """Whether a connection from this address may say anything. A trusted proxy may, and is judged by its word."""
-        address = read_address(peer)
-        return is_admitted(address, (*self._config.allow, *self._config.trusted_proxies) if self._config.allow else ())
+        networks = self.allowlist.networks
+        return is_admitted(peer, (*networks, *self._config.trusted_proxies) if networks else ())
 
     def address_of(self, request: web.BaseRequest) -> Address | None:
         """Who is at the other end, as far as it is known."""
@@ -69,40 +67,51 @@ class Access:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Raises what refuses the request."""
-        if self._config.allow and not is_admitted(self.address_of(request), self._config.allow):
-            raise AddressRefused("this address is not among those that --allow admits")
+        self._require_address(request)
         tokens = self.keyring.tokens
         if tokens and request.path not in OPEN_PATHS:
             holder = self._holder(request)
             self._require(holder, WATCH if request.path == "/watch" and request.method in CHANGING else READ)
             request[HOLDER] = holder
         elif not tokens:
+            refuse_in_query(request)
             self._require_name(request)
         return await handler(request)
 
+    async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
+        """For `on_response_prepare`: errors and streams too."""
+        if self._config.token_in_query:
+            keep_private(response)
+
     def _holder(self, request: web.Request) -> Holder:
-        """Raises TokenRequired, TokenRefused, TooManyAttempts."""
-        secret = bearer(request)
-        if secret is not None:
-            holder = self.keyring.tokens.find(secret)
-        elif request.path in TICKET_PATHS and (ticket := Query.raw(request, "ticket")) is not None:
-            holder = self.tickets.find(ticket, self.keyring.tokens, time.time())
-        else:
-            raise TokenRequired("this server wants a token: send it as `Authorization: Bearer TOKEN`")
+        """Raises BadParameter, TokenRequired, TokenRefused, TooManyAttempts."""
+        secret, ticket = shown(request, in_query=self._config.token_in_query)
+        tokens = self.keyring.tokens
+        holder = tokens.find(secret) if secret is not None else self.tickets.find(ticket, tokens, time.time())
         if holder is not None:
             return holder
-        address, now = str(self.address_of(request)), time.monotonic()
-        wait_s = self._attempts.wait_s(address, now)
+        source, now = source_of(self.address_of(request)), time.monotonic()
+        wait_s = self._attempts.wait_s(source, now)
         if wait_s:
             raise TooManyAttempts("too many wrong tokens from this address", wait_s)
-        self._attempts.failed(address, now)
+        self._attempts.add(source, now)
         raise TokenRefused("the token is not one of this server's, or not any more")
 
+    def is_good(self, holder: Holder | None, address: Address | None) -> bool:
+        """Whether who was let in may still be there: neither the token nor the address has been taken away."""
+        tokens = self.keyring.tokens
+        return is_admitted(address, self.allowlist.networks) and (holder is None or not tokens or holder in tokens)
+
     def require_still(self, request: web.BaseRequest) -> None:
-        """For an answer that has waited: raises TokenRefused where the token has been taken away meanwhile."""
-        holder = request.get(HOLDER)
-        if holder is not None and self.keyring.tokens and holder not in self.keyring.tokens:
+        """For an answer that has waited: raises TokenRefused or AddressRefused where that has been taken away."""
+        self._require_address(request)
+        if not self.is_good(request.get(HOLDER), self.address_of(request)):
             raise TokenRefused("the token is not good any more")
+
+    def _require_address(self, request: web.BaseRequest) -> None:
+        networks = self.allowlist.networks
+        if networks and not is_admitted(self.address_of(request), networks):
+            raise AddressRefused("this address is not among those that --allow or --allow-file admits")
 
     @staticmethod
     def _require(holder: Holder, scope: str) -> None:
@@ -116,12 +125,6 @@ class Access:
             raise HostUnknown(
                 f"this server is not {printable(name[:100])}; if it is to answer by that name, say --trusted-host NAME"
             )
-
-
-def bearer(request: web.BaseRequest) -> bytes | None:
-    """The token of a request, as bytes; None where none is shown."""
-    scheme, _, secret = request.headers.get("Authorization", "").strip().partition(" ")
-    return secret.strip().encode("utf-8", "surrogateescape") if scheme.lower() == BEARER and secret.strip() else None
 
 
 @lru_cache(HOSTS_KEPT)
@@ -150,16 +153,3 @@ def own_names() -> tuple[str, ...]:
 
 
 ACCESS: Final = web.AppKey("access", Access)
-
-
-async def access_is_kept(app: web.Application) -> AsyncIterator[None]:
-    """For `cleanup_ctx`: follows the token file, and ends the streams of whose token is gone."""
-    access = app[ACCESS]
-
-    def changed() -> None:
-        tokens = access.keyring.tokens
-        app[HUB].end(lambda holder: bool(tokens) and holder not in tokens)
-
-    file = access.keyring.file
-    async with file.followed(changed) if file is not None else nullcontext():
-        yield

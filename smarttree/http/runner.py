@@ -4,21 +4,27 @@ what is not our fault is one line in the log, without a traceback.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import _ErrInfo
 
 from smarttree.errors import InputError
 from smarttree.http.errors import problem
+from smarttree.http.keys import CONFIG
+from smarttree.http.places import Place
 from smarttree.printable import printable
 
-# Also how long a connection may take for its first request: aiohttp's default of an hour is a gift to slow attackers.
-KEEPALIVE_S: Final = 10.0
 # For requests under way at the end, twice (aiohttp waits, cancels, and waits again): the whole must fit in a second.
 SHUTDOWN_S: Final = 0.2
+# Of all headers together: aiohttp bounds each, and their number, to a megabyte that a client may hold for nothing.
+HEAD_MAX_BYTES: Final = 32 * 1024
 
 
 class Runner(web.AppRunner):
@@ -32,7 +38,7 @@ class Runner(web.AppRunner):
         super().__init__(
             app,
             handler_cancellation=True,
-            keepalive_timeout=KEEPALIVE_S,
+            keepalive_timeout=app[CONFIG].idle_s,
             access_log=None,
             auto_decompress=False,
             shutdown_timeout=SHUTDOWN_S,
@@ -41,21 +47,81 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        server.__class__ = _Server
+        server.__class__ = Server
+        assert isinstance(server, Server)
+        server.request_s = self.app[CONFIG].request_s
         return server
 
+    @property
+    def ours(self) -> Server:
+        """What takes connections. After `setup`."""
+        assert isinstance(self.server, Server)
+        return self.server
 
-class _Server(web.Server):
+
+class Server(web.Server):
     """aiohttp's own, with connections of ours: it lets nobody choose their class."""
 
-    def __call__(self) -> web.RequestHandler:
-        connection = super().__call__()
-        connection.__class__ = _Connection
-        return connection
+    request_s = 0.0
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._kwargs)
 
 
-class _Connection(web.RequestHandler):
-    __slots__ = ()  # what is one of aiohttp's becomes one of these, so it must look the same
+class Connection(web.RequestHandler):
+    """A request's head has bounds in all, in bytes and in time. `place` is the door's, and `lost` for it."""
+
+    __slots__ = ("_head_bytes", "_payload", "_request_s", "lost", "place")
+
+    def __init__(self, server: Server, *, loop: asyncio.AbstractEventLoop, **settings: Any) -> None:
+        super().__init__(server, loop=loop, **settings)
+        self._request_s = server.request_s
+        self._head_bytes = 0  # of one that has begun
+        self._payload: StreamReader = EMPTY_PAYLOAD  # of the last request that came
+        self.place: Place | None = None
+        self.lost: Callable[[], None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._end_within(self._request_s)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        lost, self.lost = self.lost, None
+        if lost is not None:
+            lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_bytes > HEAD_MAX_BYTES:
+            return
+        count = self._request_count
+        super().data_received(data)
+        if self._request_count != count:
+            if self._messages:
+                self._payload = self._messages[-1][1]
+            self._head_bytes = 0
+            self._end_within(self._keepalive_timeout)
+        elif data and self._payload.is_eof():
+            if not self._head_bytes:
+                self._end_within(self._request_s)
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_MAX_BYTES:
+                self._refuse(f"its headers have more than {HEAD_MAX_BYTES} bytes together")
+
+    def _end_within(self, seconds: float) -> None:
+        """Close it then, if it waits for a request still. A timer that fires too early is set anew by itself."""
+        close_time = self._next_keepalive_close_time = self._loop.time() + seconds
+        timer = self._keepalive_handle
+        if not isinstance(timer, asyncio.TimerHandle) or timer.when() > close_time:
+            if timer is not None:
+                timer.cancel()
+            self._keepalive_handle = self._loop.call_at(close_time, self._process_keepalive)
+
+    def _refuse(self, why: str) -> None:
+        """As what can't be parsed."""
+        self._messages.append((_ErrInfo(400, BadHttpMessage(why), why), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def handle_error(
         self,

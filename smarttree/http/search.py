@@ -18,7 +18,7 @@ from smarttree.errors import BadParameter, NotAFile, TooManySearches
 from smarttree.http.clock import clock_header, synced
 from smarttree.http.criteria import checked_glob
 from smarttree.http.errors import require_ready
-from smarttree.http.keys import SERVICE
+from smarttree.http.keys import CONFIG, SERVICE
 from smarttree.http.params import Query
 from smarttree.http.paths import find_directory, find_entry
 from smarttree.http.tree import JSON, accepted
@@ -44,15 +44,10 @@ LIMIT: Final = 1000
 LIMIT_MAX: Final = 100_000
 TIMEOUT_MS: Final = 10_000
 TIMEOUT_MS_MAX: Final = 60_000
-SEARCHES_MAX: Final = 4  # at a time; each has a few threads, and up to 32 MiB of a file in each
 TAKEN_WITHIN_S: Final = 5.0  # after its time is over, a search's client has so long to take what is left
 GATHER_S: Final = 0.005  # what is found within it is sent together
+# To be held by a search while it runs. The last of its threads gives it back.
 SEARCHES: Final = web.AppKey("searches", threading.BoundedSemaphore)
-
-
-def slots() -> threading.BoundedSemaphore:
-    """To be held by a search while it runs. The last of its threads gives it back."""
-    return threading.BoundedSemaphore(SEARCHES_MAX)
 
 
 class Asked(NamedTuple):
@@ -148,7 +143,8 @@ async def get_search(request: web.Request) -> web.StreamResponse:
         return web.Response(headers=headers)
     slot = request.app[SEARCHES]
     if not slot.acquire(blocking=False):
-        raise TooManySearches(f"{SEARCHES_MAX} searches are under way; ask again when one has ended")
+        most = request.app[CONFIG].max_searches
+        raise TooManySearches(f"{most} searches are under way; ask again when one has ended")
     parts = (_names if asked.is_name else _contents)(scope, asked, slot)
     return await _send(request, headers, _framed(parts, str(view.clock), in_lines=asked.is_lines), asked.timeout_s)
 

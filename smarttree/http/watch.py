@@ -10,7 +10,6 @@ import json
 import os
 from base64 import b64decode
 from concurrent.futures import Future
-from typing import Final
 
 from aiohttp import web
 
@@ -18,7 +17,7 @@ from smarttree.admission import admit, normal
 from smarttree.errors import BadParameter, RootRefused
 from smarttree.http.clock import json_response
 from smarttree.http.errors import require_ready
-from smarttree.http.keys import HUB, SERVICE
+from smarttree.http.keys import CONFIG, HUB, SERVICE
 from smarttree.http.params import Query
 from smarttree.modes import View
 from smarttree.printable import name_fields, printable
@@ -26,9 +25,6 @@ from smarttree.rooting import Rooted
 from smarttree.service import Service
 from smarttree.stream.events import totals_field
 from smarttree.tree import NO_ID, SERVICE_ID
-
-BODY_MAX_BYTES: Final = 64 * 1024  # ten paths as long as the kernel takes one, each byte escaped
-BODY_TIMEOUT_S: Final = 10.0
 
 
 def describe(service: Service) -> tuple[View, dict[str, object]]:
@@ -114,20 +110,27 @@ async def _answer(request: web.Request, path: bytes, rooted: Rooted, status: int
     return response
 
 
-async def _path_of_body(request: web.Request) -> bytes:
-    """`{"path": "/a"}`, or `path_b64` where it is not UTF-8. Raises BadParameter, and 413 for a body without end."""
-    wanted = 'the body is JSON: {"path": "/the/directory"}'
-    if (request.content_length or 0) > BODY_MAX_BYTES:
-        raise web.HTTPRequestEntityTooLarge(BODY_MAX_BYTES, request.content_length or 0)
+async def _body(request: web.Request) -> bytes:
+    """Raises 413, and 408 for one without end."""
+    most, within_s = request.app[CONFIG].max_body_bytes, request.app[CONFIG].request_s
+    if (request.content_length or 0) > most:
+        raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            text = await request.content.read(BODY_MAX_BYTES + 1) if not request.content.at_eof() else b""
-            while len(text) <= BODY_MAX_BYTES and not request.content.at_eof():
-                text += await request.content.read(BODY_MAX_BYTES + 1 - len(text))
+        async with asyncio.timeout(within_s):
+            text = await request.content.read(most + 1) if not request.content.at_eof() else b""
+            while len(text) <= most and not request.content.at_eof():
+                text += await request.content.read(most + 1 - len(text))
     except TimeoutError as error:
-        raise web.HTTPRequestTimeout(text=f"the body did not come within {BODY_TIMEOUT_S:.0f} s") from error
-    if len(text) > BODY_MAX_BYTES:
-        raise web.HTTPRequestEntityTooLarge(BODY_MAX_BYTES, len(text))
+        raise web.HTTPRequestTimeout(text=f"the body did not come within {within_s:g} s") from error
+    if len(text) > most:
+        raise web.HTTPRequestEntityTooLarge(most, len(text))
+    return text
+
+
+async def _path_of_body(request: web.Request) -> bytes:
+    """`{"path": "/a"}`, or `path_b64` where it is not UTF-8. Raises BadParameter, and what `_body` raises."""
+    wanted = 'the body is JSON: {"path": "/the/directory"}'
+    text = await _body(request)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

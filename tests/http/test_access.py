@@ -16,8 +16,8 @@ import pytest
 
 from smarttree.config import StateConfig
 from smarttree.errors import ConfigError
-from smarttree.http.access import ACCESS, OPEN_PATHS
-from smarttree.http.attempts import ATTEMPTS_MAX
+from smarttree.http.access import ACCESS, ATTEMPTS_MAX, OPEN_PATHS
+from smarttree.http.door import DOOR
 from smarttree.http.keyring import Keyring
 from smarttree.http.waiting import WAITING
 from tests.clients.plain import DEADLINE_S, Follower, Stream
@@ -81,7 +81,10 @@ def test_what_only_looks_like_it_does_not(guarded: Server, wrong: str) -> None:
     status, _, body = asked(guarded, "GET", "/clock", {"Authorization": wrong.format(TOKEN)})
     assert (status, json.loads(body)["code"]) in ((401, "token-required"), (401, "token-refused"))
     assert TOKEN.encode() not in body
-    assert asked(guarded, "GET", f"/clock?token={TOKEN}", {})[0] == 401
+    status, _, body = asked(guarded, "GET", f"/clock?token={TOKEN}", {})
+    assert (status, json.loads(body)["code"]) == (400, "bad-parameter")
+    assert b"--token-in-query" in body
+    assert TOKEN.encode() not in body
 
 
 def test_who_is_wrong_too_often_waits_and_who_is_right_does_not(guarded: Server) -> None:
@@ -228,14 +231,15 @@ def test_who_is_not_admitted_is_not_heard(project: Path) -> None:
 
 def test_the_door_closes_before_anything_is_read(project: Path) -> None:
     with Server(project) as server:
-        server.admits = lambda peer: False
+        door = server.app[DOOR]
+        admits, door.admits = door.admits, lambda peer: False
         with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S) as refused:
             try:
                 refused.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 assert refused.recv(1) == b""
             except ConnectionError:
                 pass
-        server.admits = None
+        door.admits = admits
         assert server.get("/healthz")[0] == 200
 
 

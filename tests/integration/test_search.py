@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import pytest
 
-from smarttree.http.search import LIMIT, SEARCHES_MAX
+from smarttree.config import HttpConfig
+from smarttree.http.search import LIMIT
 from smarttree.search.excerpt import LINE_BYTES_MAX, SUBMATCHES_MAX
 from tests.http.server import Server
 
@@ -322,7 +323,7 @@ def test_searches_at_a_time_are_limited(server: Server, project: Path) -> None:
     """Who does not read what was found keeps its search waiting."""
     plant_many(project)
     server.sync()
-    held = [asking(server, "q=line&limit=100000&timeout_ms=60000") for _ in range(SEARCHES_MAX)]
+    held = [asking(server, "q=line&limit=100000&timeout_ms=60000") for _ in range(HttpConfig().max_searches)]
     try:
         for raw in held:
             assert raw.recv(10)

@@ -1,0 +1,123 @@
+"""Limits: how many connections and streams there are, and how often anyone may ask. The counting is in `places` and
+`buckets`; here is who is counted, by what, and what they are told.
+
+Law: no address, and no token, takes so much that others go without. This machine is not counted by its address, as
+everyone here has the same; nor is a proxy that is trusted, but whom it speaks for. A stream is never refused by a
+status, which would end a browser's EventSource for good.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import time
+from collections import Counter
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from smarttree.config import HttpConfig
+from smarttree.errors import TooManyRequests
+from smarttree.http.access import ACCESS, OPEN_PATHS
+from smarttree.http.addresses import Address, is_here, is_in, source_of
+from smarttree.http.buckets import Buckets
+from smarttree.http.places import Place, Places
+from smarttree.http.tokens import Holder
+
+_LOG = logging.getLogger("smarttree.http")
+
+REQUESTS_BESIDE: Final = 1_000  # connections beside those of streams
+DESCRIPTORS_KEPT: Final = 256  # for files, and for what scans and watches
+BURST_S: Final = 10  # so many seconds' requests may come at once
+SAID_EACH_S: Final = 60.0
+STREAM: Final = "/events"
+WAIT_S: Final = web.RequestKey("wait_s", float)
+
+
+class Guest:
+    """The client of a stream: by what it was let in, and the places that it takes for as long as it has users."""
+
+    __slots__ = ("_places", "address", "holder")
+
+    def __init__(self, holder: Holder | None, address: Address | None, *places: Place) -> None:
+        self.holder, self.address, self._places = holder, address, places
+
+    def enter(self) -> None:
+        for place in self._places:
+            place.enter()
+
+    def leave(self) -> None:
+        for place in self._places:
+            place.leave()
+
+
+class Limits:
+    """Of one application. `reached` counts what was refused, by what."""
+
+    def __init__(self, config: HttpConfig) -> None:
+        self._config = config
+        self.connections = Places(min(config.max_connections + REQUESTS_BESIDE, _descriptors() - DESCRIPTORS_KEPT))
+        self.streams = Places(config.max_connections)
+        self._requests = Buckets(BURST_S * config.max_request_rate, 1 / config.max_request_rate)
+        self.reached: Counter[str] = Counter()
+        self._said: dict[str, float] = {}
+
+    def connect(self, peer: Address | None) -> Place | None:
+        """A place for a connection."""
+        exempt = is_here(peer) or is_in(peer, self._config.trusted_proxies)
+        place = self.connections.take(None if exempt else source_of(peer), self._config.max_address_connections)
+        if place is None:
+            self._reach("connections" if self.connections.full else "address-connections")
+        return place
+
+    def follow(self, holder: Holder | None, address: Address | None) -> Place | None:
+        """A place for a stream, for who holds a token, or is at this address."""
+        if holder is not None:
+            place = self.streams.take(holder.name, self._config.max_token_streams)
+        else:
+            source = None if is_here(address) else source_of(address)
+            place = self.streams.take(source, self._config.max_address_streams)
+        if place is None:
+            self._reach("streams" if self.streams.full else "token-streams" if holder else "address-streams")
+        return place
+
+    def ask(self, address: Address | None, now: float) -> float:
+        """How long who is at this address has to wait before it asks again; 0: it may ask now, and that is counted."""
+        if is_here(address):
+            return 0.0
+        source = source_of(address)
+        wait_s = self._requests.wait_s(source, now)
+        if wait_s:
+            self._reach("address-requests")
+        else:
+            self._requests.add(source, now)
+        return wait_s
+
+    def _reach(self, limit: str) -> None:
+        """A flood is said, and does not flood the log."""
+        self.reached[limit] += 1
+        now = time.monotonic()
+        if now - self._said.get(limit, -SAID_EACH_S) >= SAID_EACH_S:
+            self._said[limit] = now
+            _LOG.warning("a limit is reached, and who comes is refused or told to wait: %s", limit)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Raises TooManyRequests."""
+        if request.path not in OPEN_PATHS:
+            wait_s = self.ask(request.app[ACCESS].address_of(request), time.monotonic())
+            if wait_s and request.path != STREAM:
+                raise TooManyRequests("this address asks too often; see Retry-After", wait_s)
+            if wait_s:
+                request[WAIT_S] = wait_s
+        return await handler(request)
+
+
+def _descriptors() -> int:
+    """How many the process may have."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 1 << 30 if soft == resource.RLIM_INFINITY else soft
+
+
+LIMITS: Final = web.AppKey("limits", Limits)
