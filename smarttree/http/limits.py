@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import sys
 import time
 from collections import Counter
 from typing import Final
@@ -57,7 +58,7 @@ class Limits:
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
-        self.connections = Places(min(config.max_connections + REQUESTS_BESIDE, _descriptors() - DESCRIPTORS_KEPT))
+        self.connections = Places(min(config.max_connections + REQUESTS_BESIDE, _for_connections()))
         self.streams = Places(config.max_connections)
         self._requests = Buckets(BURST_S * config.max_request_rate, 1 / config.max_request_rate)
         self.reached: Counter[str] = Counter()
@@ -114,10 +115,10 @@ class Limits:
         return await handler(request)
 
 
-def _descriptors() -> int:
-    """How many the process may have."""
+def _for_connections() -> int:
+    """How many descriptors are for them. Without one, a connection would be tried again and again, and others wait."""
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 1 << 30 if soft == resource.RLIM_INFINITY else soft
+    return sys.maxsize if soft == resource.RLIM_INFINITY else max(soft - DESCRIPTORS_KEPT, soft // 2)
 
 
 LIMITS: Final = web.AppKey("limits", Limits)
