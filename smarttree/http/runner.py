@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
@@ -23,7 +24,8 @@ from smarttree.printable import printable
 
 # For requests under way at the end, twice (aiohttp waits, cancels, and waits again): the whole must fit in a second.
 SHUTDOWN_S: Final = 0.2
-# Of all headers together: aiohttp bounds each, and their number, to a megabyte that a client may hold for nothing.
+# Of all headers together: aiohttp bounds each, and their number, to a megabyte that a client may hold for nothing. What
+# comes in one read with the request before is not counted until more does.
 HEAD_MAX_BYTES: Final = 32 * 1024
 
 
@@ -92,21 +94,24 @@ class Connection(web.RequestHandler):
             lost()
 
     def data_received(self, data: bytes) -> None:
-        if self._head_bytes > HEAD_MAX_BYTES:
+        if self._head_bytes > HEAD_MAX_BYTES:  # it was refused
             return
-        count = self._request_count
+        count, large = self._request_count, self._head_bytes + len(data) > HEAD_MAX_BYTES
         super().data_received(data)
         if self._request_count != count:
-            if self._messages:
-                self._payload = self._messages[-1][1]
             self._head_bytes = 0
             self._end_within(self._keepalive_timeout)
+            if self._messages:
+                self._payload = self._messages[-1][1]
+            if large and any(_head_bytes(message) > HEAD_MAX_BYTES for message, _ in self._messages):
+                self._messages.clear()
+                self._refuse()
         elif data and self._payload.is_eof():
             if not self._head_bytes:
                 self._end_within(self._request_s)
             self._head_bytes += len(data)
-            if self._head_bytes > HEAD_MAX_BYTES:
-                self._refuse(f"its headers have more than {HEAD_MAX_BYTES} bytes together")
+            if large:
+                self._refuse()
 
     def _end_within(self, seconds: float) -> None:
         """Close it then, if it waits for a request still. A timer that fires too early is set anew by itself."""
@@ -117,8 +122,10 @@ class Connection(web.RequestHandler):
                 timer.cancel()
             self._keepalive_handle = self._loop.call_at(close_time, self._process_keepalive)
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self) -> None:
         """As what can't be parsed."""
+        self._head_bytes = HEAD_MAX_BYTES + 1
+        why = f"its headers have more than {HEAD_MAX_BYTES} bytes together"
         self._messages.append((_ErrInfo(400, BadHttpMessage(why), why), EMPTY_PAYLOAD))
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -138,6 +145,14 @@ class Connection(web.RequestHandler):
             response = problem(status, InputError.code, f"this is no HTTP request that can be read: {_told(message)}")
         response.force_close()
         return response
+
+
+def _head_bytes(message: RawRequestMessage | _ErrInfo) -> int:
+    """How many a request's head had, blanks apart."""
+    if isinstance(message, _ErrInfo):
+        return 0
+    line = len(message.method) + len(message.path) + len(" HTTP/1.1\r\n")
+    return line + sum(len(name) + len(value) + len(": \r\n") for name, value in message.raw_headers)
 
 
 def _told(message: str | None) -> str:

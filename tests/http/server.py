@@ -18,6 +18,7 @@ from typing import Any, Self
 from smarttree.config import HttpConfig, ServiceConfig
 from smarttree.http.app import build_app
 from smarttree.http.door import DOOR, opened
+from smarttree.http.https import secured
 from smarttree.http.keys import HUB
 from smarttree.http.listen import open_sockets
 from smarttree.http.runner import Runner
@@ -53,7 +54,10 @@ class Server:
         try:
             sockets = open_sockets(None, self._http.port)
             self.port = sockets[0].getsockname()[1]
-            async with opened(runner.ours, sockets, self.app[DOOR]):
+            async with (
+                secured(self._http, self.service.config.state, self.port, ()) as tls,
+                opened(runner.ours, sockets, self.app[DOOR], tls),
+            ):
                 self._up.set_result(None)
                 await self._stop.wait()
         finally:
