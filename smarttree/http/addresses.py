@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -18,10 +19,12 @@ Address = IPv4Address | IPv6Address
 # Of these bits of an IPv6 address its holder chooses as they like, a new one for each connection.
 HOST_BITS: Final = 64
 NOBODY: Final = IPv4Address(0)
+ADDRESSES_KEPT: Final = 1024  # those that were read last are not read again, nor held twice
 
 _FOR = re.compile(r'(?:^|[;,])\s*for\s*=\s*(?:"([^"]*)"|([^;,\s"]*))', re.IGNORECASE)
 
 
+@lru_cache(ADDRESSES_KEPT)
 def read_address(text: str) -> Address | None:
     """As a socket or a proxy tells it, with or without a port, brackets and zone; None for what is none."""
     host = text.strip()

@@ -22,10 +22,11 @@ from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.compress import COMPRESSING, Compressing, end_compressing, get_compress
 from smarttree.http.cors import Cors
-from smarttree.http.door import DOOR, Door, access_is_kept, opened
+from smarttree.http.door import DOOR, Door, opened
 from smarttree.http.errors import mark_begun, problems
 from smarttree.http.events import get_events
 from smarttree.http.groups import Groups
+from smarttree.http.guests import access_is_kept
 from smarttree.http.health import get_healthz, get_readyz
 from smarttree.http.https import secured
 from smarttree.http.keyring import Keyring

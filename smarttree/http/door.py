@@ -8,25 +8,35 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
-from typing import Final, NamedTuple, cast
+from contextlib import asynccontextmanager
+from typing import Final, cast
 
 from aiohttp import web
 
-from smarttree.http.access import ACCESS, Access
+from smarttree.http.access import Access
 from smarttree.http.addresses import Address, read_address
-from smarttree.http.keys import HUB
-from smarttree.http.limits import Guest, Limits
+from smarttree.http.limits import Limits
 from smarttree.http.listen import BACKLOG
-from smarttree.http.places import Place
 from smarttree.http.runner import Server
 from smarttree.http.tls import Tls
 
 
-class _Inside(NamedTuple):
-    peer: Address | None
-    place: Place
+class Inside:
+    """A connection that came in."""
+
+    __slots__ = ("_door", "connection", "peer")
+
+    def __init__(self, door: Door, connection: asyncio.Transport, peer: Address | None) -> None:
+        self._door, self.connection, self.peer = door, connection, peer
+
+    def leave(self) -> None:
+        """It has ended. Nothing more, where it was handed over."""
+        self._door.leave(self)
+
+    def hand_over(self) -> Address | None:
+        """It goes on elsewhere, with its place: that of the peer that is returned."""
+        self._door.forget(self)
+        return self.peer
 
 
 class Door:
@@ -35,24 +45,30 @@ class Door:
     def __init__(self, access: Access, limits: Limits) -> None:
         self.admits: Callable[[Address | None], bool] = access.admits
         self._limits = limits
-        self._inside: dict[asyncio.BaseTransport, _Inside] = {}
+        self._inside: set[Inside] = set()
 
-    def enter(self, connection: asyncio.Transport) -> Place | None:
-        """A place for it; None: it has to go. Whoever gets one `leave`s."""
+    def enter(self, connection: asyncio.Transport) -> Inside | None:
+        """None: it has to go. Whoever is let in `leave`s."""
         name = connection.get_extra_info("peername")
         peer = read_address(name[0]) if name else None
-        place = self._limits.connect(peer) if name and self.admits(peer) else None
-        if place is not None:
-            self._inside[connection] = _Inside(peer, place)
-        return place
+        if not name or not self.admits(peer) or not self._limits.connect(peer):
+            return None
+        inside = Inside(self, connection, peer)
+        self._inside.add(inside)
+        return inside
 
-    def leave(self, connection: asyncio.Transport) -> None:
-        self._inside.pop(connection).place.leave()
+    def leave(self, inside: Inside) -> None:
+        if inside in self._inside:
+            self._inside.remove(inside)
+            self._limits.disconnect(inside.peer)
+
+    def forget(self, inside: Inside) -> None:
+        self._inside.discard(inside)
 
     def look_again(self) -> None:
         """End the connections of those who may not come in any more."""
-        for connection in [connection for connection, inside in self._inside.items() if not self.admits(inside.peer)]:
-            cast(asyncio.Transport, connection).abort()
+        for inside in [inside for inside in self._inside if not self.admits(inside.peer)]:
+            inside.connection.abort()
 
 
 class _Entering(asyncio.Protocol):
@@ -63,17 +79,15 @@ class _Entering(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast(asyncio.Transport, transport)
-        place = self._door.enter(stream)
-        if place is None:
+        inside = self._door.enter(stream)
+        if inside is None:
             stream.abort()
             return
-        lost = partial(self._door.leave, stream)
         handler = self._server()
-        handler.place = place
+        handler.inside = inside
         if self._tls is not None:
-            self._tls.wrap(handler, stream, lost)
+            self._tls.wrap(handler, stream, inside.leave)
             return
-        handler.lost = lost
         stream.set_protocol(handler)
         handler.connection_made(stream)
 
@@ -95,18 +109,3 @@ async def opened(
 
 
 DOOR: Final = web.AppKey("door", Door)
-
-
-async def access_is_kept(app: web.Application) -> AsyncIterator[None]:
-    """For `cleanup_ctx`: follows the files that say who may read, and sends away who may no longer."""
-    access = app[ACCESS]
-
-    def changed() -> None:
-        app[DOOR].look_again()
-        app[HUB].end(lambda guest: isinstance(guest, Guest) and not access.is_good(guest.holder, guest.address))
-
-    async with AsyncExitStack() as until_end:
-        for file in (access.keyring.file, access.allowlist.file):
-            if file is not None:
-                await until_end.enter_async_context(file.followed(changed))
-        yield

@@ -21,13 +21,13 @@ from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, IDENTITY, piece, preface
 from smarttree.errors import BadParameter
-from smarttree.http.access import ACCESS, HOLDER
+from smarttree.http.access import ACCESS
 from smarttree.http.criteria import criteria, only_content
+from smarttree.http.guests import Guest, guest_of
 from smarttree.http.keys import CONFIG, HUB, SERVICE
-from smarttree.http.limits import LIMITS, WAIT_S, Guest
+from smarttree.http.limits import WAIT_S
 from smarttree.http.negotiation import choose
 from smarttree.http.params import Query
-from smarttree.http.runner import Connection as ServerConnection
 from smarttree.stream import sse
 from smarttree.stream.classes import EVENTS, StreamClass
 
@@ -197,7 +197,7 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     transport = request.transport
     if transport is None or writer is None:
         raise ConnectionResetError("the client left")
-    guest = _guest(request) if WAIT_S not in request else None
+    guest = guest_of(request) if WAIT_S not in request else None
     if guest is None:
         later = max(hub.retry_ms(), ceil(1000 * request.get(WAIT_S, 0.0)))
         await response.write(preface(coding) + piece(coding, sse.retry(later) + sse.comment(SORRY)))
@@ -208,16 +208,3 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     finally:
         guest.leave()
     return response
-
-
-def _guest(request: web.Request) -> Guest | None:
-    """With the places that it takes; None where there are none."""
-    holder, address = request.get(HOLDER), request.app[ACCESS].address_of(request)
-    place = request.app[LIMITS].follow(holder, address)
-    if place is None:
-        return None
-    connection = request.protocol
-    if not isinstance(connection, ServerConnection) or connection.place is None:
-        return Guest(holder, address, place)
-    connection.place.enter()
-    return Guest(holder, address, place, connection.place)

@@ -23,7 +23,7 @@ from smarttree.errors import TooManyRequests
 from smarttree.http.access import ACCESS, OPEN_PATHS
 from smarttree.http.addresses import Address, is_here, is_in, source_of
 from smarttree.http.buckets import Buckets
-from smarttree.http.places import Place, Places
+from smarttree.http.places import Places
 from smarttree.http.tokens import Holder
 
 _LOG = logging.getLogger("smarttree.http")
@@ -34,23 +34,6 @@ BURST_S: Final = 10  # so many seconds' requests may come at once
 SAID_EACH_S: Final = 60.0
 STREAM: Final = "/events"
 WAIT_S: Final = web.RequestKey("wait_s", float)
-
-
-class Guest:
-    """The client of a stream: by what it was let in, and the places that it takes for as long as it has users."""
-
-    __slots__ = ("_places", "address", "holder")
-
-    def __init__(self, holder: Holder | None, address: Address | None, *places: Place) -> None:
-        self.holder, self.address, self._places = holder, address, places
-
-    def enter(self) -> None:
-        for place in self._places:
-            place.enter()
-
-    def leave(self) -> None:
-        for place in self._places:
-            place.leave()
 
 
 class Limits:
@@ -64,24 +47,29 @@ class Limits:
         self.reached: Counter[str] = Counter()
         self._said: dict[str, float] = {}
 
-    def connect(self, peer: Address | None) -> Place | None:
-        """A place for a connection."""
-        exempt = is_here(peer) or is_in(peer, self._config.trusted_proxies)
-        place = self.connections.take(None if exempt else source_of(peer), self._config.max_address_connections)
-        if place is None:
+    def connect(self, peer: Address | None) -> bool:
+        """Whether there is a place for a connection, which is taken then; `disconnect` gives it back."""
+        taken = self.connections.take(self._counted_peer(peer), self._config.max_address_connections)
+        if not taken:
             self._reach("connections" if self.connections.full else "address-connections")
-        return place
+        return taken
 
-    def follow(self, holder: Holder | None, address: Address | None) -> Place | None:
-        """A place for a stream, for who holds a token, or is at this address."""
-        if holder is not None:
-            place = self.streams.take(holder.name, self._config.max_token_streams)
-        else:
-            source = None if is_here(address) else source_of(address)
-            place = self.streams.take(source, self._config.max_address_streams)
-        if place is None:
+    def disconnect(self, peer: Address | None) -> None:
+        self.connections.give_back(self._counted_peer(peer))
+
+    def follow(self, holder: Holder | None, address: Address | None) -> bool:
+        """The same for a stream, of who holds a token, or else is at this address; `unfollow` gives it back."""
+        most = self._config.max_address_streams if holder is None else self._config.max_token_streams
+        taken = self.streams.take(_counted(holder, address), most)
+        if not taken:
             self._reach("streams" if self.streams.full else "token-streams" if holder else "address-streams")
-        return place
+        return taken
+
+    def unfollow(self, holder: Holder | None, address: Address | None) -> None:
+        self.streams.give_back(_counted(holder, address))
+
+    def _counted_peer(self, peer: Address | None) -> str | Address | None:
+        return None if is_in(peer, self._config.trusted_proxies) else _counted(None, peer)
 
     def ask(self, address: Address | None, now: float) -> float:
         """How long who is at this address has to wait before it asks again; 0: it may ask now, and that is counted."""
@@ -113,6 +101,13 @@ class Limits:
             if wait_s:
                 request[WAIT_S] = wait_s
         return await handler(request)
+
+
+def _counted(holder: Holder | None, address: Address | None) -> str | Address | None:
+    """By what name: the token's, else the address; None: among all alone."""
+    if holder is not None:
+        return holder.name
+    return None if is_here(address) else source_of(address)
 
 
 def _for_connections() -> int:

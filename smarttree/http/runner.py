@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
@@ -19,8 +18,10 @@ from aiohttp.web_protocol import _ErrInfo
 from smarttree.errors import InputError
 from smarttree.http.errors import problem
 from smarttree.http.keys import CONFIG
-from smarttree.http.places import Place
 from smarttree.printable import printable
+
+if TYPE_CHECKING:
+    from smarttree.http.door import Inside
 
 # For requests under way at the end, twice (aiohttp waits, cancels, and waits again): the whole must fit in a second.
 SHUTDOWN_S: Final = 0.2
@@ -71,17 +72,16 @@ class Server(web.Server):
 
 
 class Connection(web.RequestHandler):
-    """A request's head has bounds in all, in bytes and in time. `place` is the door's, and `lost` for it."""
+    """A request's head has bounds in all, in bytes and in time. `inside` is the door's word for it."""
 
-    __slots__ = ("_head_bytes", "_payload", "_request_s", "lost", "place")
+    __slots__ = ("_head_bytes", "_payload", "_request_s", "inside")
 
     def __init__(self, server: Server, *, loop: asyncio.AbstractEventLoop, **settings: Any) -> None:
         super().__init__(server, loop=loop, **settings)
         self._request_s = server.request_s
         self._head_bytes = 0  # of one that has begun
         self._payload: StreamReader = EMPTY_PAYLOAD  # of the last request that came
-        self.place: Place | None = None
-        self.lost: Callable[[], None] | None = None
+        self.inside: Inside | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -89,9 +89,9 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
-        lost, self.lost = self.lost, None
-        if lost is not None:
-            lost()
+        inside, self.inside = self.inside, None
+        if inside is not None:
+            inside.leave()
 
     def data_received(self, data: bytes) -> None:
         if self._head_bytes > HEAD_MAX_BYTES:  # it was refused

@@ -15,8 +15,9 @@ from smarttree.errors import ConfigError
 from smarttree.http.addresses import is_here, read_address, source_of
 from smarttree.http.allowed import NETWORKS_MAX, Allowlist, parse
 from smarttree.http.buckets import KEPT_MAX, Buckets
-from smarttree.http.limits import BURST_S, REQUESTS_BESIDE, Guest, Limits
-from smarttree.http.places import Place, Places
+from smarttree.http.guests import Guest
+from smarttree.http.limits import BURST_S, REQUESTS_BESIDE, Limits
+from smarttree.http.places import Places
 from smarttree.http.tokens import Holder, hash_of
 
 TICK = 0.125  # a number that sums of binary floats have exactly
@@ -68,29 +69,20 @@ def test_what_is_kept_is_bounded_and_the_newest() -> None:
     tracemalloc.stop()
 
 
-STEPS = st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from(["take", "enter", "leave"]))
-
-
-@given(st.lists(STEPS, max_size=100))
-def test_places_are_counted_exactly(steps: list[tuple[str | None, str]]) -> None:
-    """Against a list of those that are held, with their users."""
-    places, held = Places(6), list[tuple[str | None, Place, list[None]]]()
-    for who, step in steps:
-        mine = [each for each in held if each[0] == who]
-        if step == "take":
-            place = places.take(who, 3)
-            assert (place is None) == (len(held) == 6 or (who is not None and len(mine) == 3))
-            if place is not None:
-                held.append((who, place, [None]))
-        elif mine and step == "enter":
-            mine[0][1].enter()
-            mine[0][2].append(None)
-        elif mine:
-            mine[0][1].leave()
-            mine[0][2].pop()
-        held = [each for each in held if each[2]]
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.booleans()), max_size=100))
+def test_places_are_counted_exactly(steps: list[tuple[str | None, bool]]) -> None:
+    """Against a list of those who have one."""
+    places, held = Places(6), list[str | None]()
+    for who, takes in steps:
+        if takes:
+            is_room = len(held) < 6 and (who is None or held.count(who) < 3)
+            assert places.take(who, 3) == is_room
+            held += [who] * is_room
+        elif who in held:
+            places.give_back(who)
+            held.remove(who)
         assert (places.count, places.full) == (len(held), len(held) == 6)
-        assert all(places.of(name) == sum(each[0] == name for each in held) for name in ("a", "b"))
+        assert all(places.of(name) == held.count(name) for name in ("a", "b"))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -120,16 +112,16 @@ def test_an_address_takes_no_more_than_its_share() -> None:
     )
     one, other, here = ip_address("203.0.113.1"), ip_address("203.0.113.2"), ip_address("127.0.0.1")
     places = [limits.connect(one) for _ in range(3)]
-    assert [place is None for place in places] == [False, False, True]
-    assert limits.connect(other) is not None
+    assert places == [True, True, False]
+    assert limits.connect(other)
     while limits.connect(here):
         assert limits.connections.count <= 3 + REQUESTS_BESIDE
     assert limits.connections.full
-    assert [limits.follow(None, one) is None for _ in range(3)] == [False, False, True]
+    assert [limits.follow(None, one) for _ in range(3)] == [True, True, False]
     holder = Holder("ci", frozenset({"read"}), hash_of(b"x"))
-    assert limits.follow(holder, one) is not None
-    assert limits.follow(holder, other) is None
-    assert limits.follow(None, here) is None  # in all
+    assert limits.follow(holder, one)
+    assert not limits.follow(holder, other)
+    assert not limits.follow(None, here)  # in all
     assert limits.reached.keys() == {"address-connections", "connections", "address-streams", "streams"}
     assert limits.reached["streams"] == 2
 
@@ -137,7 +129,7 @@ def test_an_address_takes_no_more_than_its_share() -> None:
 def test_a_proxy_is_not_counted_but_whom_it_speaks_for() -> None:
     limits = Limits(HttpConfig(max_address_connections=1, trusted_proxies=(ip_network("10.0.0.0/8"),)))
     assert all(limits.connect(ip_address("10.0.0.1")) for _ in range(10))
-    assert [limits.connect(read_address("2001:db8:0:1::1")) is None, limits.connect(LAST) is None] == [False, True]
+    assert [limits.connect(read_address("2001:db8:0:1::1")), limits.connect(LAST)] == [True, False]
 
 
 def test_requests_are_counted_by_source_but_for_this_machine() -> None:
@@ -151,15 +143,14 @@ def test_requests_are_counted_by_source_but_for_this_machine() -> None:
 
 
 def test_a_guest_holds_its_places_until_its_last_user_has_left() -> None:
-    places = Places(1)
-    place = places.take("a", 1)
-    assert place is not None
-    guest = Guest(None, None, place)
+    limits, one = Limits(HttpConfig()), ip_address("203.0.113.1")
+    assert limits.follow(None, one)
+    guest = Guest(limits, None, None, one)
     guest.enter()
     guest.leave()
-    assert places.count == 1
+    assert limits.streams.of(one) == 1
     guest.leave()
-    assert places.count == 0
+    assert limits.streams.count == limits.streams.of(one) == 0
 
 
 def test_a_flood_is_said_and_does_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
