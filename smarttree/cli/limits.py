@@ -78,7 +78,7 @@ LIMITS: Final = (
         read=values.read_whole(1, 64),
         metavar="N",
         targets=("http.max_searches",),
-        help="searches at a time; one more is a 503",
+        help="searches at a time, of which an address, or a token, has one less; one more is a 503",
     ),
     Option(
         name="max-roots",

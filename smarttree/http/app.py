@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -38,7 +37,7 @@ from smarttree.http.measured import Requests
 from smarttree.http.metrics import METRICS, Metrics, get_metrics
 from smarttree.http.openapi import get_docs, get_openapi
 from smarttree.http.runner import Runner
-from smarttree.http.search import SEARCHES, get_search
+from smarttree.http.search import get_search
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
 from smarttree.http.ticket import post_ticket, tickets_of
@@ -79,7 +78,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         now_ns=time.time_ns,
         fanout=http.fanout,
     )
-    app[TREES], app[SEARCHES] = Shelf(TREES_BYTES), threading.BoundedSemaphore(http.max_searches)
+    app[TREES] = Shelf(TREES_BYTES)
     app[COMPRESSING] = Compressing()
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)

@@ -43,6 +43,7 @@ class Limits:
         self._config = config
         self.connections = Places(min(config.max_connections + REQUESTS_BESIDE, _for_connections()))
         self.streams = Places(config.max_connections)
+        self.searches = Places(config.max_searches)
         self._requests = Buckets(BURST_S * config.max_request_rate, 1 / config.max_request_rate)
         self.reached: Counter[str] = Counter()
         self._said: dict[str, float] = {}
@@ -67,6 +68,16 @@ class Limits:
 
     def unfollow(self, holder: Holder | None, address: Address | None) -> None:
         self.streams.give_back(_counted(holder, address))
+
+    def search(self, holder: Holder | None, address: Address | None) -> bool:
+        """The same for a search; `end_search` gives it back. One place is left for others."""
+        taken = self.searches.take(_counted(holder, address), max(1, self._config.max_searches - 1))
+        if not taken:
+            self._reach("searches")
+        return taken
+
+    def end_search(self, holder: Holder | None, address: Address | None) -> None:
+        self.searches.give_back(_counted(holder, address))
 
     def _counted_peer(self, peer: Address | None) -> str | Address | None:
         return None if is_in(peer, self._config.trusted_proxies) else _counted(None, peer)
