@@ -34,7 +34,8 @@
     └── Refused               who asks may not
         ├── TokenRequired
         ├── TokenRefused
-        ├── TooManyAttempts
+        ├── TooManyRequests
+        │   └── TooManyAttempts
         ├── ScopeMissing
         ├── OriginRefused
         ├── AddressRefused
@@ -325,15 +326,21 @@ class TokenRefused(Refused):
     http_status = 401
 
 
-class TooManyAttempts(Refused):
-    """An address was wrong about tokens too often. A right one is answered all the same."""
+class TooManyRequests(Refused):
+    """An address asks oftener than it may. `wait_s`: when it may again."""
 
-    code = "too-many-attempts"
+    code = "too-many-requests"
     http_status = 429
 
     def __init__(self, message: str, wait_s: float) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+
+
+class TooManyAttempts(TooManyRequests):
+    """An address was wrong about tokens too often. A right one is answered all the same."""
+
+    code = "too-many-attempts"
 
 
 class ScopeMissing(Refused):

@@ -101,7 +101,7 @@ class Service:
         self._poll_at = 0.0  # when roots are looked for again
         self._links_at = 0.0  # when files with links outside the roots are looked at again; 0: never
         self._holds = Holds(config.vcs_settle_ms / 1000)
-        self.rooting = Rooting(self, self._tree, self._disk, self.activity, self._holds, config.roots)
+        self.rooting = Rooting(self, self._tree, self._disk, self.activity, self._holds, config)
         self._kept = Hints()  # what waits while version control is at work
         self._told_more = False  # of the work under way something was told: its end must be
         self._scan, self._began, self._scanned_s = self._disk.progress(), time.monotonic(), 0.0

@@ -10,6 +10,7 @@ from typing import Final
 
 from smarttree import watch
 from smarttree.cli import logs, values
+from smarttree.cli.limits import LIMITS
 from smarttree.cli.option import Group, Option, Scope
 from smarttree.cli.security import SECURITY
 from smarttree.modes import MODES
@@ -152,15 +153,6 @@ _NOW: Final = (
         targets=("http.cors",),
         help="let web pages of this origin read the tree (https://app.example.com); "
         "repeat it or separate by commas; '*' lets every page",
-    ),
-    Option(
-        name="max-connections",
-        group=Group.NETWORK,
-        scope=Scope.SERVE,
-        read=values.read_whole(1, 1_000_000),
-        metavar="N",
-        targets=("http.max_connections",),
-        help="streams open at the same time; one more is told to come back later",
     ),
     Option(
         name="compress",
@@ -390,6 +382,6 @@ def _later(name: str, why: str, *, switch: bool = False, many: bool = False) -> 
 
 _LATER: Final = (_later("from", "a server reads its own disk only"),)
 
-OPTIONS: Final[tuple[Option, ...]] = _NOW + SECURITY + _LATER
+OPTIONS: Final[tuple[Option, ...]] = _NOW + SECURITY + LIMITS + _LATER
 
 BY_KEY: Final = {option.key: option for option in OPTIONS}

@@ -38,15 +38,19 @@ def _risks(http: HttpConfig) -> list[str]:
 
 def _guarded(http: HttpConfig) -> HttpConfig:
     """Say what a person who answers for this would want to know; with a token where there must be one."""
-    if http.domain is not None and not (http.auth_token or http.auth_token_file or http.allow or http.insecure):
+    if http.domain is not None and not (http.auth_token or http.auth_token_file or http.is_listed or http.insecure):
         http = replace(http, auth_token=secrets.token_urlsafe(32))
         print(f"token, until this server ends (--auth-token gives one that stays): {http.auth_token}", flush=True)
     guarded = http.auth_token is not None or http.auth_token_file is not None
-    beyond = bool(http.allow) if http.host is None else not is_loopback(http.host)
+    beyond = http.is_listed if http.host is None else not is_loopback(http.host)
     if not guarded and (told := _risks(http)):
         _LOG.warning("starting insecurely: %s", ", and ".join(told))
     if guarded and beyond and not http.https:
         _LOG.warning("tokens travel unencrypted: add --https, or put a proxy that has a certificate in front")
+    if http.token_in_query:
+        _LOG.warning(
+            "tokens are taken in addresses (--token-in-query), which proxies' logs and browsers' histories keep"
+        )
     if http.auth_token is not None and len(http.auth_token) < SECRET_CHARS:
         _LOG.warning("the token is short enough to be guessed: `openssl rand -hex 32` makes a good one")
     return http
@@ -60,7 +64,7 @@ def serve(config: ServiceConfig, http: HttpConfig, *, log: LogConfig) -> int:
     http = _guarded(http)
     modes.check(http.mode)
     map_from(MAPPED_BYTES)
-    sockets = open_sockets(http.host, http.port, everywhere=bool(http.allow or http.domain))
+    sockets = open_sockets(http.host, http.port, everywhere=http.is_listed or http.domain is not None)
     plain = open_sockets(http.host, http.acme_http_port, everywhere=True) if http.domain is not None else []
     watching = become(config, http.user)  # before there are threads, and before anything of the user's is read
     service = Service(config, group=watching.group)

@@ -254,11 +254,13 @@ def _serve(
         raise BadParameter("--serve needs a directory: `st --serve .` serves this one")
     http = HttpConfig(**_fields(values, "http"))
     _refuse_host(http)
+    if http.token_in_query and not (http.auth_token or http.auth_token_file or http.domain):
+        raise BadParameter("--token-in-query says where a token may stand: add --auth-token or --auth-token-file")
     _refuse_tls(http, wants_state=wants_state)
     fields = _fields(values, "service")
     fields["watch_bases"] = tuple(open_root(base) for base in fields.get("watch_bases", ()))
     roots = open_roots(paths)
-    _refuse_told_secrets([http.auth_token_file, http.key, secret], [*roots, *fields["watch_bases"]])
+    _refuse_told_secrets([http.auth_token_file, http.allow_file, http.key, secret], [*roots, *fields["watch_bases"]])
     home = http.user.home if http.user is not None else ""
     state = _state(values, roots, environ, home) if wants_state else None
     return ServiceConfig(roots=roots, state=state, **fields), http
@@ -266,7 +268,7 @@ def _serve(
 
 def _refuse_host(http: HttpConfig) -> None:
     """Nobody opens a tree to a network without a word on who may read it."""
-    guarded = http.auth_token or http.auth_token_file or http.allow or http.domain or http.insecure
+    guarded = http.auth_token or http.auth_token_file or http.is_listed or http.domain or http.insecure
     if http.host is not None and not is_loopback(http.host) and not guarded:
         raise HostRefused(
             f"--host {http.host} would let everyone who can reach this machine read the names, sizes, times and "
@@ -296,8 +298,8 @@ def _refuse_told_secrets(files: Sequence[str | None], told: Sequence[bytes]) -> 
             for top in told:
                 if os.path.commonpath([os.fsencode(path), top]) == top:
                     raise ConfigError(
-                        f"{printable(path)} is a secret, and lies below {printable(top)}, which is served: who may "
-                        "read that could read it; keep it elsewhere"
+                        f"{printable(path)} says who may read, and lies below {printable(top)}, which is served: it "
+                        "could be read there, or written; keep it elsewhere"
                     )
 
 

@@ -8,10 +8,10 @@ import math
 import os
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Final, TypeVar
 
-from smarttree.config import Account, Network
+from smarttree.config import Account
 from smarttree.ignore import GLOB_BYTES_MAX
 
 _BYTES: Final = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
@@ -119,19 +119,6 @@ def read_origin(text: str) -> str:
     if not _ORIGIN.fullmatch(origin):
         raise ValueError(f"{text!r} is no origin: use one like https://app.example.com (no path), or * for any")
     return origin.lower()
-
-
-def read_network(text: str) -> Network:
-    """`192.168.1.0/24`, `10.0.0.7`, `fd00::/8`. Raises ValueError, also for bits beyond the prefix: a slip is likelier
-    than a wish.
-    """
-    try:
-        network = ip_network(text.strip())
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no network: use one like 192.168.1.0/24, or an address ({error})") from None
-    if isinstance(network, IPv6Network) and (mapped := network.network_address.ipv4_mapped) and network.prefixlen >= 96:
-        return IPv4Network((mapped, network.prefixlen - 96))
-    return network
 
 
 def read_name(text: str) -> str:

@@ -14,27 +14,30 @@ from aiohttp import web
 
 from smarttree.config import HttpConfig
 from smarttree.errors import SmarttreeError
-from smarttree.http.access import ACCESS, Access, access_is_kept, mark
+from smarttree.http.access import ACCESS, Access
+from smarttree.http.allowed import Allowlist
 from smarttree.http.changes import get_changes
 from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.compress import COMPRESSING, Compressing, end_compressing, get_compress
 from smarttree.http.cors import Cors
 from smarttree.http.dashboard import get_page, get_page_file
-from smarttree.http.door import opened
+from smarttree.http.door import DOOR, Door, opened
 from smarttree.http.errors import mark_begun, problems
 from smarttree.http.events import get_events
 from smarttree.http.groups import Groups
+from smarttree.http.guests import access_is_kept
 from smarttree.http.health import get_healthz, get_readyz
 from smarttree.http.https import secured
 from smarttree.http.keyring import Keyring
 from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
+from smarttree.http.limits import LIMITS, Limits
 from smarttree.http.listen import address_of
 from smarttree.http.measured import Requests
 from smarttree.http.metrics import METRICS, Metrics, get_metrics
 from smarttree.http.openapi import get_docs, get_openapi
 from smarttree.http.runner import Runner
-from smarttree.http.search import SEARCHES, get_search, slots
+from smarttree.http.search import get_search
 from smarttree.http.session import KEEPING, delete_session, get_session, post_session, sessions_of
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
@@ -61,12 +64,14 @@ class ScanReporter(Protocol):
 
 def build_app(service: Service, http: HttpConfig) -> web.Application:
     """The application over a service. It starts and closes its hub; the service's life is its owner's."""
-    keyring, requests = Keyring(http.auth_token, http.auth_token_file), Requests(logged=http.access_log)
-    access, cors = _guards(service, http, keyring)
-    app = web.Application(middlewares=[requests.middleware(), problems, cors.middleware(), access.middleware])
-    app[ACCESS] = access
+    requests, limits = Requests(logged=http.access_log), Limits(http)
+    access, cors = _guards(service, http)
+    app = web.Application(
+        middlewares=[requests.middleware(), problems, limits.middleware, cors.middleware(), access.middleware]
+    )
+    app[ACCESS], app[LIMITS], app[DOOR] = access, limits, Door(access, limits)
     app[SERVICE], app[CONFIG], app[GROUPS] = service, http, Groups()
-    app[METRICS] = Metrics(service, requests)
+    app[METRICS] = Metrics(service, requests, limits.reached)
     app[HUB] = Hub(
         service,
         body_maker(app[GROUPS]),
@@ -76,7 +81,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         now_ns=time.time_ns,
         fanout=http.fanout,
     )
-    app[TREES], app[SEARCHES] = Shelf(TREES_BYTES), slots()
+    app[TREES] = Shelf(TREES_BYTES)
     app[COMPRESSING], app[KEEPING] = Compressing(), asyncio.Lock()
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
@@ -90,15 +95,16 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.on_shutdown.append(end_compressing)
     app.on_response_prepare.append(mark_begun)
     app.on_response_prepare.append(cors.mark)
-    app.on_response_prepare.append(mark)
+    app.on_response_prepare.append(access.mark)
     _route(app.router)
     return app
 
 
-def _guards(service: Service, http: HttpConfig, keyring: Keyring) -> tuple[Access, Cors]:
+def _guards(service: Service, http: HttpConfig) -> tuple[Access, Cors]:
     """Who is let in, and which pages are."""
-    key = key_of(service.config.state)
-    access = Access(http, keyring, Tickets(key, time.time()), sessions_of(service.config.state, key))
+    keyring, key = Keyring(http.auth_token, http.auth_token_file), key_of(service.config.state)
+    tickets, sessions = Tickets(key, time.time()), sessions_of(service.config.state, key)
+    access = Access(http, keyring, Allowlist(http.allow, http.allow_file), tickets, sessions)
     return access, Cors(http.cors, lambda: bool(keyring.tokens), access.origin_of)
 
 
@@ -164,11 +170,10 @@ async def _run(
     runner = Runner(build_app(service, http))
     await runner.setup()
     try:
-        assert runner.server is not None
         port = sockets[0].getsockname()[1]
         async with (
             secured(http, service.config.state, port, plain) as tls,
-            opened(runner.server, sockets, runner.app[ACCESS].admits, tls),
+            opened(runner.ours, sockets, runner.app[DOOR], tls),
             supervisor.kept_informed(roots),
         ):
             print(f"serving {roots} on {address_of(http.domain or http.host, port, https=http.https)}", flush=True)

@@ -22,7 +22,8 @@ from smarttree.config import StateConfig
 from smarttree.errors import BadParameter
 from smarttree.http.access import ACCESS, HOLDER, SESSION
 from smarttree.http.body import read_body
-from smarttree.http.keys import HUB, SERVICE
+from smarttree.http.guests import send_away
+from smarttree.http.keys import SERVICE
 from smarttree.http.params import Query
 from smarttree.http.private import write_private
 from smarttree.http.sessions import GOOD_S, Session, Sessions
@@ -121,7 +122,7 @@ async def delete_session(request: web.Request) -> web.StreamResponse:
     access.require_own_page(request)
     if SESSION in request:
         access.sessions.end(request[SESSION], time.time())
-        request.app[HUB].end(access.is_over)
+        send_away(request.app)
         await _keep(request.app)
     response = web.Response(status=204, headers={"Cache-Control": "no-store"})
     secure = access.is_secure(request)

@@ -17,8 +17,8 @@ import pytest
 from smarttree.config import StateConfig
 from smarttree.errors import ConfigError
 from smarttree.http import dashboard
-from smarttree.http.access import ACCESS
-from smarttree.http.attempts import ATTEMPTS_MAX
+from smarttree.http.access import ACCESS, ATTEMPTS_MAX
+from smarttree.http.door import DOOR
 from smarttree.http.keyring import Keyring
 from smarttree.http.waiting import WAITING
 from tests.clients.plain import DEADLINE_S, Follower, Stream
@@ -103,7 +103,10 @@ def test_what_only_looks_like_it_does_not(guarded: Server, wrong: str) -> None:
     status, _, body = asked(guarded, "GET", "/clock", {"Authorization": wrong.format(TOKEN)})
     assert (status, json.loads(body)["code"]) in ((401, "token-required"), (401, "token-refused"))
     assert TOKEN.encode() not in body
-    assert asked(guarded, "GET", f"/clock?token={TOKEN}", {})[0] == 401
+    status, _, body = asked(guarded, "GET", f"/clock?token={TOKEN}", {})
+    assert (status, json.loads(body)["code"]) == (400, "bad-parameter")
+    assert b"--token-in-query" in body
+    assert TOKEN.encode() not in body
 
 
 def test_who_is_wrong_too_often_waits_and_who_is_right_does_not(guarded: Server) -> None:
@@ -198,6 +201,20 @@ def test_the_file_is_followed_and_whoever_goes_is_sent_away(project: Path, tmp_p
             stream.close()
 
 
+def test_a_file_that_is_emptied_opens_nothing(project: Path, tmp_path: Path) -> None:
+    """As an editor does on its way to write it anew."""
+    file = tmp_path / "tokens"
+    file.write_text("ci read first-of-them\n")
+    with Server(project, auth_token_file=str(file)) as server:
+        keyring = server.app[ACCESS].keyring
+        for text in ("", "# nobody\n"):
+            file.write_text(text)
+            assert keyring.file is not None
+            keyring.file.look()
+            assert problem(server.get("/clock"))[:2] == (401, "token-required"), text
+            assert server.get("/clock", Authorization="Bearer first-of-them")[0] == 200
+
+
 def test_who_waits_is_told_nothing_once_the_token_is_gone(project: Path, tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     file.write_text("ci read first-of-them\nops read second-of-them\n")
@@ -255,14 +272,15 @@ def test_who_is_not_admitted_is_not_heard(project: Path) -> None:
 
 def test_the_door_closes_before_anything_is_read(project: Path) -> None:
     with Server(project) as server:
-        server.admits = lambda peer: False
+        door = server.app[DOOR]
+        admits, door.admits = door.admits, lambda peer: False
         with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S) as refused:
             try:
                 refused.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 assert refused.recv(1) == b""
             except ConnectionError:
                 pass
-        server.admits = None
+        door.admits = admits
         assert server.get("/healthz")[0] == 200
 
 

@@ -14,8 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from smarttree.config import StateConfig
-from smarttree.http.access import ACCESS
-from smarttree.http.attempts import ATTEMPTS_MAX
+from smarttree.http.access import ACCESS, ATTEMPTS_MAX
 from tests.clients.plain import DEADLINE_S, Stream
 from tests.http.server import Server
 from tests.http.test_access import until

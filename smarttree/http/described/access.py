@@ -24,8 +24,10 @@ _TICKET: Final = operation(
     tags=["stream"],
 )
 
+_BEARER: Final = "where the server was given tokens; with `--token-in-query` also as the parameter `token`"
+
 SECURITY: Final[Json] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "where the server was given tokens"},
+    "bearer": {"type": "http", "scheme": "bearer", "description": _BEARER},
     "ticket": {"type": "apiKey", "in": "query", "name": "ticket", "description": "of `/ticket`; for `/events` alone"},
     "session": {
         "type": "apiKey",
