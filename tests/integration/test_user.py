@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import signal
 import socket
 import struct
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
+from urllib.request import urlopen
 
 import pytest
 
@@ -93,6 +95,8 @@ def test_no_thread_has_a_right_and_changes_are_seen(open_top: Path, watcher: str
         (open_top / "tree" / "sub" / "news").write_text("x")
         assert any(path.endswith("sub/news") for path in told(server))
         assert {path.stat().st_uid for path in (open_top / "state").iterdir()} == {NOBODY.uid}
+        figures = urlopen(f"{server.url}/metrics").read().decode()
+        assert re.search(r"^smarttree_process_open_fds [1-9]", figures, re.M)  # of its own it may ask
         assert "running as nobody, with no capability" in server.log()
         assert server.end(signal.SIGTERM)[0] == 0
         assert "Traceback" not in server.log()
