@@ -258,6 +258,8 @@ def test_it_comes_back_to_a_server_that_was_killed(browser: Browser, top: Path, 
         port = nursery.await_listening()
         page = browser.page(f"http://127.0.0.1:{port}")
         is_live(page)
+        (top / "before").touch()
+        page.until("[...document.querySelectorAll('#feed li')].some((row) => row.innerText.includes('before'))")
         nursery.kill(signal.SIGKILL)
         page.until("document.querySelector('#state').dataset.state === 'lost'")
         (top / "meanwhile").touch()
