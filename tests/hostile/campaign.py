@@ -33,8 +33,8 @@ SLOW_CLIENTS: Final = 45
 STORM_STEPS: Final = 300
 PAUSE_S: Final = 0.3
 WARM_UP: Final = 0.3  # of the time
-# What an allocator keeps, the collector has not come to, and a tree and a log that change all the time may differ by. In
-# an hour that is 100 bytes a connection.
+# What an allocator keeps, the collector has not come to, and a tree and a log that change all the time may differ by.
+# In an hour that is 100 bytes a connection.
 GROWTH_BYTES: Final = 64 << 20
 DESCRIPTORS: Final = 8
 SERVE: Final = (sys.executable, "-m", "tests.hostile.serve")
