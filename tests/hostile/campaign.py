@@ -132,17 +132,11 @@ class Campaign:
 
     def _to_ask_for(self, server: Process, neighbour: Neighbour) -> Served:
         description = get_json(f"{server.url}/openapi.json", headers=neighbour.headers)
-        paths = (
-            self.root,
-            self.root / "steady",
-            self.root / "in",
-            self.root / "0",
-            self.extra / "one",
-            self.extra / "two",
-        )
-        beyond = (self.extra, self.directory, Path("/etc/passwd"), Path("/proc/self/environ"))
-        real = tuple(bytes(path) for path in (*paths, *beyond))
-        return Served(operations_of(description), real, neighbour.sync(), self.token)
+        movable = (self.extra / "one", self.extra / "two")
+        beyond = (self.directory, Path("/etc/passwd"), Path("/proc/self/environ"))
+        paths = (*(self.root / name for name in ("", "steady", "in", "0")), self.extra, *movable, *beyond)
+        real, may_move = (tuple(bytes(path) for path in some) for some in (paths, (*movable, *beyond)))
+        return Served(operations_of(description), real, may_move, neighbour.sync(), self.token)
 
     def _edit(self) -> None:
         for place in (self.root, self.root / "in"):
