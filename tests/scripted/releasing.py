@@ -1,5 +1,6 @@
-"""A client that ends while it stands in the queue, before one who hears of it at once: as if the loop's thread had run in
-between. Law: the reactor lets go of nobody in the turn in which it may still come to them.
+"""A client that ends while it stands in the queue, before one who hears of it at once, as if the loop had run in between.
+
+Law: the reactor lets go of nobody in the turn in which it may still come to them.
 """
 
 from __future__ import annotations
