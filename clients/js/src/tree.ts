@@ -22,6 +22,12 @@ interface Place {
   readonly row: number;
 }
 
+/** Where an entry is: its root's path, and the names from there, with slashes between them. */
+export interface Location {
+  readonly root: string;
+  readonly inner: string;
+}
+
 /** A tree of one clock. It is changed by `apply.ts` alone. */
 export class Tree {
   epoch = 0n;
@@ -122,12 +128,18 @@ export class Tree {
     for (let row = first; row < end; row++) yield this.get(place.snapshot.columns.ids[row] as number) as Entry;
   }
 
-  /** The absolute path of an entry, as a byte string. */
-  path(id: number): string {
+  /** Where an entry is: the path of its root, and its own below that; empty for a root. Byte strings. */
+  locate(id: number): Location {
     let entry = this.get(id);
     const names: string[] = [];
     for (; entry && entry.parent !== SERVICE; entry = this.get(entry.parent)) names.push(entry.nameKey);
-    return names.reduceRight(below, entry?.nameKey ?? '');
+    return { root: entry?.nameKey ?? '', inner: names.reverse().join('/') };
+  }
+
+  /** The absolute path of an entry, a byte string. */
+  path(id: number): string {
+    const { root, inner } = this.locate(id);
+    return inner === '' ? root : below(root, inner);
   }
 
   /** The entry at an absolute path, a byte string. */
