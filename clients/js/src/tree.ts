@@ -42,7 +42,7 @@ export class Tree {
   private undo: (() => void)[] = [];
 
   /** The tree of these snapshots, which are all of one clock. A QtnError has the snapshot's index for an offset. */
-  constructor(private readonly snapshots: readonly Snapshot[]) {
+  constructor(readonly snapshots: readonly Snapshot[]) {
     for (const [index, snapshot] of snapshots.entries()) {
       const path = byteString(snapshot.top.path);
       if (index === 0) ({ epoch: this.epoch, seq: this.seq } = snapshot);
