@@ -35,16 +35,9 @@ const OPTIONS = {
 };
 const options = (told = {}) => Object.assign({}, ...Object.entries(told).map(([name, value]) => OPTIONS[name](value)));
 
-const DECODERS = [client.decodeSnapshot, client.decodeDelta, client.decodeBatch, client.decodeManifest];
-
-function decode(document) {
-  const decoder = DECODERS[document[2] - 3] ?? client.decodeSnapshot;
-  return decoder(document);
-}
-
 function apply({ before, change }) {
   const tree = new client.Tree([client.decodeSnapshot(bytes(before))]);
-  const told = decode(bytes(change));
+  const told = client.decodeDocument(bytes(change));
   if (told.kind === 'batch') client.applyBatch(tree, told);
   else client.applyDelta(tree, told);
   return saysTree(tree);
@@ -126,7 +119,7 @@ function listing({ tree }) {
 
 let session;
 const ANSWERS = {
-  decode: ({ document }) => ({ says: saysDocument(decode(bytes(document))) }),
+  decode: ({ document }) => ({ says: saysDocument(client.decodeDocument(bytes(document))) }),
   text: ({ text }) => ({ document: base64(client.fromText(text)) }),
   apply: (request) => ({ says: apply(request) }),
   assemble: ({ manifest, groups }) => ({

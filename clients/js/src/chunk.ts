@@ -4,12 +4,12 @@
  * Law: one chunk is unpacked at a time, and each of its columns is read to its end.
  */
 
-import { skipColumn, type Stored, unpack } from './column.js';
+import { readColumn } from './column.js';
 import type { Columns } from './columns.js';
 import type { Cursor } from './cursor.js';
 import { type NameColumns, readNames } from './names.js';
 import { readSizes, readTimes } from './values.js';
-import { CHUNK_COLUMNS, CHUNK_MAX_ENTRIES, ENTRIES_MAX, IDS_MAX, isDirectory } from './wire.js';
+import { CHUNK_MAX_ENTRIES, ENTRIES_MAX, IDS_MAX, isDirectory } from './wire.js';
 
 interface ChunkColumns extends NameColumns {
   readonly children: Cursor;
@@ -22,40 +22,16 @@ interface ChunkColumns extends NameColumns {
   readonly below: Cursor;
 }
 
-const PREFIXES = 1; // the column that has a byte for each entry, whichever else are empty
-
-/** A chunk where it lies. */
-export interface StoredChunk {
-  readonly count: number;
-  readonly columns: readonly Stored[];
-}
-
-/** Finds the chunks of a snapshot; unpacks nothing. */
-export function findChunks(from: Cursor, chunks: number, entries: number): StoredChunk[] {
-  const found: StoredChunk[] = [];
-  let left = entries;
-  for (let i = 0; i < chunks; i++) {
-    const count = readChunkSize(from, left);
-    const columns: Stored[] = [];
-    while (columns.length < CHUNK_COLUMNS) columns.push(skipColumn(from));
-    if ((columns[PREFIXES] as Stored).rawSize < count) from.fail('truncated');
-    found.push({ count, columns });
-    left -= count;
-  }
-  from.close();
-  if (left > 0) from.fail('entry-count');
-  return found;
-}
-
 /** How many entries the chunk has that begins here. */
 export function readChunkSize(from: Cursor, left: number): number {
   return from.varint(Math.min(CHUNK_MAX_ENTRIES, left), 'chunk-size') || from.fail('chunk-size');
 }
 
-/** Decodes a chunk into rows from `first` on; `lastId` stands before its first id. What is returned stands behind it. */
-export function readChunk(bytes: Uint8Array, chunk: StoredChunk, to: Columns, first: number, lastId: number): number {
-  const { count } = chunk;
-  const columns = unpackAll(bytes, chunk);
+/** Decodes `count` entries into the next rows; `lastId` stands before their first id. What is returned is their last. */
+export function readChunk(from: Cursor, count: number, to: Columns, lastId: number): number {
+  const columns = unpackAll(from);
+  if (columns.prefixes.left < count) columns.prefixes.fail('truncated'); // it has a byte for each, whichever else is empty
+  const first = to.add(count);
   readNames(columns, to, first, count);
   readModes(columns.modes, to.modes, first, count);
   readSizes(columns.widths, columns.bits, to.sizeHalves, first, count);
@@ -66,9 +42,8 @@ export function readChunk(bytes: Uint8Array, chunk: StoredChunk, to: Columns, fi
   return last;
 }
 
-function unpackAll(bytes: Uint8Array, chunk: StoredChunk): ChunkColumns {
-  const next = chunk.columns.values();
-  const column = (): Cursor => unpack(bytes, next.next().value as Stored);
+function unpackAll(from: Cursor): ChunkColumns {
+  const column = (): Cursor => readColumn(from);
   return {
     children: column(),
     prefixes: column(),
@@ -90,8 +65,8 @@ function readModes(from: Cursor, modes: Uint16Array, first: number, count: numbe
   const table = new Uint16Array(size);
   for (let i = 0; i < size; i++) {
     table[i] = from.byte() | (from.byte() << 8);
-    if (i > 0 && (table[i] as number) <= (table[i - 1] as number)) from.fail('mode-table');
   }
+  for (let i = 1; i < size; i++) if ((table[i] as number) <= (table[i - 1] as number)) from.fail('mode-table');
   if (size > 0 && (table[0] as number) < 0x1000) from.fail('mode');
   for (let row = first; row < first + count; row++) modes[row] = table[from.varint(size - 1, 'mode-index')] as number;
 }

@@ -5,27 +5,19 @@
  */
 
 import { Api } from './api.js';
-import { type Batch, type Delta, decodeBatch, decodeDelta } from './batch.js';
+import { type Document, decodeDocument } from './document.js';
 import type { SmartTreeError } from './errors.js';
 import type { EventData, EventName, ServerEvent } from './events.js';
 import { load } from './kernel.js';
-import { decodeManifest, type Manifest } from './manifest.js';
 import { type ClientOptions, endpoint, type StreamQuery } from './options.js';
-import { type DecodeOptions, decodeSnapshot, type Snapshot } from './snapshot.js';
+import type { DecodeOptions } from './snapshot.js';
 import { EventStream } from './stream.js';
 import { fromText } from './text.js';
-import { MAGIC_BATCH, MAGIC_DELTA, MAGIC_SNAPSHOT } from './wire.js';
-
-/** A decoded document; its `kind` says which. */
-export type Document = Snapshot | Delta | Batch | Manifest;
 
 /** Decodes a text form of any kind: what `quantum`, `tree` and `change` events carry. */
 export async function decompress(text: string, options: DecodeOptions = {}): Promise<Document> {
   await load();
-  const document = fromText(text);
-  if (document[2] === MAGIC_SNAPSHOT) return decodeSnapshot(document, options);
-  if (document[2] === MAGIC_DELTA) return decodeDelta(document, options);
-  return document[2] === MAGIC_BATCH ? decodeBatch(document, options) : decodeManifest(document, options);
+  return decodeDocument(fromText(text), options);
 }
 
 /** What listeners hear: the server's events, and `lost` and `ended` of the connection. */

@@ -96,11 +96,16 @@ function byteSet(part: string, start: number): { test: Test; end: number } | und
       const test: Test = (byte) => ranges.some(([low, high]) => low <= byte && byte <= high) !== negated;
       return { test, end: at + 1 };
     }
-    if (part[at] === '\\' && at + 1 < part.length) at++;
+    at = unescaped(part, at);
     const low = part.charCodeAt(at);
     const isRange = part[at + 1] === '-' && at + 2 < part.length && part[at + 2] !== ']';
-    if (isRange) at += 2;
+    if (isRange) at = unescaped(part, at + 2);
     ranges.push([low, part.charCodeAt(at)]);
   }
   return undefined;
+}
+
+/** Where the letter stands that is meant here. */
+function unescaped(part: string, at: number): number {
+  return part[at] === '\\' && at + 1 < part.length ? at + 1 : at;
 }

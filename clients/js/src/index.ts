@@ -23,8 +23,9 @@ export {
 } from './api.js';
 export { applyBatch, applyDelta } from './apply.js';
 export { type Batch, type Delta, decodeBatch, decodeDelta } from './batch.js';
-export { type ClientEvents, type Document, decompress, SmartTreeSSE } from './client.js';
+export { type ClientEvents, decompress, SmartTreeSSE } from './client.js';
 export { type ChangeType, TreeChange } from './difference.js';
+export { type Document, decodeDocument } from './document.js';
 export { Entry, type Kind } from './entry.js';
 export * from './errors.js';
 export type {

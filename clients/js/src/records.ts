@@ -4,7 +4,7 @@
  * Law: a record says what its mask says and nothing else; values of what it does not say are 0 or empty.
  */
 
-import { type Stored, skipColumn, unpack } from './column.js';
+import { skipColumn, unpack } from './column.js';
 import type { Cursor } from './cursor.js';
 import { byteString } from './entry.js';
 import { readMode } from './header.js';
@@ -70,11 +70,8 @@ function bare(body: Cursor): RecordColumns {
 }
 
 function unpackAll(body: Cursor, count: number): RecordColumns {
-  const stored: Stored[] = [];
-  while (stored.length < wire.RECORD_COLUMNS) stored.push(skipColumn(body, wire.BODY_MAX_BYTES));
-  const next = stored.values();
   const column = (): Cursor => {
-    const told = next.next().value as Stored;
+    const told = skipColumn(body, wire.BODY_MAX_BYTES);
     const useful = told.rawSize <= count * wire.RECORD_MAX_BYTES;
     return useful ? unpack(body.bytes, told) : body.failAt('bytes-left-over', told.at);
   };
@@ -105,9 +102,12 @@ function readIds(from: Cursor, count: number): Uint32Array {
 }
 
 function readMasks(from: Cursor, count: number): Uint8Array {
-  const masks = from.raw(count).slice();
-  for (const mask of masks)
+  const masks = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const mask = from.byte();
     if (mask !== wire.MASK_DELETED && (mask === 0 || mask & ~wire.MASK_ALL)) from.fail('mask');
+    masks[i] = mask;
+  }
   return masks;
 }
 

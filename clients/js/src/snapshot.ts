@@ -4,7 +4,7 @@
  * Law: what this returns has passed every check of the page; an entry becomes an object only when it is asked for.
  */
 
-import { findChunks, readChunk } from './chunk.js';
+import { readChunk, readChunkSize } from './chunk.js';
 import { Columns } from './columns.js';
 import { type Directories, placeRows } from './directories.js';
 import { byteString, Entry } from './entry.js';
@@ -120,14 +120,16 @@ export function decodeSnapshot(document: Uint8Array, options: DecodeOptions = {}
   const { body } = open(document, MAGIC_SNAPSHOT, 0, CHECK_BYTES);
   const header = readHeader(body);
   const counts = readCounts(body, options.maxEntries ?? ENTRIES_MAX);
-  const chunks = findChunks(body, counts.chunks, counts.entries);
   const columns = new Columns(counts.entries);
-  let first = 0;
+  let left = counts.entries;
   let lastId = header.top.id;
-  for (const chunk of chunks) {
-    lastId = readChunk(document, chunk, columns, first, lastId);
-    first += chunk.count;
+  for (let i = 0; i < counts.chunks; i++) {
+    const count = readChunkSize(body, left);
+    lastId = readChunk(body, count, columns, lastId);
+    left -= count;
   }
+  body.close();
+  if (left > 0) body.fail('entry-count');
   const directories = placeRows(columns, counts.children, body.at);
   const runs = IdRuns.of(columns.ids, header.top.id);
   if (!runs) throw new QtnError('id-twice', body.at);

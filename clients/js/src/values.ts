@@ -13,10 +13,10 @@ export function readSizes(widths: Cursor, bits: Cursor, halves: Uint32Array, fir
   const { bytes } = bits;
   const end = bits.end * 8;
   let at = bits.at * 8;
+  for (const width of told) if (width > SIZE_MAX_BITS) widths.fail('size-width');
   for (let i = 0; i < count; i++) {
     const width = told[i] as number;
     if (width === 0) continue;
-    if (width > SIZE_MAX_BITS) widths.fail('size-width');
     const stored = width - 1;
     if (at + stored > end) bits.fail('truncated');
     const place = (first + i) * 2;
