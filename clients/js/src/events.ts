@@ -1,5 +1,9 @@
 /** What the server tells in a stream (HTTP.md, section 1). Fields that are not here may be there: they are kept. */
 
+import { ConnectionLostError, StreamEndedError } from './errors.js';
+import type { StreamEvent } from './sse.js';
+import { PROTOCOL_VERSION } from './wire.js';
+
 /** Counts of what is below a root. */
 export interface TreeStats {
   readonly files: number;
@@ -79,4 +83,33 @@ export type ServerEvent = { [Name in EventName]: { event: Name; data: EventData[
 export interface EventBatch {
   readonly clock: string;
   readonly events: readonly ServerEvent[];
+}
+
+const JSON_EVENTS: ReadonlySet<string> = new Set(['tree', 'change', 'stats', 'message']);
+
+/** An event with its data. What only a later server tells is handed on as JSON, or else as it came. */
+export function parseEvent({ event, data, id }: StreamEvent): ServerEvent {
+  if (event === 'tree') return { event, data: parseTree(data), id };
+  if (event === 'quantum') return { event, data, id };
+  const value = fromJson(data);
+  if (value === undefined && JSON_EVENTS.has(event)) throw new ConnectionLostError('no-json', `no JSON in a ${event}`);
+  return { event, data: value ?? data, id } as ServerEvent;
+}
+
+/** The data of a `tree`. A server that speaks a later protocol is refused, for good. */
+export function parseTree(data: string): TreeEvent {
+  const value = fromJson(data);
+  if (typeof value !== 'object' || value === null) throw new ConnectionLostError('no-json', 'no JSON in a tree');
+  const { protocol } = value as { protocol?: unknown };
+  if (typeof protocol === 'number' && protocol > PROTOCOL_VERSION)
+    throw new StreamEndedError('protocol', `the server speaks protocol ${protocol}: this client knows ${PROTOCOL_VERSION}`);
+  return value as TreeEvent;
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -24,9 +24,8 @@ export class Glob {
     this.parts = [...(anywhere ? ['**'] : []), ...parts].map((part) => (part === '**' ? ANY_NAMES : tokens(part)));
   }
 
-  /** Whether it matches a path below the root, a byte string without a slash at its beginning. */
+  /** Whether it matches a path below the root, a byte string without a slash at its beginning; a root's own is empty. */
   matches(path: string): boolean {
-    if (path === '') return false;
     const matchesName = (part: Token[], name: string): boolean => wildcard<Test, number>(part, bytesIn(name), STAR, passes);
     return wildcard<Token[], string>(this.parts, path.split('/'), ANY_NAMES, matchesName);
   }

@@ -47,7 +47,7 @@ export { type ChangeListener, Mirror, type MirrorEvents, type MirrorQuery, type 
 export type { ClientOptions, StreamQuery } from './options.js';
 export type { Records } from './records.js';
 export { type DecodeOptions, decodeSnapshot, Snapshot } from './snapshot.js';
-export { type Frame, SseParser } from './sse.js';
-export { EventStream } from './stream.js';
+export { type Frame, SseParser, type StreamBatch } from './sse.js';
+export { EventStream, ResumingStream } from './stream.js';
 export { fromText } from './text.js';
 export { type Location, Tree } from './tree.js';

@@ -8,15 +8,16 @@
 import { Api } from './api.js';
 import type { TreeChange } from './difference.js';
 import { type Entry, readable, utf8ByteString } from './entry.js';
-import { CallError, OutOfStepError, ProblemError, QtnError, type SmartTreeError, StreamEndedError } from './errors.js';
-import type { EventBatch, TreeEvent } from './events.js';
+import { CallError, ConnectionLostError, OutOfStepError, ProblemError, QtnError, type SmartTreeError, StreamEndedError } from './errors.js';
+import { parseTree, type TreeEvent } from './events.js';
 import { Glob } from './glob.js';
 import { Handoff } from './handoff.js';
 import { load } from './kernel.js';
 import type { GroupAddress } from './manifest.js';
 import type { ClientOptions, StreamQuery } from './options.js';
 import { GroupsGoneError, type Opening, Replica } from './replica.js';
-import { EventStream } from './stream.js';
+import type { StreamBatch } from './sse.js';
+import { RawStream } from './stream.js';
 import type { Tree } from './tree.js';
 import { SERVICE } from './wire.js';
 
@@ -50,7 +51,7 @@ export class Mirror implements AsyncDisposable, Iterable<[path: string, entry: E
   readonly closed: Promise<void>;
 
   private readonly replica: Replica;
-  private readonly stream: EventStream;
+  private readonly stream: RawStream;
   private readonly api: Api;
   private readonly closing = new AbortController();
   private readonly subscriptions = new Set<Subscription>();
@@ -73,7 +74,7 @@ export class Mirror implements AsyncDisposable, Iterable<[path: string, entry: E
     options.signal?.addEventListener('abort', () => this.closing.abort(options.signal?.reason), { signal });
     this.replica = new Replica(options);
     this.api = new Api(base, { ...options, signal });
-    this.stream = new EventStream(base, this.asked('full'), { ...options, signal });
+    this.stream = new RawStream(base, this.asked('full'), { ...options, signal });
     this.stream.onlost = (error) => this.tell('lost', { error });
     this.closed = this.run();
     this.closed.catch(() => {});
@@ -194,22 +195,23 @@ export class Mirror implements AsyncDisposable, Iterable<[path: string, entry: E
   private askAnew(error: unknown): void {
     const outOfStep = error instanceof OutOfStepError ? (error.code as Reason) : undefined;
     const isGone = error instanceof GroupsGoneError;
-    if (error instanceof QtnError || outOfStep) this.reason = outOfStep ?? 'damaged';
+    const isDamaged = error instanceof QtnError || error instanceof ConnectionLostError;
+    if (isDamaged || outOfStep) this.reason = outOfStep ?? 'damaged';
     else if (!isGone && !(error instanceof FetchFailure)) throw error;
     const whole = isGone || (error instanceof QtnError && error.code === 'address');
     this.stream.restart(this.asked(whole || !this.replica.tree ? 'full' : 'manifest'), this.wrong++);
   }
 
-  private async take(batch: EventBatch): Promise<void> {
-    const trees = batch.events.flatMap((event) => (event.event === 'tree' ? [event.data] : []));
+  private async take(batch: StreamBatch): Promise<void> {
+    const trees = batch.events.flatMap((event) => (event.event === 'tree' ? [parseTree(event.data)] : []));
     if (trees.length > 0) await this.open(trees, batch.clock);
     for (const event of batch.events) {
       if (event.event !== 'quantum') continue;
       const changes = this.replica.apply(event.data, this.subscriptions.size > 0);
       if (!changes) continue;
       this.wrong = 0;
-      this.tell('applied', { clock: this.clock });
       await this.hand(changes);
+      this.tell('applied', { clock: this.clock });
     }
     this.replica.advance(batch.clock);
   }
@@ -221,8 +223,8 @@ export class Mirror implements AsyncDisposable, Iterable<[path: string, entry: E
     const changes = this.replica.replace(opening, this.subscriptions.size > 0);
     this.stream.nextQuery(this.asked('manifest'));
     this.tell('rebased', { reason, clock, fetched: opening.fetched });
-    this.tell('applied', { clock });
     await this.hand(changes);
+    this.tell('applied', { clock });
   }
 
   private async fetchGroup(group: GroupAddress): Promise<Uint8Array | undefined> {

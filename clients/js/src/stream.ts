@@ -7,22 +7,21 @@
 
 import { type Attempts, backoffMs } from './backoff.js';
 import { ConnectionLostError, SmartTreeError, StreamEndedError } from './errors.js';
-import type { EventBatch, ServerEvent } from './events.js';
+import { type EventBatch, parseEvent } from './events.js';
 import { authorization, type ClientOptions, endpoint, type Settings, type StreamQuery, settings } from './options.js';
 import { Batcher, SseParser, type StreamBatch } from './sse.js';
 import { Deadline, sleep } from './timing.js';
-import { PROTOCOL_VERSION } from './wire.js';
 
 const TRY_AGAIN = new Set([408, 425, 429]);
 
-/** An endless, resuming iteration over batches. It can be iterated over once. */
-export class EventStream implements AsyncIterable<EventBatch> {
+/** An endless, resuming iteration over batches, which `read` makes of what came. It can be iterated over once. */
+export abstract class ResumingStream<Batch> implements AsyncIterable<Batch> {
   /** Is told when a connection has ended that will be made again. */
   onlost: ((error: SmartTreeError) => void) | undefined;
 
   private readonly settings: Settings;
   private readonly closing = new AbortController();
-  private clock: string;
+  private clock = '';
   private retryMs: number | null = null;
   private retryAfter: string | null = null;
   private inVain = 0;
@@ -35,12 +34,14 @@ export class EventStream implements AsyncIterable<EventBatch> {
     options: ClientOptions = {},
   ) {
     this.settings = settings(options);
-    this.clock = query.since ?? '';
     endpoint(base, 'events', query);
     const { signal } = options;
     if (signal?.aborted) this.closing.abort();
     signal?.addEventListener('abort', () => this.close(), { signal: this.closing.signal });
   }
+
+  /** What is handed on. A ConnectionLostError from here has the batch sent again. */
+  protected abstract read(batch: StreamBatch): Batch;
 
   /** Ends the iteration, at once. */
   close(): void {
@@ -62,7 +63,7 @@ export class EventStream implements AsyncIterable<EventBatch> {
     this.query = query;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<EventBatch, void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
     const { signal } = this.closing;
     try {
       while (!signal.aborted) {
@@ -86,7 +87,7 @@ export class EventStream implements AsyncIterable<EventBatch> {
   }
 
   /** One connection. Returns why it ended; throws where it is no use to try again. */
-  private async *connection(): AsyncGenerator<EventBatch, SmartTreeError, void> {
+  private async *connection(): AsyncGenerator<Batch, SmartTreeError, void> {
     const ending = new AbortController();
     const end = (): void => ending.abort();
     const { signal } = this.closing;
@@ -111,8 +112,7 @@ export class EventStream implements AsyncIterable<EventBatch> {
   }
 
   private request(signal: AbortSignal): Promise<Response> {
-    const { since: _, ...query } = this.query;
-    const url = endpoint(this.base, 'events', query);
+    const url = endpoint(this.base, 'events', this.query);
     const headers: Record<string, string> = { Accept: 'text/event-stream', ...authorization(this.settings) };
     if (this.clock !== '') headers['Last-Event-ID'] = this.clock;
     return this.settings.fetch(url, { headers, signal, cache: 'no-store', credentials: 'omit' });
@@ -133,7 +133,7 @@ export class EventStream implements AsyncIterable<EventBatch> {
 
   private async *batches(
     read: () => Promise<ReadableStreamReadResult<Uint8Array>>,
-  ): AsyncGenerator<EventBatch, SmartTreeError, void> {
+  ): AsyncGenerator<Batch, SmartTreeError, void> {
     const parser = new SseParser(this.clock, this.settings.maxEventBytes);
     const batcher = new Batcher(this.settings.maxBatchBytes);
     for (;;) {
@@ -145,34 +145,25 @@ export class EventStream implements AsyncIterable<EventBatch> {
       for (const frame of frames) {
         const batch = batcher.take(frame);
         if (!batch) continue;
-        const events = parsed(batch);
+        const read = this.read(batch);
         this.clock = batch.clock;
-        yield { clock: batch.clock, events };
+        yield read;
         if (this.restarts !== null) return new ConnectionLostError('restart', 'what came is of no use: it is asked for anew');
       }
     }
   }
 }
 
-function parsed(batch: StreamBatch): ServerEvent[] {
-  return batch.events.map(({ event, data, id }) => {
-    const value = isJson(event) ? fromJson(data) : data;
-    const protocol = event === 'tree' ? (value as { protocol?: unknown } | null)?.protocol : undefined;
-    if (typeof protocol === 'number' && protocol > PROTOCOL_VERSION)
-      throw new StreamEndedError('protocol', `the server speaks protocol ${protocol}: this client knows ${PROTOCOL_VERSION}`);
-    return { event, data: value, id } as ServerEvent;
-  });
+/** The stream's events, with their data. */
+export class EventStream extends ResumingStream<EventBatch> {
+  protected read({ clock, events }: StreamBatch): EventBatch {
+    return { clock, events: events.map(parseEvent) };
+  }
 }
 
-/** What a later server may tell besides is handed on as it came. */
-function isJson(event: string): boolean {
-  return event === 'tree' || event === 'change' || event === 'stats' || event === 'message';
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ConnectionLostError('no-json', 'an event has something else than JSON', { cause: error });
+/** The stream's events as they came. */
+export class RawStream extends ResumingStream<StreamBatch> {
+  protected read(batch: StreamBatch): StreamBatch {
+    return batch;
   }
 }
