@@ -46,7 +46,9 @@ function apply({ before, change }) {
 function parse({ pieces }) {
   const parser = new client.SseParser();
   const frames = pieces.flatMap((piece) => parser.feed(bytes(piece)));
-  const events = frames.filter(({ data }) => data !== null).map(({ event, data, lastId }) => ({ event, data, id: lastId }));
+  const events = frames
+    .filter(({ data }) => data !== null)
+    .map(({ event, data, lastId }) => ({ event, data, id: lastId }));
   return { events, id: parser.lastId, retry: parser.retryMs };
 }
 
@@ -118,6 +120,10 @@ function listing({ tree }) {
 }
 
 let session;
+const begin = (begun) => {
+  session = begun;
+};
+
 const ANSWERS = {
   decode: ({ document }) => ({ says: saysDocument(client.decodeDocument(bytes(document))) }),
   text: ({ text }) => ({ document: base64(client.fromText(text)) }),
@@ -128,8 +134,8 @@ const ANSWERS = {
   parse,
   glob: ({ glob, path }) => ({ matches: new client.Glob(glob).matches(byteString(path)) }),
   call,
-  stream: (request) => void (session = stream(request)),
-  mirror: (request) => void (session = mirror(request)),
+  stream: (request) => begin(stream(request)),
+  mirror: (request) => begin(mirror(request)),
   list: () => session.list(),
   stop: async () => {
     await session.stop();

@@ -65,7 +65,12 @@ export function saysTree(tree) {
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
     const children = [...tree.children(id)];
     entries.push(...children.map(told));
-    pending.push(...children.filter((entry) => entry.isDirectory).map((entry) => entry.id).reverse());
+    pending.push(
+      ...children
+        .filter((entry) => entry.isDirectory)
+        .map((entry) => entry.id)
+        .reverse(),
+    );
   }
   return {
     document: 'snapshot',

@@ -3,11 +3,11 @@
 // Law: it owns no memory but its own and knows no layout but what a call names; whoever calls has reserved what it names,
 // and eight bytes beyond the names.
 
-const PRIME_1: u64 = 0x9E3779B185EBCA87;
-const PRIME_2: u64 = 0xC2B2AE3D27D4EB4F;
-const PRIME_3: u64 = 0x165667B19E3779F9;
-const PRIME_4: u64 = 0x85EBCA77C2B2AE63;
-const PRIME_5: u64 = 0x27D4EB2F165667C5;
+const PRIME_1: u64 = 0x9e3779b185ebca87;
+const PRIME_2: u64 = 0xc2b2ae3d27d4eb4f;
+const PRIME_3: u64 = 0x165667b19e3779f9;
+const PRIME_4: u64 = 0x85ebca77c2b2ae63;
+const PRIME_5: u64 = 0x27d4eb2f165667c5;
 
 const STRIPE: usize = 32;
 const HEAD: usize = 36; // bytes that are hashed before an entry's name
@@ -17,14 +17,10 @@ const DIRECTORY: u32 = 0x4000;
 
 let lane1: u64, lane2: u64, lane3: u64, lane4: u64, seed: u64;
 
-// @ts-ignore: decorator
-@inline
 function round(lane: u64, input: u64): u64 {
   return rotl<u64>(lane + input * PRIME_2, 31) * PRIME_1;
 }
 
-// @ts-ignore: decorator
-@inline
 function merge(hash: u64, lane: u64): u64 {
   return (hash ^ round(0, lane)) * PRIME_1 + PRIME_4;
 }
@@ -40,7 +36,10 @@ export function begin(withSeed: u64): void {
 
 /** Takes so many stripes of 32 bytes. */
 export function stripes(at: usize, count: usize): void {
-  let one = lane1, two = lane2, three = lane3, four = lane4;
+  let one = lane1,
+    two = lane2,
+    three = lane3,
+    four = lane4;
   for (let end = at + count * STRIPE; at < end; at += STRIPE) {
     one = round(one, load<u64>(at));
     two = round(two, load<u64>(at, 8));
@@ -86,9 +85,17 @@ export function xxh64(at: usize, size: usize, withSeed: u64): u64 {
  * the last directory among them and before; what is returned, that of the last one before them.
  */
 export function fold(
-  count: u32, modes: usize, sizes: usize, times: usize, parents: usize, ends: usize, names: usize, sums: usize, number: u32,
+  count: u32,
+  modes: usize,
+  sizes: usize,
+  times: usize,
+  parents: usize,
+  ends: usize,
+  names: usize,
+  sums: usize,
+  number: u32,
 ): u32 {
-  for (let i = count; i-- > 0;) {
+  for (let i = count; i-- > 0; ) {
     const start = load<u32>(ends + (i << 2));
     const length: usize = load<u32>(ends + (i << 2), 4) - start;
     const mode: u32 = load<u16>(modes + (i << 1));
@@ -96,12 +103,12 @@ export function fold(
     store<u64>(SCRATCH, load<u64>(sizes + (i << 3)), 4);
     store<u64>(SCRATCH, load<u64>(times + (i << 3)), 12);
     const isDirectory = (mode & TYPE_MASK) == DIRECTORY;
-    const own = sums + (<usize>number << 4);
+    const own = sums + ((<usize>number) << 4);
     store<u64>(SCRATCH, isDirectory ? load<u64>(own) : 0, 20);
     store<u64>(SCRATCH, isDirectory ? load<u64>(own, 8) : 0, 28);
     if (isDirectory) number--;
     for (let k: usize = 0; k < length; k += 8) store<u64>(SCRATCH + HEAD + k, load<u64>(names + start + k));
-    const sum = sums + (<usize>load<u32>(parents + (i << 2)) << 4);
+    const sum = sums + ((<usize>load<u32>(parents + (i << 2))) << 4);
     const low = load<u64>(sum) + xxh64(SCRATCH, HEAD + length, 0);
     const carry = low < load<u64>(sum) ? 1 : 0;
     store<u64>(sum, load<u64>(sum, 8) + xxh64(SCRATCH, HEAD + length, 1) + carry, 8);

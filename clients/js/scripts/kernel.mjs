@@ -2,7 +2,17 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { main } from 'assemblyscript/asc';
 
-const OPTIONS = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--initialMemory', '2', '--memoryBase', '8192'];
+const OPTIONS = [
+  '-O3',
+  '--converge',
+  '--noAssert',
+  '--runtime',
+  'stub',
+  '--initialMemory',
+  '2',
+  '--memoryBase',
+  '8192',
+];
 
 mkdirSync('build', { recursive: true });
 const { error, stderr } = await main(['kernel/index.ts', '--outFile', 'build/kernel.wasm', ...OPTIONS]);

@@ -18,7 +18,8 @@ export function applyBatch(tree: Tree, batch: Batch): boolean {
   if (batch.fromSeq > tree.seq) throw new OutOfStepError('gap');
   wholly(tree, () => {
     new Application(tree, batch.records).run();
-    if (batch.digestLow !== null && batch.digestLow !== BigInt.asUintN(64, tree.digest)) throw new OutOfStepError('digest');
+    if (batch.digestLow !== null && batch.digestLow !== BigInt.asUintN(64, tree.digest))
+      throw new OutOfStepError('digest');
   });
   tree.seq = batch.toSeq;
   return true;
@@ -75,9 +76,9 @@ class Application {
   }
 
   private addTo(parent: number, weight: bigint): void {
-    if (parent === wire.SERVICE) return this.tree.setDigest(add(this.tree.digest, weight));
-    const entry = this.own(parent, 0);
-    this.tree.put(entry.with({ digest: add(entry.digest, weight) }));
+    const entry = parent === wire.SERVICE ? undefined : this.own(parent, 0);
+    if (entry) this.tree.put(entry.with({ digest: add(entry.digest, weight) }));
+    else this.tree.setDigest(add(this.tree.digest, weight));
   }
 
   private detach(index: number): void {

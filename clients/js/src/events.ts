@@ -102,7 +102,10 @@ export function parseTree(data: string): TreeEvent {
   if (typeof value !== 'object' || value === null) throw new ConnectionLostError('no-json', 'no JSON in a tree');
   const { protocol } = value as { protocol?: unknown };
   if (typeof protocol === 'number' && protocol > PROTOCOL_VERSION)
-    throw new StreamEndedError('protocol', `the server speaks protocol ${protocol}: this client knows ${PROTOCOL_VERSION}`);
+    throw new StreamEndedError(
+      'protocol',
+      `the server speaks protocol ${protocol}: this client knows ${PROTOCOL_VERSION}`,
+    );
   return value as TreeEvent;
 }
 

@@ -26,7 +26,8 @@ export class Glob {
 
   /** Whether it matches a path below the root, a byte string without a slash at its beginning; a root's own is empty. */
   matches(path: string): boolean {
-    const matchesName = (part: Token[], name: string): boolean => wildcard<Test, number>(part, bytesIn(name), STAR, passes);
+    const matchesName = (part: Token[], name: string): boolean =>
+      wildcard<Test, number>(part, bytesIn(name), STAR, passes);
     return wildcard<Token[], string>(this.parts, path.split('/'), ANY_NAMES, matchesName);
   }
 }

@@ -42,7 +42,14 @@ export type {
 export { Glob } from './glob.js';
 export type { Header, Top } from './header.js';
 export { load } from './kernel.js';
-export { assemble, decodeManifest, type GroupAddress, type Manifest, type ManifestChunk, snapshotGroups } from './manifest.js';
+export {
+  assemble,
+  decodeManifest,
+  type GroupAddress,
+  type Manifest,
+  type ManifestChunk,
+  snapshotGroups,
+} from './manifest.js';
 export { type ChangeListener, Mirror, type MirrorEvents, type MirrorQuery, type Reason } from './mirror.js';
 export type { ClientOptions, StreamQuery } from './options.js';
 export type { Records } from './records.js';

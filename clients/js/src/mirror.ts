@@ -8,7 +8,15 @@
 import { Api } from './api.js';
 import type { TreeChange } from './difference.js';
 import { type Entry, readable, utf8ByteString } from './entry.js';
-import { CallError, ConnectionLostError, OutOfStepError, ProblemError, QtnError, type SmartTreeError, StreamEndedError } from './errors.js';
+import {
+  CallError,
+  ConnectionLostError,
+  OutOfStepError,
+  ProblemError,
+  QtnError,
+  type SmartTreeError,
+  StreamEndedError,
+} from './errors.js';
 import { parseTree, type TreeEvent } from './events.js';
 import { Glob } from './glob.js';
 import { Handoff } from './handoff.js';

@@ -17,7 +17,8 @@ export function nodeFetch(trust: { readonly ca: string | Buffer }): typeof globa
       const headers = Object.fromEntries(new Headers(init.headers));
       const options = { method, headers, agent: false as const, ...(signal ? { signal } : {}) };
       const take = (message: IncomingMessage): void => resolve(answer(message));
-      const request = url.protocol === 'https:' ? secure(url, { ...options, ca: trust.ca }, take) : plain(url, options, take);
+      const request =
+        url.protocol === 'https:' ? secure(url, { ...options, ca: trust.ca }, take) : plain(url, options, take);
       request.on('error', reject);
       request.end(body ?? undefined);
     });

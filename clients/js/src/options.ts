@@ -42,7 +42,6 @@ export interface StreamQuery {
   readonly ticket?: string;
 }
 
-
 /** The options with everything that has a default. */
 export type Settings = Required<Omit<ClientOptions, 'token' | 'signal' | 'maxEntries'>> & ClientOptions;
 

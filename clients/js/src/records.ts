@@ -48,7 +48,9 @@ export function readRecords(body: Cursor, sized: boolean, maxRecords = wire.ENTR
   const modes = new Uint16Array(count);
   for (let i = 0; i < count; i++) if (says(masks, i, wire.MASK_MODE)) modes[i] = readMode(columns.modes);
   const sizes = new BigUint64Array(count);
-  const sized64 = readTold(masks, wire.MASK_SIZE, (halves, told) => readSizes(columns.widths, columns.bits, halves, 0, told));
+  const sized64 = readTold(masks, wire.MASK_SIZE, (halves, told) =>
+    readSizes(columns.widths, columns.bits, halves, 0, told),
+  );
   spread(sized64, masks, wire.MASK_SIZE, new Uint32Array(sizes.buffer));
   const times = new BigInt64Array(count);
   const timed64 = readTold(masks, wire.MASK_MTIME, (halves, told) => {
@@ -66,7 +68,18 @@ function says(masks: Uint8Array, index: number, bit: number): boolean {
 
 function bare(body: Cursor): RecordColumns {
   const [ids, masks, parents, prefixes, suffixes] = [body, body, body, body, body];
-  return { ids, masks, parents, prefixes, suffixes, modes: body, widths: body, bits: body, timeTable: body, times: body };
+  return {
+    ids,
+    masks,
+    parents,
+    prefixes,
+    suffixes,
+    modes: body,
+    widths: body,
+    bits: body,
+    timeTable: body,
+    times: body,
+  };
 }
 
 function unpackAll(body: Cursor, count: number): RecordColumns {

@@ -9,7 +9,15 @@ import { type Batch, decodeBatch } from './batch.js';
 import { changesBetween, placesTold, type TreeChange, treeChanges } from './difference.js';
 import { QtnError } from './errors.js';
 import type { TreeEvent } from './events.js';
-import { assemble, decodeManifest, type GroupAddress, groupAddress, isGroup, type Manifest, snapshotGroups } from './manifest.js';
+import {
+  assemble,
+  decodeManifest,
+  type GroupAddress,
+  groupAddress,
+  isGroup,
+  type Manifest,
+  snapshotGroups,
+} from './manifest.js';
 import { type DecodeOptions, decodeSnapshot, type Snapshot } from './snapshot.js';
 import { fromText } from './text.js';
 import { Tree } from './tree.js';
@@ -50,7 +58,12 @@ export class Replica {
       const manifest = decodeManifest(fromText(event.manifest), this.options);
       held ??= this.groups();
       fetched += await fetchLacking(manifest, held, fetchGroup);
-      documents.push(assemble(manifest, named(manifest).map(({ address }) => held?.get(address) as Uint8Array)));
+      documents.push(
+        assemble(
+          manifest,
+          named(manifest).map(({ address }) => held?.get(address) as Uint8Array),
+        ),
+      );
     }
     const snapshots = documents.map((document) => decodeSnapshot(document, this.options));
     checkOpening(events, snapshots, clock);
@@ -97,7 +110,11 @@ function named(manifest: Manifest): GroupAddress[] {
 }
 
 /** Fetches what is not held, some at a time; says how many that were. */
-async function fetchLacking(manifest: Manifest, held: Map<bigint, Uint8Array>, fetchGroup: FetchGroup): Promise<number> {
+async function fetchLacking(
+  manifest: Manifest,
+  held: Map<bigint, Uint8Array>,
+  fetchGroup: FetchGroup,
+): Promise<number> {
   const lacking = new Map(named(manifest).map((group) => [group.address, group]));
   for (const address of held.keys()) lacking.delete(address);
   const count = lacking.size;
@@ -123,6 +140,7 @@ function checkOpening(events: readonly TreeEvent[], snapshots: readonly Snapshot
   for (const [index, snapshot] of snapshots.entries()) {
     const { digest } = events[index] as TreeEvent;
     if (snapshot.clock !== clock) throw new QtnError('clocks-differ', index);
-    if (digest !== null && digest !== snapshot.digest.toString(16).padStart(32, '0')) throw new QtnError('digest', index);
+    if (digest !== null && digest !== snapshot.digest.toString(16).padStart(32, '0'))
+      throw new QtnError('digest', index);
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { type Attempts, backoffMs } from './backoff.js';
-import { ConnectionLostError, SmartTreeError, StreamEndedError } from './errors.js';
+import { ConnectionLostError, type SmartTreeError, StreamEndedError } from './errors.js';
 import { type EventBatch, parseEvent } from './events.js';
 import { authorization, type ClientOptions, endpoint, type Settings, type StreamQuery, settings } from './options.js';
 import { Batcher, SseParser, type StreamBatch } from './sse.js';
@@ -82,7 +82,12 @@ export abstract class ResumingStream<Batch> implements AsyncIterable<Batch> {
     this.restarts = null;
     this.retryAfter = null;
     if (restarts === 0) return 0;
-    const attempts: Attempts = { retryMs, retryAfter, inVain: restarts ?? this.inVain, maxMs: this.settings.retryMaxMs };
+    const attempts: Attempts = {
+      retryMs,
+      retryAfter,
+      inVain: restarts ?? this.inVain,
+      maxMs: this.settings.retryMaxMs,
+    };
     return backoffMs(attempts, Math.random());
   }
 
@@ -102,7 +107,8 @@ export abstract class ResumingStream<Batch> implements AsyncIterable<Batch> {
     } catch (error) {
       if (error instanceof StreamEndedError) throw error;
       if (error instanceof ConnectionLostError) return error;
-      if (silence.passed) return new ConnectionLostError('silent', `nothing has come for ${this.settings.silenceMs} ms`);
+      if (silence.passed)
+        return new ConnectionLostError('silent', `nothing has come for ${this.settings.silenceMs} ms`);
       return new ConnectionLostError('connection', 'the connection failed', { cause: error });
     } finally {
       silence.clear();
@@ -148,7 +154,8 @@ export abstract class ResumingStream<Batch> implements AsyncIterable<Batch> {
         const read = this.read(batch);
         this.clock = batch.clock;
         yield read;
-        if (this.restarts !== null) return new ConnectionLostError('restart', 'what came is of no use: it is asked for anew');
+        if (this.restarts !== null)
+          return new ConnectionLostError('restart', 'what came is of no use: it is asked for anew');
       }
     }
   }

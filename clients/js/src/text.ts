@@ -40,7 +40,8 @@ function fromBase64(text: string, start: number): Uint8Array {
   let at = start;
   let to = 0;
   for (; end - at >= 4; at += 4) {
-    const four = (value(text, at) << 18) | (value(text, at + 1) << 12) | (value(text, at + 2) << 6) | value(text, at + 3);
+    const four =
+      (value(text, at) << 18) | (value(text, at + 1) << 12) | (value(text, at + 2) << 6) | value(text, at + 3);
     bytes[to++] = four >> 16;
     bytes[to++] = four >> 8;
     bytes[to++] = four;

@@ -5,7 +5,7 @@
  * children of a directory and `touched`. Whatever changes can be taken back until `commit`.
  */
 
-import { bytesOf, below, byteString, type Entry } from './entry.js';
+import { below, byteString, bytesOf, type Entry } from './entry.js';
 import { QtnError } from './errors.js';
 import { hash128 } from './kernel.js';
 import { formatClock, type Snapshot } from './snapshot.js';
@@ -47,7 +47,8 @@ export class Tree {
       const path = byteString(snapshot.top.path);
       if (index === 0) ({ epoch: this.epoch, seq: this.seq } = snapshot);
       if (snapshot.epoch !== this.epoch || snapshot.seq !== this.seq) throw new QtnError('clocks-differ', index);
-      if (this.childId(SERVICE, path) !== undefined || this.shares(snapshot, index)) throw new QtnError('id-twice', index);
+      if (this.childId(SERVICE, path) !== undefined || this.shares(snapshot, index))
+        throw new QtnError('id-twice', index);
       this.childrenToChange(SERVICE).set(path, snapshot.top.id);
       this.count += snapshot.count + 1;
       this.digest = add(this.digest, weigh(snapshot.entry(-1)));
