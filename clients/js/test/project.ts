@@ -41,3 +41,10 @@ function isExecutable(path: string): boolean {
     return false;
   }
 }
+
+/** All that an iteration brings. */
+export async function all<Value>(iterable: AsyncIterable<Value>): Promise<Value[]> {
+  const values: Value[] = [];
+  for await (const value of iterable) values.push(value);
+  return values;
+}

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { Glob } from '@smart-tree/sse-client';
 import { backoffMs } from '../dist/backoff.js';
-import { xxh64, load } from '../dist/kernel.js';
+import { load, xxh64 } from '../dist/kernel.js';
 import * as wire from '../dist/wire.js';
 import { PROJECT } from './project.js';
 
@@ -22,8 +22,12 @@ test('globs match as globs.json says', () => {
 
 test('the numbers of the wire are those of spec/wire.toml', () => {
   const told = readFileSync(join(PROJECT, 'spec', 'wire.toml'), 'utf8');
-  const [magics, numbers] = [/^(magic_\w+) = \[1, 2, (\d+)\]/gm, /^(\w+) = ([\d_]+)/gm].map((line) => told.matchAll(line));
-  const known = new Map([...(magics ?? []), ...(numbers ?? [])].map(([, name, value]) => [name, value?.replaceAll('_', '')]));
+  const [magics, numbers] = [/^(magic_\w+) = \[1, 2, (\d+)\]/gm, /^(\w+) = ([\d_]+)/gm].map((line) =>
+    told.matchAll(line),
+  );
+  const known = new Map(
+    [...(magics ?? []), ...(numbers ?? [])].map(([, name, value]) => [name, value?.replaceAll('_', '')]),
+  );
   const ours = Object.entries(wire).filter(([name, value]) => typeof value === 'number' && name !== 'SERVICE');
   assert.ok(ours.length > 20);
   for (const [name, value] of ours) assert.equal(known.get(name.toLowerCase()), String(value), name);

@@ -19,7 +19,6 @@ export class RealServer {
     private readonly command: string,
     /** What it serves. */
     readonly top: string,
-    private readonly state: string,
     private readonly options: readonly string[],
     /** Where it answers. */
     public url = '',
@@ -32,7 +31,8 @@ export class RealServer {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'smarttree-js-')));
     const [top, state] = [join(folder, 'top'), join(folder, 'state')];
     mkdirSync(top);
-    const server = new RealServer(command, top, state, options);
+    const history = options.includes('--no-state') ? [] : ['--state', state];
+    const server = new RealServer(command, top, [...history, ...options]);
     test.after(async () => {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -44,11 +44,9 @@ export class RealServer {
   /** Starts it again, on the same port. */
   async begin(): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
-    const child = spawn(
-      this.command,
-      ['--serve', this.top, '--port', port, '--state', this.state, '--batch-ms', '5', ...this.options],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+    const child = spawn(this.command, ['--serve', this.top, '--port', port, '--batch-ms', '5', ...this.options], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.process = child;
     this.url = `http://127.0.0.1:${await portTold(child)}`;
     await this.ready();

@@ -13,31 +13,51 @@ const CASES: [name: string, stream: string | Uint8Array, told: Told[], retry?: n
   ['no data', 'event: a\nid: 1\n\ndata: x\n\n', [['message', 'x', '1']]],
   ['one space alone is cut off', 'data:  x\ndata:y\n\n', [['message', ' x\ny', '']]],
   ['a comment', ': data: x\n\ndata: y\n\n', [['message', 'y', '']]],
-  ['CR, LF and CRLF', 'data: a\rdata: b\r\ndata: c\n\r\ndata: d\n\n', [
-    ['message', 'a\nb\nc', ''],
-    ['message', 'd', ''],
-  ]],
-  ['two CR', 'data: a\r\rdata: b\r\r', [
-    ['message', 'a', ''],
-    ['message', 'b', ''],
-  ]],
+  [
+    'CR, LF and CRLF',
+    'data: a\rdata: b\r\ndata: c\n\r\ndata: d\n\n',
+    [
+      ['message', 'a\nb\nc', ''],
+      ['message', 'd', ''],
+    ],
+  ],
+  [
+    'two CR',
+    'data: a\r\rdata: b\r\r',
+    [
+      ['message', 'a', ''],
+      ['message', 'b', ''],
+    ],
+  ],
   ['a BOM at the start', '\ufeffdata: a\n\n', [['message', 'a', '']]],
   ['a second BOM', '\ufeff\ufeffdata: a\n\ndata: b\n\n', [['message', 'b', '']]],
   ['a BOM in data', 'data: \ufeffa\n\n', [['message', '\ufeffa', '']]],
-  ['an id goes on', 'id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n', [
-    ['message', 'a', '1'],
-    ['message', 'b', '1'],
-    ['message', 'c', ''],
-  ]],
-  ['an id with a NUL', 'id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n', [
-    ['message', 'a', '1'],
-    ['message', 'b', '1'],
-  ]],
+  [
+    'an id goes on',
+    'id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n',
+    [
+      ['message', 'a', '1'],
+      ['message', 'b', '1'],
+      ['message', 'c', ''],
+    ],
+  ],
+  [
+    'an id with a NUL',
+    'id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n',
+    [
+      ['message', 'a', '1'],
+      ['message', 'b', '1'],
+    ],
+  ],
   ['retry of digits', 'retry: 10\nretry: 2x\nretry: -1\nretry:\n\n', [], 10],
   ['unknown fields', 'datax: a\ndata : b\ndata: c\n\n', [['message', 'c', '']]],
   ['the end without a blank line', 'data: a\n\ndata: b\n', [['message', 'a', '']]],
   ['UTF-8', 'data: äö€😀\n\n', [['message', 'äö€😀', '']]],
-  ['what is no UTF-8', Uint8Array.of(0x64, 0x61, 0x74, 0x61, 0x3a, 0xe2, 0x82, 0x0a, 0x0a), [['message', '\ufffd', '']]],
+  [
+    'what is no UTF-8',
+    Uint8Array.of(0x64, 0x61, 0x74, 0x61, 0x3a, 0xe2, 0x82, 0x0a, 0x0a),
+    [['message', '\ufffd', '']],
+  ],
 ];
 
 function parsed(pieces: Uint8Array[]): { told: Told[]; retry: number | undefined } {
