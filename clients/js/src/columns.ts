@@ -1,8 +1,8 @@
 /**
  * The columns of a tree: a row for each entry but the top, in directory order.
  *
- * Law: rows are only added, chunk by chunk, and each chunk's are there in full before the next one's. Nothing is allocated
- * for an entry before its chunk says that it is there.
+ * Law: rows are only added, chunk by chunk, and each chunk's are there in full before the next one's. Room is made for what
+ * is expected, and beyond that for twice the rows that there are.
  */
 
 import { QtnError } from './errors.js';
@@ -31,8 +31,13 @@ export class Columns implements Weighed {
   readonly belowCounts: number[] = [];
   private rows = 0;
 
-  /** `announced`: how many rows there will be in the end. */
-  constructor(private readonly announced: number) {}
+  /** `announced`: how many rows there will be in the end; `expected`: for how many there is room from the beginning. */
+  constructor(
+    private readonly announced: number,
+    expected: number,
+  ) {
+    this.grow(Math.min(announced, expected));
+  }
 
   /** Makes so many rows more, and says which is the first of them. */
   add(count: number): number {
