@@ -1,4 +1,5 @@
-// XXH64, and the digests of a tree by it, in AssemblyScript: 64-bit products are one instruction here and a dozen in JavaScript.
+// XXH64, and the digests of a tree by it, in AssemblyScript: 64-bit products are one instruction here and a dozen in JavaScript;
+// and the names of a chunk, which are put together byte by byte.
 //
 // Law: it owns no memory but its own and knows no layout but what a call names; whoever calls has reserved what it names,
 // and eight bytes beyond the names.
@@ -14,6 +15,15 @@ const HEAD: usize = 36; // bytes that are hashed before an entry's name
 const SCRATCH: usize = 1024; // where an entry is put together: HEAD and a name of 1,024 bytes at most
 const TYPE_MASK: u32 = 0xf000;
 const DIRECTORY: u32 = 0x4000;
+const NAME_MAX: usize = 1024;
+const SLASH: u32 = 0x2f;
+const DOT: u32 = 0x2e;
+
+// What `names` returns in the place of where it has stopped.
+const TRUNCATED = -1;
+const NAME = -2;
+const PREFIX = -3;
+const EXTENSION = -4;
 
 let lane1: u64, lane2: u64, lane3: u64, lane4: u64, seed: u64;
 
@@ -115,4 +125,73 @@ export function fold(
     store<u64>(sum, low);
   }
   return number;
+}
+
+/**
+ * Puts `count` names together at `out`, each of so many bytes of the one before, a suffix that ends with a NUL, and one of
+ * the texts (a table of where each begins and ends). Writes where each ends, from `out`, and whether it is above the one
+ * before it; before the first stands the one from `before` to `out`. Returns where the suffixes that were taken end.
+ */
+export function names(
+  count: i32,
+  prefixes: usize,
+  extensions: usize,
+  suffixes: usize,
+  suffixesEnd: usize,
+  texts: usize,
+  known: u32,
+  before: usize,
+  out: usize,
+  ends: usize,
+  ascends: usize,
+): i32 {
+  let at = suffixes;
+  let start = out;
+  for (let i = 0; i < count; i++) {
+    const extension = load<u8>(extensions + i) as u32;
+    if (extension >= known) return EXTENSION;
+    const same = load<u8>(prefixes + i) as usize;
+    if (same > (i > 0 ? start - before : 0)) return PREFIX;
+    const limit = start + NAME_MAX;
+    let end = start + same;
+    for (let k: usize = 0; k < same; k++) store<u8>(start + k, load<u8>(before + k));
+    for (;;) {
+      if (at >= suffixesEnd) return TRUNCATED;
+      const byte = load<u8>(at++) as u32;
+      if (byte == 0) break;
+      if (byte == SLASH || end >= limit) return NAME;
+      store<u8>(end++, byte);
+    }
+    const textEnd = load<u32>(texts + (extension << 3), 4) as usize;
+    for (let from = load<u32>(texts + (extension << 3)) as usize; from < textEnd; from++) {
+      const byte = load<u8>(from) as u32;
+      if (byte == SLASH || end >= limit) return NAME;
+      store<u8>(end++, byte);
+    }
+    if (isNone(start, end - start)) return NAME;
+    store<u8>(ascends + i, isAbove(before, start, end, same) ? 1 : 0);
+    store<u32>(ends + (i << 2), (end - out) as u32);
+    before = start;
+    start = end;
+  }
+  return at as i32;
+}
+
+/** Whether it is empty, `.` or `..`. */
+function isNone(name: usize, size: usize): bool {
+  if (size == 0) return true;
+  if (size > 2 || load<u8>(name) != DOT) return false;
+  return size == 1 || load<u8>(name, 1) == DOT;
+}
+
+/** Whether the name at `start` is above the one that ends there, with which it has `same` bytes in common, or more. */
+function isAbove(before: usize, start: usize, end: usize, same: usize): bool {
+  let name = start + same;
+  let other = before + same;
+  while (name < end && other < start && load<u8>(name) == load<u8>(other)) {
+    name++;
+    other++;
+  }
+  if (name == end) return false;
+  return other == start || load<u8>(name) > load<u8>(other);
 }

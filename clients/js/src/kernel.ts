@@ -6,6 +6,7 @@
 
 import { ZSTDDecoder } from 'zstddec';
 import { KERNEL } from './kernel-bytes.js';
+import { NAME_MAX_BYTES } from './wire.js';
 
 interface Exports {
   memory: WebAssembly.Memory;
@@ -13,6 +14,19 @@ interface Exports {
   stripes(at: number, count: number): void;
   finish(at: number, rest: number, total: bigint): bigint;
   xxh64(at: number, size: number, seed: bigint): bigint;
+  names(
+    count: number,
+    prefixes: number,
+    extensions: number,
+    suffixes: number,
+    suffixesEnd: number,
+    texts: number,
+    known: number,
+    before: number,
+    out: number,
+    ends: number,
+    ascends: number,
+  ): number;
   fold(
     count: number,
     modes: number,
@@ -148,6 +162,84 @@ function foldBlock(
   new Uint16Array(buffer, modes, size).set(rows.modes.subarray(from, to));
   new Uint8Array(buffer, names).set(rows.names.subarray(first, at(rows.nameEnds, to)));
   return exports.fold(size, modes, sizes, times, parents, ends, names - first, sums, number);
+}
+
+/** What names are made of: of each how much of the one before, which suffix behind that, and which text at the end. */
+export interface NameParts {
+  readonly prefixes: Uint8Array;
+  /** Each with a NUL behind it. */
+  readonly suffixes: Uint8Array;
+  /** Indexes into `texts`. */
+  readonly extensions: Uint8Array;
+  readonly texts: readonly Uint8Array[];
+  /** The name that stands before the first. */
+  readonly before: Uint8Array;
+}
+
+/** Names, in the kernel's memory: good until its next use. */
+export interface JoinedNames {
+  /** One behind the other. */
+  readonly names: Uint8Array;
+  /** Where each ends. */
+  readonly ends: Uint32Array;
+  /** Whether each is above the one before. */
+  readonly ascends: Uint8Array;
+  /** How many bytes of the suffixes were taken. */
+  readonly taken: number;
+}
+
+/** What keeps parts from being names. */
+export type NameDefect = 'truncated' | 'name' | 'name-prefix' | 'extension-id';
+const DEFECTS: readonly NameDefect[] = ['truncated', 'name', 'name-prefix', 'extension-id'];
+const TEXTS_MAX = 256;
+
+/** Puts names together. */
+export function joinNames(parts: NameParts): JoinedNames | NameDefect {
+  const { prefixes, suffixes, extensions, texts, before } = parts;
+  const count = prefixes.length;
+  const table = FREE;
+  const ends = table + TEXTS_MAX * 8;
+  const prefixesAt = ends + count * 4;
+  const extensionsAt = prefixesAt + count;
+  const ascends = extensionsAt + count;
+  const suffixesAt = ascends + count;
+  const suffixesEnd = suffixesAt + suffixes.length;
+  const textsEnd = suffixesEnd + texts.reduce((size, text) => size + text.length, 0);
+  const out = textsEnd + before.length;
+  const end = out + namesSize(parts);
+  const exports = end > KEPT_BYTES ? instance() : kernel();
+  reserve(exports, end);
+  const { buffer } = exports.memory;
+  const memory = new Uint8Array(buffer);
+  memory.set(prefixes, prefixesAt);
+  memory.set(extensions, extensionsAt);
+  memory.set(suffixes, suffixesAt);
+  memory.set(before, textsEnd);
+  setTexts(memory, new Uint32Array(buffer, table, TEXTS_MAX * 2), texts, suffixesEnd);
+  const taken = [prefixesAt, extensionsAt, suffixesAt, suffixesEnd, table, texts.length, textsEnd] as const;
+  const stopped = exports.names(count, ...taken, out, ends, ascends);
+  if (stopped < 0) return DEFECTS[-1 - stopped] as NameDefect;
+  const told = new Uint32Array(buffer, ends, count);
+  const names = memory.subarray(out, out + (told[count - 1] as number));
+  return { names, ends: told, ascends: memory.subarray(ascends, ascends + count), taken: stopped - suffixesAt };
+}
+
+/** How many bytes the names have at most. */
+function namesSize({ prefixes, suffixes, extensions, texts }: NameParts): number {
+  let size = suffixes.length;
+  const lengths = texts.map((text) => text.length);
+  for (let i = 0; i < prefixes.length; i++) size += (prefixes[i] as number) + (lengths[extensions[i] as number] ?? 0);
+  return Math.min(size, prefixes.length * NAME_MAX_BYTES) + NAME_MAX_BYTES;
+}
+
+function setTexts(memory: Uint8Array, table: Uint32Array, texts: readonly Uint8Array[], start: number): void {
+  let at = start;
+  for (const [index, text] of texts.entries()) {
+    memory.set(text, at);
+    table[index * 2] = at;
+    at += text.length;
+    table[index * 2 + 1] = at;
+  }
 }
 
 /** What one zstd frame holds, if that has exactly so many bytes; else nothing. */
