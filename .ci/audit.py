@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from pip._internal.models.index import PyPI  # where pip looks if it is told nothing
+
 ROOT: Final = Path(__file__).resolve().parents[1]
-INDEX: Final = "https://pypi.org/simple"
 KEPT: Final = ROOT / "build" / "audit.json"
 FRESH_S: Final = 24 * 3600
 TIMEOUT_S: Final = 10
@@ -59,7 +60,7 @@ class Index:
     """The one that pip uses, asked in JSON."""
 
     def __init__(self) -> None:
-        self._url = (of_pip("index-url") or INDEX).rstrip("/").removesuffix("/simple") + "/pypi"
+        self._url = (of_pip("index-url") or str(PyPI.simple_url)).rstrip("/").removesuffix("/simple") + "/pypi"
         if urlsplit(self._url).scheme not in ("http", "https"):
             raise OSError("pip's index is no address of the web")
         self._trusted = ssl.create_default_context(cafile=of_pip("cert") or None)

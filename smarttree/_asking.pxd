@@ -17,7 +17,9 @@ cdef extern from *:
         char ask = 'm';
         union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } with;
         struct iovec what = {&ask, 1};
-        struct msghdr message = {.msg_iov = &what, .msg_iovlen = 1, .msg_control = &with, .msg_controllen = sizeof with};
+        struct msghdr message = {
+            .msg_iov = &what, .msg_iovlen = 1, .msg_control = &with, .msg_controllen = sizeof with
+        };
         ssize_t done;
         memset(&with, 0, sizeof with);
         with.head.cmsg_level = SOL_SOCKET;

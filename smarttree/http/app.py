@@ -69,7 +69,7 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app = web.Application(
         middlewares=[requests.middleware(), problems, limits.middleware, cors.middleware(), access.middleware]
     )
-    app[ACCESS], app[LIMITS], app[DOOR] = access, limits, Door(access, limits)
+    app[ACCESS], app[LIMITS], app[DOOR] = access, limits, Door(access.admits, limits)
     app[SERVICE], app[CONFIG], app[GROUPS] = service, http, Groups()
     app[METRICS] = Metrics(service, requests, limits.reached)
     app[HUB] = Hub(
@@ -172,7 +172,7 @@ async def _run(
     try:
         port = sockets[0].getsockname()[1]
         async with (
-            secured(http, service.config.state, port, plain) as tls,
+            secured(http, service.config.state, port, plain, runner.app[LIMITS]) as tls,
             opened(runner.ours, sockets, runner.app[DOOR], tls),
             supervisor.kept_informed(roots),
         ):

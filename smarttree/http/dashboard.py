@@ -27,7 +27,7 @@ HEADERS: Final = {
     "Cache-Control": "no-cache",  # to be kept, and asked for by its tag: a newer server has another
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    # Not `no-referrer`: by that a browser says of a form, too, that it comes from the origin `null`.
+    # Not `no-referrer`: by that a browser says of a form, too, that its origin is `null`. Nothing leaves here.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -13,7 +13,6 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from smarttree.http.access import Access
 from smarttree.http.addresses import Address, read_address
 from smarttree.http.limits import Limits
 from smarttree.http.listen import BACKLOG
@@ -40,11 +39,10 @@ class Inside:
 
 
 class Door:
-    """Of one application. `admits` says who may come in, `limits` how many."""
+    """Of one server. `admits` says who may come in, `limits` how many."""
 
-    def __init__(self, access: Access, limits: Limits) -> None:
-        self.admits: Callable[[Address | None], bool] = access.admits
-        self._limits = limits
+    def __init__(self, admits: Callable[[Address | None], bool], limits: Limits) -> None:
+        self.admits, self._limits = admits, limits
         self._inside: set[Inside] = set()
 
     def enter(self, connection: asyncio.Transport) -> Inside | None:

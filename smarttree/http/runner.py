@@ -42,6 +42,7 @@ class Runner(web.AppRunner):
             app,
             handler_cancellation=True,
             keepalive_timeout=app[CONFIG].idle_s,
+            lingering_time=app[CONFIG].request_s,  # for a body that nobody wants
             access_log=None,
             auto_decompress=False,
             shutdown_timeout=SHUTDOWN_S,

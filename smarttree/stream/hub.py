@@ -334,6 +334,8 @@ class Hub:
             await asyncio.sleep(self._stats_interval_s)
             for criteria in {key.criteria for key in self._lanes if STATS in key.events}:
                 told = await self._welcome.current_stats(criteria)
+                if not told:  # the root that they are about has gone
+                    continue
                 for lane in list(self._lanes.values()):
                     if STATS in lane.key.events and lane.key.criteria == criteria:
                         stats = periodic_stats(Clock(self._epoch, lane.segments.seq), told)

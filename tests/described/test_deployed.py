@@ -97,7 +97,8 @@ def context(directory: Path) -> Path:
             shutil.copytree(source, directory / name, ignore=left_out)
         else:
             shutil.copy2(source, directory / name)
-    shutil.copytree(Path(PROJECT, "build", "fast"), directory / "build" / "fast")
+    if Path(PROJECT, "build", "fast").is_dir():
+        shutil.copytree(Path(PROJECT, "build", "fast"), directory / "build" / "fast")
     return directory
 
 

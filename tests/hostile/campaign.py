@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ GROWTH_BYTES: Final = 24 << 20
 GROWTH_BYTES_SHORT: Final = 64 << 20
 SHORT_S: Final = 600.0
 DESCRIPTORS: Final = 8
+SERVE: Final = (sys.executable, "-m", "tests.hostile.serve")
 FLAGS: Final = (
     "--retention-bytes", "1M", "--heartbeat-s", "1", "--stats-interval", "2", "--compress", "--access-log", "-v",
 )  # fmt: skip
@@ -86,7 +88,7 @@ class Campaign:
         if self.token is not None:
             (self.directory / "token").write_text(self.token)
             flags += ["--auth-token-file", str(self.directory / "token"), "--log-format", "json"]
-        with Process(self.root, *flags) as server:
+        with Process(self.root, *flags, command=SERVE) as server:
             yield server
 
     def run(self) -> Outcome:

@@ -20,6 +20,7 @@ from smarttree.http.app import build_app
 from smarttree.http.door import DOOR, opened
 from smarttree.http.https import secured
 from smarttree.http.keys import HUB
+from smarttree.http.limits import LIMITS
 from smarttree.http.listen import open_sockets
 from smarttree.http.runner import Runner
 from smarttree.service import Service
@@ -55,7 +56,7 @@ class Server:
             sockets = open_sockets(None, self._http.port)
             self.port = sockets[0].getsockname()[1]
             async with (
-                secured(self._http, self.service.config.state, self.port, ()) as tls,
+                secured(self._http, self.service.config.state, self.port, (), self.app[LIMITS]) as tls,
                 opened(runner.ours, sockets, self.app[DOOR], tls),
             ):
                 self._up.set_result(None)

@@ -36,10 +36,10 @@ def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
 class Stranger:
     """A connection from an address. `got` is all that came."""
 
-    def __init__(self, server: Server, address: str = ONE) -> None:
-        self.socket = socket.create_connection(
-            ("127.0.0.1", server.port), timeout=DEADLINE_S, source_address=(address, 0)
-        )
+    def __init__(self, server: Server | int, address: str = ONE) -> None:
+        """To a server, or a port."""
+        port = server if isinstance(server, int) else server.port
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S, source_address=(address, 0))
         self.got = b""
 
     def say(self, *lines: str, body: bytes = b"") -> Self:

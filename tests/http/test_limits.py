@@ -5,6 +5,7 @@ Addresses of the loopback stand for strangers (`strangers`), or a proxy on it sp
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import ExitStack
 from ipaddress import ip_network
@@ -14,7 +15,10 @@ from typing import Any
 
 import pytest
 
-from smarttree.http.limits import BURST_S, LIMITS
+from smarttree.config import HttpConfig
+from smarttree.http.challenge import answering
+from smarttree.http.limits import BURST_S, LIMITS, Limits
+from smarttree.http.listen import open_sockets
 from smarttree.http.runner import HEAD_MAX_BYTES
 from smarttree.http.waiting import WAITING
 from tests.clients.plain import Stream
@@ -80,6 +84,21 @@ def test_who_speaks_no_tls_gives_the_place_back(project: Path, words: bytes) -> 
         stranger.socket.sendall(words)
         stranger.until_end()
         until(lambda: server.app[LIMITS].connections.count == 0)
+
+
+@pytest.mark.usefixtures("strangers")
+async def test_the_plain_port_beside_https_counts_with_the_other(tmp_path: Path) -> None:
+    limits, sockets = Limits(http := HttpConfig(max_address_connections=1)), open_sockets(None, 0)
+
+    def ask() -> list[bool]:
+        port = sockets[0].getsockname()[1]
+        with Stranger(port, ONE) as first, Stranger(port, ONE) as second, Stranger(port, OTHER) as other:
+            first.get("/.well-known/acme-challenge/a").until(b"answer")
+            return [bool(each.get("/x", "Connection: close").until_end()) for each in (second, other)]
+
+    async with answering(sockets, http, limits, {"a": "answer"}, "tree.example.com", 443):
+        assert await asyncio.to_thread(ask) == [False, True]
+    assert limits.reached == {"address-connections": 1}
 
 
 # ---------------------------------------------------------------- streams

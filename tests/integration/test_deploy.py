@@ -146,6 +146,20 @@ def ask(server: Process, target: str, headers: dict[str, str]) -> bytes:
     return done.stdout
 
 
+# ---------------------------------------------------------------- watching over it
+
+
+def test_the_alerts_of_the_page_are_on_figures_that_there_are(tmp_path: Path) -> None:
+    page = Path(PROJECT, "docs", "deploy.md").read_text()
+    named = set(re.findall(r"\bsmarttree_\w+", page))
+    assert len(named) >= 8
+    with Process(tmp_path) as server:
+        server.await_ready()
+        ask(server, "/stats", {})
+        figures = ask(server, "/metrics", {}).decode()
+        assert not [name for name in named if not re.search(rf"^{name}[ {{]", figures, re.M)]
+
+
 # ---------------------------------------------------------------- what a supervisor is told
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import signal
 import socket
 import struct
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
+from urllib.request import urlopen
 
 import pytest
 
@@ -25,6 +27,8 @@ from smarttree.cli import user
 from smarttree.watch import marker
 from tests.clients.plain import get_json
 from tests.integration.process import DEADLINE_S, SERVE, Process
+from tests.integration.test_https import DOMAIN, TOKEN, Authority, is_signed
+from tests.integration.test_https import ask as connect
 from tests.mounting import mounted
 from tests.unprivileged import NOBODY, needs_root, open_directory, readable
 from tests.watchers import needs_fanotify
@@ -93,6 +97,8 @@ def test_no_thread_has_a_right_and_changes_are_seen(open_top: Path, watcher: str
         (open_top / "tree" / "sub" / "news").write_text("x")
         assert any(path.endswith("sub/news") for path in told(server))
         assert {path.stat().st_uid for path in (open_top / "state").iterdir()} == {NOBODY.uid}
+        figures = urlopen(f"{server.url}/metrics").read().decode()
+        assert re.search(r"^smarttree_process_open_fds [1-9]", figures, re.M)  # of its own it may ask
         assert "running as nobody, with no capability" in server.log()
         assert server.end(signal.SIGTERM)[0] == 0
         assert "Traceback" not in server.log()
@@ -178,6 +184,28 @@ def is_over(pid: int) -> bool:
         return status_of(Path(f"/proc/{pid}/status"))["State"].startswith("Z")
     except OSError:
         return True
+
+
+def test_a_certificate_is_the_users_own_and_is_renewed(open_top: Path) -> None:
+    """By an authority that asks at a port which was opened before."""
+    (open_top / "authority").mkdir()
+    authority = Authority(open_top / "authority")
+    try:
+        authority.start()
+        root = authority.root()
+        told_of = ("--https", "--domain", DOMAIN, "--acme-directory", authority.url, "--acme-ca-file", authority.pem)
+        more = ("--acme-http-port", str(authority.challenge_port), "--acme-retry-s", "0.3", "--auth-token", TOKEN)
+        state = ("--user", "nobody", "--state", open_top / "state")
+        with Process(open_top / "tree", *told_of, *more, *state, command=[*readable(), *SERVE]) as server:
+            assert server.port, server.log()
+            until(lambda: is_signed(server, root))
+            first = connect(server.port, DOMAIN, root)[1]
+            until(lambda: connect(server.port, DOMAIN, None)[1] != first)
+            for key in (open_top / "state" / "tls").rglob("*"):
+                assert (key.stat().st_uid, key.stat().st_mode & 0o077) == (NOBODY.uid, 0)
+            assert "Traceback" not in server.log()
+    finally:
+        authority.close()
 
 
 # ---------------------------------------------------------------- what the helper can be asked

@@ -236,7 +236,8 @@ def test_listening_beyond_this_machine_is_asked_for_twice(tmp_path: Path) -> Non
     for host in ("0.0.0.0", "::", "[::]", "192.168.1.5", "example.com"):
         with pytest.raises(HostRefused, match="--insecure"):
             read_settings([*base, host], {})
-        for guard in (["--insecure"], ["--auth-token", "x"], ["--auth-token-file", "f"], ["--allow", "10.0.0.0/8"]):
+        lists = (["--allow", "10.0.0.0/8"], ["--allow-file", "f"])
+        for guard in (["--insecure"], ["--auth-token", "x"], ["--auth-token-file", "f"], *lists):
             assert served(read_settings([*base, host, *guard], {}))[1].host == host.strip("[]")
     for host in ("localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]"):
         assert served(read_settings([*base, host], {}))[1].host == host.strip("[]")
@@ -251,6 +252,8 @@ def test_a_token_file_is_not_among_what_is_served(tmp_path: Path) -> None:
     for file in (served_here / "tokens", served_here / "below" / "tokens", elsewhere / "tokens"):
         with pytest.raises(ConfigError, match="keep it elsewhere"):
             read_settings(["--serve", str(served_here), "--auth-token-file", str(file)], {})
+        with pytest.raises(ConfigError, match="keep it elsewhere"):  # who writes there would say who may read
+            read_settings(["--serve", str(served_here), "--allow-file", str(file)], {})
     (served_here / "st.toml").write_text('auth_token = "a-token"\n')
     with pytest.raises(ConfigError, match="keep it elsewhere"):
         read_settings(["--serve", str(served_here), "--config", str(served_here / "st.toml")], {})

@@ -52,7 +52,7 @@ export class Stream {
     source.onopen = () => {
       clearTimeout(this.holding);
       this.tries = 0;
-      this.on.state('live');
+      if (this.clock) this.on.state('live'); // else with the opening, which waits for the first scan
     };
     source.onerror = () => {
       clearTimeout(this.holding);
@@ -60,6 +60,10 @@ export class Stream {
       else this.on.state('lost'); // the browser comes back by itself
     };
     source.onmessage = ({ data, lastEventId }) => {
+      if (!this.clock) {
+        this.on.state('live');
+        this.on.tree(); // what was read before this opening may be older than it
+      }
       this.clock = lastEventId || this.clock;
       this.on.message(data);
     };

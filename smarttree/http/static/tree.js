@@ -32,7 +32,7 @@ class Entry {
     this.more = element('span', { class: 'more' }, more);
     this.item = element('li', {
       role: 'treeitem', tabindex: '-1', 'aria-level': String(level), class: told.kind,
-      'aria-label': more ? `${label}, ${more}` : this.isDirectory ? `${label}, directory` : label,
+      'aria-label': more ? `${label} ${more}` : label,
       'aria-expanded': this.isDirectory ? 'false' : null,
     }, element('div', { class: 'row' }, nameNode(told.name, told.name_b64), this.more));
     this.item.entry = this;
