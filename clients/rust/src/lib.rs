@@ -2,4 +2,18 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod error;
+mod options;
+mod path;
 pub mod qtn1;
+mod query;
+pub mod sse;
+mod stream;
+mod transport;
+
+pub use error::{Error, Problem};
+pub use options::Options;
+pub use path::TreePath;
+pub use qtn1::decompress_quantum;
+pub use query::Query;
+pub use stream::{Builder, Change, ChangeType, Event, Kind, Message, SseClient, Stats, Tree, TreeStats};

@@ -1,12 +1,10 @@
 //! A chunk's twelve columns, read onto the end of the entries' columns.
 
-use ruzstd::decoding::FrameDecoder;
-
 use super::columns::Entries;
 use super::cursor::Cursor;
 use super::entry::{ENTRIES_MAX, ID_MAX, is_dir};
 use super::error::QtnError;
-use super::frame::{COLUMN_MAX, Column};
+use super::frame::{COLUMN_MAX, Column, Unpacker};
 use super::names::read_names;
 use super::values::{read_modes, read_sizes, read_time_table, read_times, read_widths};
 
@@ -23,7 +21,7 @@ pub(super) struct Directories {
 /// Reads chunks one after the other; the buffers that columns are unpacked into are used again.
 #[derive(Default)]
 pub(super) struct ChunkReader {
-    decoder: FrameDecoder,
+    unpacker: Unpacker,
     buffers: [Vec<u8>; COLUMNS],
     pub(super) entries: Entries,
     pub(super) directories: Directories,
@@ -37,7 +35,7 @@ impl ChunkReader {
         let mut told = Vec::with_capacity(COLUMNS);
         for buffer in &mut self.buffers {
             let column = Column::read(r, COLUMN_MAX)?;
-            column.unpack(&mut self.decoder, buffer)?;
+            column.unpack(&mut self.unpacker, buffer)?;
             told.push(column);
         }
         let mut columns: [Cursor<'_>; COLUMNS] = std::array::from_fn(|i| told[i].cursor(&self.buffers[i]));

@@ -1,6 +1,6 @@
 //! Section 1: a column, stored as it is or as one zstd frame whose header is looked at before anything is allocated.
 
-use ruzstd::decoding::FrameDecoder;
+use zstd_safe::DCtx;
 
 use super::cursor::Cursor;
 use super::error::QtnError;
@@ -8,6 +8,15 @@ use super::error::QtnError;
 pub(super) const COLUMN_MAX: usize = 8 << 20;
 const WINDOW_MAX: u64 = 8 << 20;
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// What unpacks frames, one after the other.
+pub(super) struct Unpacker(DCtx<'static>);
+
+impl Default for Unpacker {
+    fn default() -> Self {
+        Self(DCtx::create())
+    }
+}
 
 /// Where a column's bytes are: in the document, or unpacked in a buffer.
 #[derive(Clone, Copy)]
@@ -35,7 +44,7 @@ impl<'a> Column<'a> {
     }
 
     /// Unpacks it into the buffer where it is packed.
-    pub(super) fn unpack(&self, decoder: &mut FrameDecoder, buffer: &mut Vec<u8>) -> Result<(), QtnError> {
+    pub(super) fn unpack(&self, unpacker: &mut Unpacker, buffer: &mut Vec<u8>) -> Result<(), QtnError> {
         if self.stored.len() < self.raw_size {
             self.look_at_header()?;
             if frame_size(self.stored) != Some(self.stored.len()) {
@@ -43,7 +52,7 @@ impl<'a> Column<'a> {
             }
             buffer.clear();
             buffer.resize(self.raw_size, 0);
-            match decoder.decode_all(self.stored, buffer) {
+            match unpacker.0.decompress(&mut buffer[..], self.stored) {
                 Ok(size) if size == self.raw_size => {}
                 _ => return Err(self.fail("zstd")),
             }

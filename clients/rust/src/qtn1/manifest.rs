@@ -2,13 +2,11 @@
 
 use std::ops::{Deref, Range};
 
-use ruzstd::decoding::FrameDecoder;
-
 use super::cursor::Cursor;
 use super::document::{MANIFEST, SNAPSHOT, open, sealed};
 use super::entry::ENTRIES_MAX;
 use super::error::QtnError;
-use super::frame::{COLUMN_MAX, Column};
+use super::frame::{COLUMN_MAX, Column, Unpacker};
 use super::header::{Counts, Header, read_chunk_size};
 use super::xxh64::hash128;
 
@@ -141,14 +139,14 @@ fn write_varint(data: &mut Vec<u8>, mut value: u64) {
 /// What is wrong with its columns; `bytes-left-over` where there are more than five, which are not unpacked.
 pub fn address(group: &[u8]) -> Result<u128, QtnError> {
     let (mut r, mut raw) = (Cursor::new(group, 0), Vec::new());
-    let (mut decoder, mut buffer, mut count) = (FrameDecoder::new(), Vec::new(), 0);
+    let (mut unpacker, mut buffer, mut count) = (Unpacker::default(), Vec::new(), 0);
     while r.left() > 0 {
         if count == GROUPS[0] {
             return Err(r.fail("bytes-left-over"));
         }
         count += 1;
         let column = Column::read(&mut r, COLUMN_MAX)?;
-        column.unpack(&mut decoder, &mut buffer)?;
+        column.unpack(&mut unpacker, &mut buffer)?;
         write_varint(&mut raw, column.raw_size() as u64);
         raw.extend_from_slice(column.cursor(&buffer).rest());
     }

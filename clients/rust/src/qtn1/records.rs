@@ -1,11 +1,9 @@
 //! Section 4: records, the body of a delta and of a batch.
 
-use ruzstd::decoding::FrameDecoder;
-
 use super::cursor::Cursor;
 use super::entry::{ENTRIES_MAX, ID_MAX, PATH_MAX, is_name, is_path, read_mode};
 use super::error::QtnError;
-use super::frame::Column;
+use super::frame::{Column, Unpacker};
 use super::values::{read_sizes, read_time_table, read_times, read_widths};
 
 const COLUMNS: usize = 10;
@@ -210,7 +208,7 @@ fn read_column<'a>(r: &mut Cursor<'a>, count: usize, buffer: &mut Vec<u8>) -> Re
     if column.raw_size() > count * (PATH_MAX + 1) {
         return Err(QtnError::new("bytes-left-over", column.offset()));
     }
-    column.unpack(&mut FrameDecoder::new(), buffer)?;
+    column.unpack(&mut Unpacker::default(), buffer)?;
     Ok(column)
 }
 
