@@ -1,13 +1,15 @@
 //! What can go wrong, and whether it is for good.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::mirror::OutOfStep;
 use crate::qtn1::QtnError;
 use crate::sse::TooLarge;
 
 /// Why a call, a connection or a stream has failed. It never holds a token.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The server answered with another status than was needed.
@@ -25,7 +27,7 @@ pub enum Error {
     /// An event, batch or answer has more bytes than the options allow.
     TooLarge(TooLarge),
     /// There is no connection, or it broke.
-    Connection(reqwest::Error),
+    Connection(Arc<reqwest::Error>),
     /// The server closed the stream.
     Closed,
     /// Nothing came for so long, neither an event nor a heartbeat.
@@ -34,8 +36,10 @@ pub enum Error {
     Timeout(Duration),
     /// A document is no right QTN1.
     Document(QtnError),
+    /// A batch does not lead on from a mirror's tree, which is fetched anew.
+    OutOfStep(OutOfStep),
     /// An event or answer is no JSON, or not what it should be.
-    Json(serde_json::Error),
+    Json(Arc<serde_json::Error>),
     /// An answer was cut off.
     CutOff,
     /// What was given to the library can't be: an address, a file of certificates.
@@ -80,6 +84,7 @@ impl Error {
             Self::Silent(_) => "silent",
             Self::Timeout(_) => "timeout",
             Self::Document(_) => "document",
+            Self::OutOfStep(_) => "out-of-step",
             Self::Json(_) => "json",
             Self::CutOff => "cut-off",
             Self::Options(_) => "options",
@@ -117,6 +122,7 @@ impl fmt::Display for Error {
             Self::Silent(time) => write!(f, "nothing came for {time:?}"),
             Self::Timeout(time) => write!(f, "no answer within {time:?}"),
             Self::Document(error) => error.fmt(f),
+            Self::OutOfStep(why) => why.fmt(f),
             Self::Json(error) => write!(f, "not what the server should say: {error}"),
             Self::CutOff => f.write_str("the answer was cut off"),
             Self::Options(what) => f.write_str(what),
@@ -129,6 +135,7 @@ impl std::error::Error for Error {
         match self {
             Self::Connection(error) => Some(error),
             Self::Document(error) => Some(error),
+            Self::OutOfStep(why) => Some(why),
             Self::Json(error) => Some(error),
             Self::TooLarge(error) => Some(error),
             _ => None,
@@ -138,7 +145,13 @@ impl std::error::Error for Error {
 
 impl From<reqwest::Error> for Error {
     fn from(error: reqwest::Error) -> Self {
-        Self::Connection(error.without_url())
+        Self::Connection(Arc::new(error.without_url()))
+    }
+}
+
+impl From<OutOfStep> for Error {
+    fn from(why: OutOfStep) -> Self {
+        Self::OutOfStep(why)
     }
 }
 
@@ -150,7 +163,7 @@ impl From<QtnError> for Error {
 
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
-        Self::Json(error)
+        Self::Json(Arc::new(error))
     }
 }
 

@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod api;
 mod error;
+mod glob;
+pub mod mirror;
 mod options;
 mod path;
 pub mod qtn1;
@@ -11,7 +14,10 @@ pub mod sse;
 mod stream;
 mod transport;
 
+pub use api::Client;
 pub use error::{Error, Problem};
+pub use glob::Glob;
+pub use mirror::{Mirror, Subscription};
 pub use options::Options;
 pub use path::TreePath;
 pub use qtn1::decompress_quantum;

@@ -66,7 +66,7 @@ impl Delta {
     /// # Errors
     /// The first defect met.
     pub fn decode(data: &[u8]) -> Result<Self, QtnError> {
-        let (mut r, flags) = open(data, DELTA, FLAG_SIZES, CHECK)?;
+        let (r, flags) = open(data, DELTA, FLAG_SIZES, CHECK)?;
         let records = Records::read(r, flags & FLAG_SIZES != 0, ENTRIES_MAX as usize)?;
         if records.is_empty() { Err(r.fail("empty-delta")) } else { Ok(Self { records }) }
     }

@@ -49,4 +49,4 @@ pub use snapshot::Snapshot;
 pub use text::{Document, decode, decompress_quantum, from_text};
 
 pub(crate) use digest::{weigh, weigh_root};
-pub(crate) use entry::{DEPTH_MAX, ENTRIES_MAX, is_dir};
+pub(crate) use entry::{DEPTH_MAX, is_dir};

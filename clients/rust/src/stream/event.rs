@@ -278,8 +278,11 @@ pub(crate) fn check_protocol(tree: &str) -> Result<(), Error> {
     struct Told {
         protocol: Option<u64>,
     }
-    match serde_json::from_str(tree)? {
-        Told { protocol: Some(version) } if version > PROTOCOL => Err(Error::Protocol { version }),
-        Told { .. } => Ok(()),
-    }
+    let told: Told = serde_json::from_str(tree)?;
+    told.protocol.map_or(Ok(()), refuse_higher)
+}
+
+/// Refuses a protocol that is above ours.
+pub(crate) const fn refuse_higher(version: u64) -> Result<(), Error> {
+    if version > PROTOCOL { Err(Error::Protocol { version }) } else { Ok(()) }
 }

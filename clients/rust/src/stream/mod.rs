@@ -8,6 +8,5 @@ mod link;
 pub use client::{Builder, SseClient};
 pub use event::{Change, ChangeType, Event, Kind, Message, Stats, Tree, TreeStats};
 
-pub(crate) use backoff::Backoff;
-pub(crate) use event::check_protocol;
+pub(crate) use event::{check_protocol, refuse_higher};
 pub(crate) use link::{Link, Signal};
