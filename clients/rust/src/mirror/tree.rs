@@ -30,6 +30,12 @@ impl Node {
         self.id
     }
 
+    /// The id of its directory; a root's is 0.
+    #[must_use]
+    pub const fn parent(&self) -> u32 {
+        self.parent
+    }
+
     /// One path component; a root's is its absolute path.
     #[must_use]
     pub fn name(&self) -> &[u8] {
