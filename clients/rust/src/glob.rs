@@ -46,16 +46,15 @@ impl Glob {
         Self { parts: anywhere.into_iter().chain(names).collect() }
     }
 
-    /// Whether it matches this path, which is relative to the root; the root itself is never matched.
+    /// Whether it matches this path, which is relative to the root: the root's own is empty.
     #[must_use]
     pub fn matches(&self, path: impl AsRef<[u8]>) -> bool {
         let path = path.as_ref();
-        let names: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
-        !path.is_empty()
-            && wild(&self.parts, &names, |part| *part == Part::AnyNames, |part, name| match part {
-                Part::Name(tokens) => matches_name(tokens, name),
-                Part::AnyNames => false,
-            })
+        let names: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|_| !path.is_empty()).collect();
+        wild(&self.parts, &names, |part| *part == Part::AnyNames, |part, name| match part {
+            Part::Name(tokens) => matches_name(tokens, name),
+            Part::AnyNames => false,
+        })
     }
 }
 

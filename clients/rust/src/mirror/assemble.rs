@@ -32,8 +32,10 @@ type Known = HashMap<u128, Vec<u8>>;
 
 /// Why an opening can't be used.
 pub(super) enum Refusal {
-    /// A document is wrong, or a group is not what its address says, or can't be had.
+    /// A document is wrong.
     Damaged(Error),
+    /// A group is not what its address says, or can't be had.
+    Group(Error),
     /// The connection, or the protocol.
     Failed(Error),
 }
@@ -84,7 +86,10 @@ impl Opening {
 
 impl Told {
     fn of(data: &str) -> Result<Self, Refusal> {
-        check_protocol(data).map_err(Refusal::Failed)?;
+        check_protocol(data).map_err(|error| match error {
+            Error::Protocol { .. } => Refusal::Failed(error),
+            _ => Refusal::Damaged(error),
+        })?;
         serde_json::from_str(data).map_err(|error| Refusal::Damaged(error.into()))
     }
 }
@@ -124,8 +129,8 @@ async fn fetch(told: Group, transport: &Transport) -> Result<Vec<u8>, Refusal> {
     request.accept = "*/*";
     match transport.call(request, std::time::Duration::ZERO).await {
         Ok(group) if address(&group) == Ok(told.address) && group.len() as u64 == told.stored_size => Ok(group),
-        Ok(_) => Err(QtnError::new("address", 0).into()),
-        Err(error @ Error::Http(Problem { status: 404, .. })) => Err(Refusal::Damaged(error)),
+        Ok(_) => Err(Refusal::Group(QtnError::new("address", 0).into())),
+        Err(error @ Error::Http(Problem { status: 404, .. })) => Err(Refusal::Group(error)),
         Err(error) => Err(Refusal::Failed(error)),
     }
 }

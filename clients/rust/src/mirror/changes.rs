@@ -64,16 +64,16 @@ pub(super) fn changes_of(before: &Before, tree: &Tree) -> Vec<TreeChange> {
     let mut changes = Vec::new();
     for &id in touched.keys() {
         match (old(id), tree.node(id)) {
-            (Some(was), None) if was.parent != SERVICE => {
+            (Some(was), None) => {
                 changes.push(TreeChange::of(ChangeType::Deleted, path_of(was, old), was));
             }
-            (None, Some(is)) if is.parent != SERVICE => {
+            (None, Some(is)) => {
                 changes.push(TreeChange::of(ChangeType::Created, path_of(is, |id| tree.node(id)), is));
             }
-            (Some(was), Some(is)) if was.parent != SERVICE && is.parent != SERVICE => {
+            (Some(was), Some(is)) => {
                 tell_kept((was, path_of(was, old)), (is, path_of(is, |id| tree.node(id))), &mut changes);
             }
-            _ => {}
+            (None, None) => {}
         }
     }
     in_order(changes)
@@ -109,7 +109,7 @@ pub(super) fn difference(was: &Tree, is: &Tree) -> Vec<TreeChange> {
             let Some(node) = was.node(id) else { continue };
             match kept {
                 Some(kept) if kept.is_dir() == node.is_dir() => {
-                    if node.parent != SERVICE && differ(node, kept) {
+                    if differ(node, kept) {
                         changes.push(TreeChange::of(ChangeType::Modified, path_of(kept, |id| is.node(id)), kept));
                     }
                     if node.digest != kept.digest {
@@ -136,10 +136,9 @@ fn tell_new(was: &Tree, is: &Tree, (old, new): (Names<'_>, Names<'_>), changes: 
     }
 }
 
-/// An entry, unless it is a root, and everything below it.
+/// An entry, and everything below it.
 fn tell_all(change_type: ChangeType, tree: &Tree, node: &Node, changes: &mut Vec<TreeChange>) {
-    let it = std::iter::once(node).filter(|node| node.parent != SERVICE);
-    let all = it.chain(tree.below(node));
+    let all = std::iter::once(node).chain(tree.below(node));
     changes.extend(all.map(|node| TreeChange::of(change_type, path_of(node, |id| tree.node(id)), node)));
 }
 

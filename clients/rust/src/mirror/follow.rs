@@ -25,6 +25,7 @@ pub(super) struct Follower {
     query: Query,
     held: Vec<Arc<Vec<u8>>>, // the snapshots of the last opening, whose groups needn't be fetched again
     reason: Option<Reason>,  // why the next opening was asked for
+    wants_whole: bool,       // a group could not be had
     wrong_in_a_row: u32,
 }
 
@@ -38,7 +39,7 @@ impl Follower {
     pub(super) fn new(shared: Arc<Shared>, transport: Transport, query: Query) -> Self {
         let (full, link) = (asking_for("full", &query), transport.clone());
         let link = Link::new(link, full);
-        Self { shared, link, transport, query, held: Vec::new(), reason: None, wrong_in_a_row: 0 }
+        Self { shared, link, transport, query, held: Vec::new(), reason: None, wants_whole: false, wrong_in_a_row: 0 }
     }
 
     /// Makes the first connection.
@@ -77,6 +78,10 @@ impl Follower {
     async fn replace(&mut self, trees: Vec<Frame>, clock: &str) -> Result<(), Stop> {
         let opening = Opening::of(trees, &self.held, &self.transport).await.map_err(|refusal| match refusal {
             Refusal::Damaged(error) => Stop::AskAnew(Reason::Damaged, error),
+            Refusal::Group(error) => {
+                self.wants_whole = true;
+                Stop::AskAnew(Reason::Damaged, error)
+            }
             Refusal::Failed(error) if error.is_final() => Stop::End(error),
             Refusal::Failed(error) => Stop::AskAnew(self.reason.unwrap_or(Reason::Server), error),
         })?;
@@ -85,7 +90,7 @@ impl Follower {
         replaced.map_err(|_| Stop::End(Error::Closed))?.map_err(damaged)?;
         let reason = if self.held.is_empty() { Reason::Initial } else { self.reason.unwrap_or(Reason::Server) };
         self.held = opening.documents;
-        self.reason = None;
+        (self.reason, self.wants_whole) = (None, false);
         self.link.set_query(asking_for("manifest", &self.query));
         self.shared.tell(Update::Rebased { reason, clock: clock.to_owned(), fetched: opening.fetched });
         self.shared.tell_applied(clock);
@@ -109,7 +114,7 @@ impl Follower {
 
     /// Drops the connection and comes back without a clock: at once, or after a while if that is not the first time.
     fn ask_anew(&mut self, reason: Reason, error: Error) {
-        let what = if reason == Reason::Damaged || self.held.is_empty() { "full" } else { "manifest" };
+        let what = if self.wants_whole || self.held.is_empty() { "full" } else { "manifest" };
         self.reason = Some(reason);
         self.link.restart(asking_for(what, &self.query), self.wrong_in_a_row);
         self.wrong_in_a_row += 1;

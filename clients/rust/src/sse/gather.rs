@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_bounded() {
-        let mut gatherer = Gatherer::new(10, 20);
+        let mut gatherer = Gatherer::new(12, 20);
         let result = (0..4).try_for_each(|_| gatherer.push(b"data: 123456\n\n").map(|_| ()));
         assert_eq!(result.unwrap_err().limit, 20);
     }

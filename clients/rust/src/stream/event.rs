@@ -70,7 +70,7 @@ pub enum Event {
     Message(Message),
     /// The connection was lost, and will be made again: the stream goes on where it was.
     Lost(Error),
-    /// An event that this version does not know.
+    /// An event that this version does not know, or can't read.
     Other {
         /// Its name.
         event: String,
@@ -215,9 +215,18 @@ const fn other() -> Kind {
 }
 
 impl Event {
+    /// What is not as this version knows it is handed on as it came; only a tree of a higher protocol is refused.
     pub(crate) fn of(frame: &Frame) -> Result<Self, Error> {
         let data = frame.data.as_deref().unwrap_or_default();
-        Ok(match frame.event.as_str() {
+        let other = || Self::Other { event: frame.event.clone(), data: data.to_owned() };
+        match Self::known(&frame.event, data) {
+            Err(Error::Json(_)) => Ok(other()),
+            known => Ok(known?.unwrap_or_else(other)),
+        }
+    }
+
+    fn known(event: &str, data: &str) -> Result<Option<Self>, Error> {
+        Ok(Some(match event {
             "change" => Change::of(serde_json::from_str(data)?).into(),
             "quantum" => Self::Quantum(data.to_owned()),
             "tree" => {
@@ -226,8 +235,8 @@ impl Event {
             }
             "stats" => Self::Stats(serde_json::from_str(data)?),
             "message" => Self::Message(serde_json::from_str(data)?),
-            event => Self::Other { event: event.to_owned(), data: data.to_owned() },
-        })
+            _ => return Ok(None),
+        }))
     }
 
     /// The change that it is, if it is one.
