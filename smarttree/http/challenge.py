@@ -10,9 +10,9 @@ from typing import Final
 from aiohttp import web
 
 from smarttree.http.listen import BACKLOG
+from smarttree.http.runner import Runner
 
 PATH: Final = "/.well-known/acme-challenge/{token}"
-KEEPALIVE_S: Final = 5.0
 
 
 def build(answers: Mapping[str, str], domain: str, port: int) -> web.Application:
@@ -37,9 +37,7 @@ async def answering(
     sockets: Sequence[socket.socket], answers: Mapping[str, str], domain: str, port: int
 ) -> AsyncIterator[None]:
     """Meanwhile, these sockets are answered."""
-    runner = web.AppRunner(
-        build(answers, domain, port), keepalive_timeout=KEEPALIVE_S, access_log=None, shutdown_timeout=0.1
-    )
+    runner = Runner(build(answers, domain, port))
     await runner.setup()
     try:
         for each in sockets:

@@ -27,7 +27,7 @@ async def secured(
     if not http.https:
         yield None
     elif http.cert is not None and http.key is not None:
-        tls = Tls.of_files(http.cert, http.key)
+        tls = Tls.of_files(http.cert, http.key, http.request_s)
         async with tls.file.followed(lambda: None) if tls.file is not None else nullcontext():
             yield tls
     elif http.domain is not None and state is not None:
@@ -43,7 +43,7 @@ async def secured(
                 directory = Path(until_end.enter_context(tempfile.TemporaryDirectory(prefix="smarttree-")))
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             certificate, key, fingerprint = local_certificate(directory)
-            tls = Tls()
+            tls = Tls(http.request_s)
             tls.load(str(certificate), str(key))
             print(f"certificate for localhost, signed by nobody: SHA-256 {fingerprint}", flush=True)
             yield tls
@@ -57,7 +57,7 @@ async def _from_authority(
     from smarttree.http.renewal import Renewal
 
     answers: dict[str, str] = {}
-    tls = Tls()
+    tls = Tls(http.request_s)
     authority = Authority(directory, domain, http.acme_directory, http.acme_ca_file, answers)
     renewal = Renewal(authority, directory, tls, first_retry_s=http.acme_retry_s)
     async with answering(plain, answers, domain, port), renewal.kept():

@@ -11,7 +11,16 @@ import pytest
 from smarttree.cli.options import BY_KEY, OPTIONS, Option
 from smarttree.cli.settings import Settings, read_environment, read_file, read_settings
 from smarttree.cli.values import is_loopback, read_bytes, read_host, read_origin, read_seconds, read_switch, read_whole
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, LogConfig, ServiceConfig, ShowConfig, StateConfig
+from smarttree.config import (
+    DecodeConfig,
+    DoctorConfig,
+    HttpConfig,
+    LogConfig,
+    ServiceConfig,
+    ShowConfig,
+    StateConfig,
+    StatesConfig,
+)
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet, PathError, UnknownMode
 
 CONCERNS = {
@@ -20,6 +29,7 @@ CONCERNS = {
     "show": ShowConfig,
     "decode": DecodeConfig,
     "doctor": DoctorConfig,
+    "states": StatesConfig,
     "state": StateConfig,
     "log": LogConfig,
 }
@@ -27,6 +37,8 @@ LATER = [option for option in OPTIONS if option.later]
 
 # What no flag sets: the paths are arguments, and the rest is not for a person to choose.
 NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "decode.path", "doctor.roots"} | {
+    "states.paths",
+    "states.family",
     "http.retry_min_ms",
     "http.retry_max_ms",
     "service.content_quiet_s",
