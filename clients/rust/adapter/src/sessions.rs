@@ -1,7 +1,7 @@
 //! Sessions: what a stream or a mirror tells, until the session is stopped.
 
 use serde_json::{Value, json};
-use smart_tree_sse::mirror::{Mirror, TreeChange, Update};
+use smart_tree_sse::mirror::{Mirror, Subscription, TreeChange, Update};
 use smart_tree_sse::{Error, Event, SseClient};
 
 use crate::request::{Fault, Lines, list, options, query, text, to_hex};
@@ -46,16 +46,14 @@ pub async fn mirror(request: &Value, lines: &mut Lines) -> Result<Value, Fault> 
     let builder = Mirror::builder(text(request, "url")?).options(options(request)).query(query(request));
     let (mut changes, mut updates) = (builder.subscribe(&globs), builder.updates());
     let mirror = builder.start()?;
-    let (mut telling, mut updating) = (!globs.is_empty(), true);
+    let (mut ahead, mut updating) = (None, true);
     loop {
         tokio::select! {
-            biased;
-            change = changes.next(), if telling => match change {
-                Some(change) => say(&json!({"told": of_change(&change)})),
-                None => telling = false,
-            },
             update = updates.next(), if updating => match update {
-                Some(update) => say(&of_update(update)),
+                Some(update) => {
+                    tell_changes(&update, &mut changes, &mut ahead);
+                    say(&of_update(update));
+                }
                 None => updating = false,
             },
             line = lines.recv() => match line.as_deref().and_then(asks_for).as_deref() {
@@ -66,6 +64,18 @@ pub async fn mirror(request: &Value, lines: &mut Lines) -> Result<Value, Fault> 
     }
     drop(mirror);
     Ok(json!({"stopped": true}))
+}
+
+/// The changes of what was applied; `ahead` is one of a later clock, which was read to see that.
+fn tell_changes(update: &Update, changes: &mut Subscription, ahead: &mut Option<TreeChange>) {
+    let Update::Applied { clock, .. } = update else { return };
+    while let Some(change) = ahead.take().or_else(|| changes.try_next()) {
+        if *change.clock != **clock {
+            *ahead = Some(change);
+            return;
+        }
+        say(&json!({"told": of_change(&change)}));
+    }
 }
 
 fn of_change(change: &TreeChange) -> Value {

@@ -1,8 +1,10 @@
 //! What has changed between two trees, path by path: after a batch, or where one tree replaces another.
 
+use std::sync::Arc;
+
 use super::apply::Before;
 use super::ids::IdMap;
-use super::tree::{Children, Node, SERVICE, Tree, path_of};
+use super::tree::{Node, SERVICE, Tree, path_of};
 use crate::glob::Glob;
 use crate::path::TreePath;
 use crate::stream::ChangeType;
@@ -30,6 +32,8 @@ pub struct TreeChange {
     pub old_path: Option<TreePath>,
     /// What it is like now; None of a deleted one.
     pub attributes: Option<Attributes>,
+    /// The clock of the tree that has the change; of changes put together, the last one's.
+    pub clock: Arc<str>,
     pub(super) root_length: usize,     // where the path below the root begins
     pub(super) old_root_length: usize, // and in the old path
 }
@@ -44,15 +48,16 @@ impl TreeChange {
             || self.old_path.as_ref().is_some_and(|path| below(path, self.old_root_length))
     }
 
-    fn of(change_type: ChangeType, (path, root_length): (TreePath, usize), node: &Node) -> Self {
+    fn of(change_type: ChangeType, (path, root_length): (TreePath, usize), node: &Node, clock: &Arc<str>) -> Self {
         let told = Attributes { mode: node.mode, size: node.size, mtime_ns: node.mtime_ns };
         let attributes = (change_type != ChangeType::Deleted).then_some(told);
-        Self { change_type, path, old_path: None, attributes, root_length, old_root_length: 0 }
+        let clock = Arc::clone(clock);
+        Self { change_type, path, old_path: None, attributes, clock, root_length, old_root_length: 0 }
     }
 }
 
 /// What a batch has done to what is now this tree.
-pub(super) fn changes_of(before: &Before, tree: &Tree) -> Vec<TreeChange> {
+pub(super) fn changes_of(before: &Before, tree: &Tree, clock: &Arc<str>) -> Vec<TreeChange> {
     let old = |id: u32| before.get(&id).map_or_else(|| tree.node(id), Option::as_ref);
     let mut touched: IdMap<()> = before.keys().map(|&id| (id, ())).collect();
     for (&id, was) in before {
@@ -65,13 +70,13 @@ pub(super) fn changes_of(before: &Before, tree: &Tree) -> Vec<TreeChange> {
     for &id in touched.keys() {
         match (old(id), tree.node(id)) {
             (Some(was), None) => {
-                changes.push(TreeChange::of(ChangeType::Deleted, path_of(was, old), was));
+                changes.push(TreeChange::of(ChangeType::Deleted, path_of(was, old), was, clock));
             }
             (None, Some(is)) => {
-                changes.push(TreeChange::of(ChangeType::Created, path_of(is, |id| tree.node(id)), is));
+                changes.push(TreeChange::of(ChangeType::Created, path_of(is, |id| tree.node(id)), is, clock));
             }
             (Some(was), Some(is)) => {
-                tell_kept((was, path_of(was, old)), (is, path_of(is, |id| tree.node(id))), &mut changes);
+                tell_kept((was, path_of(was, old)), (is, path_of(is, |id| tree.node(id))), clock, &mut changes);
             }
             (None, None) => {}
         }
@@ -83,14 +88,15 @@ pub(super) fn changes_of(before: &Before, tree: &Tree) -> Vec<TreeChange> {
 fn tell_kept(
     (was, (old_path, old_root_length)): (&Node, (TreePath, usize)),
     (is, place): (&Node, (TreePath, usize)),
+    clock: &Arc<str>,
     changes: &mut Vec<TreeChange>,
 ) {
     if old_path != place.0 {
-        let renamed = TreeChange::of(ChangeType::Renamed, place.clone(), is);
+        let renamed = TreeChange::of(ChangeType::Renamed, place.clone(), is, clock);
         changes.push(TreeChange { old_path: Some(old_path), old_root_length, ..renamed });
     }
     if differ(was, is) {
-        changes.push(TreeChange::of(ChangeType::Modified, place, is));
+        changes.push(TreeChange::of(ChangeType::Modified, place, is, clock));
     }
 }
 
@@ -99,47 +105,62 @@ fn differ(was: &Node, is: &Node) -> bool {
 }
 
 /// What differs between two trees whose ids may be of different epochs: names are compared, and nothing is renamed.
-pub(super) fn difference(was: &Tree, is: &Tree) -> Vec<TreeChange> {
-    let mut changes = Vec::new();
-    let mut pending = vec![(SERVICE, SERVICE)];
-    while let Some((old_id, new_id)) = pending.pop() {
+pub(super) fn difference(was: &Tree, is: &Tree, clock: &Arc<str>) -> Vec<TreeChange> {
+    let mut difference = Difference { was, is, clock, pending: vec![(SERVICE, SERVICE)], changes: Vec::new() };
+    while let Some((old_id, new_id)) = difference.pending.pop() {
         let (old, new) = (was.children.get(&old_id), is.children.get(&new_id));
         for (name, &id) in old.into_iter().flatten() {
-            let kept = new.and_then(|names| names.get(name)).and_then(|id| is.node(*id));
-            let Some(node) = was.node(id) else { continue };
-            match kept {
-                Some(kept) if kept.is_dir() == node.is_dir() => {
-                    if differ(node, kept) {
-                        changes.push(TreeChange::of(ChangeType::Modified, path_of(kept, |id| is.node(id)), kept));
-                    }
-                    if node.digest != kept.digest {
-                        pending.push((id, kept.id));
-                    }
+            let kept = new.and_then(|names| names.get(name));
+            difference.old(was.node(id), kept.and_then(|id| is.node(*id)));
+        }
+        for (name, &id) in new.into_iter().flatten() {
+            let before = old.and_then(|names| names.get(name));
+            difference.new(is.node(id), before.and_then(|id| was.node(*id)));
+        }
+    }
+    in_order(difference.changes)
+}
+
+/// Two trees, walked side by side.
+struct Difference<'a> {
+    was: &'a Tree,
+    is: &'a Tree,
+    clock: &'a Arc<str>,
+    pending: Vec<(u32, u32)>, // directories at the same path
+    changes: Vec<TreeChange>,
+}
+
+impl Difference<'_> {
+    /// What was there, and what is at its path now.
+    fn old(&mut self, was: Option<&Node>, kept: Option<&Node>) {
+        match (was, kept) {
+            (Some(was), Some(kept)) if kept.is_dir() == was.is_dir() => {
+                if differ(was, kept) {
+                    let place = path_of(kept, |id| self.is.node(id));
+                    self.changes.push(TreeChange::of(ChangeType::Modified, place, kept, self.clock));
                 }
-                _ => tell_all(ChangeType::Deleted, was, node, &mut changes),
+                if was.digest != kept.digest {
+                    self.pending.push((was.id, kept.id));
+                }
             }
-        }
-        tell_new(was, is, (old, new), &mut changes);
-    }
-    in_order(changes)
-}
-
-type Names<'a> = Option<&'a Children>;
-
-fn tell_new(was: &Tree, is: &Tree, (old, new): (Names<'_>, Names<'_>), changes: &mut Vec<TreeChange>) {
-    for (name, &id) in new.into_iter().flatten() {
-        let before = old.and_then(|names| names.get(name)).and_then(|id| was.node(*id));
-        let Some(node) = is.node(id) else { continue };
-        if before.is_none_or(|before| before.is_dir() != node.is_dir()) {
-            tell_all(ChangeType::Created, is, node, changes);
+            (Some(was), _) => self.all(ChangeType::Deleted, self.was, was),
+            _ => {}
         }
     }
-}
 
-/// An entry, and everything below it.
-fn tell_all(change_type: ChangeType, tree: &Tree, node: &Node, changes: &mut Vec<TreeChange>) {
-    let all = std::iter::once(node).chain(tree.below(node));
-    changes.extend(all.map(|node| TreeChange::of(change_type, path_of(node, |id| tree.node(id)), node)));
+    /// What is there, and what was at its path.
+    fn new(&mut self, is: Option<&Node>, before: Option<&Node>) {
+        if let Some(is) = is.filter(|is| before.is_none_or(|before| before.is_dir() != is.is_dir())) {
+            self.all(ChangeType::Created, self.is, is);
+        }
+    }
+
+    /// An entry, and everything below it.
+    fn all(&mut self, change_type: ChangeType, tree: &Tree, node: &Node) {
+        let all = std::iter::once(node).chain(tree.below(node));
+        let told = all.map(|node| TreeChange::of(change_type, path_of(node, |id| tree.node(id)), node, self.clock));
+        self.changes.extend(told);
+    }
 }
 
 /// Deletions, the deepest first; then renames, creations and modifications, each after what is above it.

@@ -85,8 +85,8 @@ impl Follower {
             Refusal::Failed(error) if error.is_final() => Stop::End(error),
             Refusal::Failed(error) => Stop::AskAnew(self.reason.unwrap_or(Reason::Server), error),
         })?;
-        let (shared, documents) = (Arc::clone(&self.shared), opening.documents.clone());
-        let replaced = tokio::task::spawn_blocking(move || replace(&shared, &documents)).await;
+        let (shared, documents, at) = (Arc::clone(&self.shared), opening.documents.clone(), Arc::from(clock));
+        let replaced = tokio::task::spawn_blocking(move || replace(&shared, &documents, &at)).await;
         replaced.map_err(|_| Stop::End(Error::Closed))?.map_err(damaged)?;
         let reason = if self.held.is_empty() { Reason::Initial } else { self.reason.unwrap_or(Reason::Server) };
         self.held = opening.documents;
@@ -98,11 +98,11 @@ impl Follower {
     }
 
     async fn apply(&mut self, text: String, clock: &str) -> Result<(), Stop> {
-        let shared = Arc::clone(&self.shared);
+        let (shared, at) = (Arc::clone(&self.shared), Arc::from(clock));
         let applied = if text.len() <= INLINE_MAX_BYTES {
-            apply(&shared, &text)
+            apply(&shared, &text, &at)
         } else {
-            let work = tokio::task::spawn_blocking(move || apply(&shared, &text)).await;
+            let work = tokio::task::spawn_blocking(move || apply(&shared, &text, &at)).await;
             work.map_err(|_| Stop::End(Error::Closed))?
         };
         if applied? {
@@ -150,20 +150,20 @@ fn asking_for(tree: &str, query: &Query) -> Query {
 }
 
 /// Takes these trees in the place of everything; subscribers are told what differs, unless they are the first.
-fn replace(shared: &Shared, documents: &[Arc<Vec<u8>>]) -> Result<(), QtnError> {
+fn replace(shared: &Shared, documents: &[Arc<Vec<u8>>], clock: &Arc<str>) -> Result<(), QtnError> {
     let snapshots: Result<Vec<_>, _> = documents.iter().map(|document| Snapshot::decode(document)).collect();
     let tree = Tree::new(&snapshots?)?;
     let mut held = shared.write();
     let was = std::mem::replace(&mut *held, tree);
-    shared.tell_subscribers(|| if shared.is_ready() { difference(&was, &held) } else { Vec::new() });
+    shared.tell_subscribers(|| if shared.is_ready() { difference(&was, &held, clock) } else { Vec::new() });
     Ok(())
 }
 
-fn apply(shared: &Shared, text: &str) -> Result<bool, Stop> {
+fn apply(shared: &Shared, text: &str, clock: &Arc<str>) -> Result<bool, Stop> {
     let batch = Batch::decode(&from_text(text).map_err(damaged)?).map_err(damaged)?;
     let mut tree = shared.write();
     let before: Option<Before> = tree.apply_telling(&batch)?;
     let Some(before) = before else { return Ok(false) };
-    shared.tell_subscribers(|| changes_of(&before, &tree));
+    shared.tell_subscribers(|| changes_of(&before, &tree, clock));
     Ok(true)
 }

@@ -38,6 +38,10 @@ impl<P: Pending> Mailbox<P> {
         wake(state);
     }
 
+    pub(super) fn try_take(&self) -> Option<P::Taken> {
+        self.lock().pending.take()
+    }
+
     pub(super) fn poll_take(&self, context: &Context<'_>) -> Poll<Option<P::Taken>> {
         let mut state = self.lock();
         match state.pending.take() {

@@ -5,6 +5,7 @@
 //! for each path that was or is in the tree, however long nobody reads.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::changes::{Attributes, TreeChange};
 use super::mailbox::Pending;
@@ -25,6 +26,7 @@ pub(super) struct Changes {
 struct Net {
     was_there: bool,
     now: Option<Attributes>,
+    clock: Arc<str>,
 }
 
 impl Pending for Changes {
@@ -64,27 +66,25 @@ impl Changes {
     fn merge(&mut self, batch: VecDeque<TreeChange>) {
         for change in &batch {
             match change.change_type {
-                ChangeType::Deleted => self.note(&change.path, true, None),
-                ChangeType::Renamed => change.old_path.iter().for_each(|path| self.note(path, true, None)),
+                ChangeType::Deleted => self.note(&change.path, true, None, &change.clock),
+                ChangeType::Renamed => {
+                    change.old_path.iter().for_each(|path| self.note(path, true, None, &change.clock));
+                }
                 _ => {}
             }
         }
         for change in &batch {
             if change.change_type != ChangeType::Deleted {
                 let was_there = change.change_type == ChangeType::Modified;
-                self.note(&change.path, was_there, change.attributes);
+                self.note(&change.path, was_there, change.attributes, &change.clock);
             }
         }
         self.net.retain(|_, net| net.was_there || net.now.is_some());
     }
 
-    fn note(&mut self, path: &TreePath, was_there: bool, now: Option<Attributes>) {
-        match self.net.get_mut(path) {
-            Some(net) => net.now = now,
-            None => {
-                self.net.insert(path.clone(), Net { was_there, now });
-            }
-        }
+    fn note(&mut self, path: &TreePath, was_there: bool, now: Option<Attributes>, clock: &Arc<str>) {
+        let was_there = self.net.get(path).map_or(was_there, |net| net.was_there);
+        self.net.insert(path.clone(), Net { was_there, now, clock: Arc::clone(clock) });
     }
 }
 
@@ -100,6 +100,7 @@ impl Net {
             path,
             old_path: None,
             attributes: self.now,
+            clock: self.clock,
             root_length: 0,
             old_root_length: 0,
         }
@@ -122,6 +123,7 @@ mod tests {
             path: TreePath::new(path),
             old_path: old_path.map(TreePath::new),
             attributes: attributes.filter(|_| change_type != ChangeType::Deleted),
+            clock: "e-1".into(),
             root_length: 0,
             old_root_length: 0,
         }

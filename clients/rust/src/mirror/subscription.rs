@@ -37,6 +37,11 @@ impl Subscription {
     pub async fn next(&mut self) -> Option<TreeChange> {
         poll_fn(|context| self.0.mailbox.poll_take(context)).await
     }
+
+    /// The next change, if it is there already.
+    pub fn try_next(&mut self) -> Option<TreeChange> {
+        self.0.mailbox.try_take()
+    }
 }
 
 impl Updates {

@@ -38,7 +38,7 @@ impl Gatherer {
         for mut frame in self.parser.push(piece)? {
             let clock = frame.has_id.then(|| frame.id.clone());
             if let Some(data) = &frame.data {
-                self.frame_bytes += data.len();
+                self.frame_bytes += size_of::<Frame>() + frame.event.len() + data.len();
                 frame.data.as_mut().map(String::shrink_to_fit);
                 self.frames.push(frame);
             }
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_handed_on_whole_and_an_id_alone_moves_the_clock() {
-        let mut gatherer = Gatherer::new(100, 100);
+        let mut gatherer = Gatherer::new(100, 1000);
         assert!(gatherer.push(b"event: change\ndata: 1\n\ndata: 2\n\n").unwrap().is_empty());
         let batches = gatherer.push(b"data: 3\nid: a\n\nid: b\n\ndata: 4\n\n").unwrap();
         let told: Vec<_> = batches.iter().map(|batch| (batch.clock.as_str(), batch.frames.len())).collect();
@@ -79,8 +79,8 @@ mod tests {
 
     #[test]
     fn a_batch_is_bounded() {
-        let mut gatherer = Gatherer::new(12, 20);
-        let result = (0..4).try_for_each(|_| gatherer.push(b"data: 123456\n\n").map(|_| ()));
-        assert_eq!(result.unwrap_err().limit, 20);
+        let mut gatherer = Gatherer::new(20, 500);
+        let result = (0..20).try_for_each(|_| gatherer.push(b"data: 123456\n\n").map(|_| ()));
+        assert_eq!(result.unwrap_err().limit, 500);
     }
 }

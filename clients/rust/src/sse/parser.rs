@@ -52,7 +52,8 @@ pub struct Parser {
     after_cr: bool,
     event: String,
     data: Option<String>,
-    id: String, // of the frame that is being read; the stream's once it ends
+    event_bytes: usize, // of its lines so far, comments apart
+    id: String,         // of the frame that is being read; the stream's once it ends
     has_id: bool,
     last_id: String,
     retry_ms: Option<u64>,
@@ -69,6 +70,7 @@ impl Parser {
             after_cr: false,
             event: String::new(),
             data: None,
+            event_bytes: 0,
             id: String::new(),
             has_id: false,
             last_id: String::new(),
@@ -112,10 +114,10 @@ impl Parser {
         self.retry_ms
     }
 
-    /// How many bytes are held of the frame that is being read.
+    /// How many bytes there have been of the frame that is being read.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.line.len() + self.data.as_ref().map_or(0, String::len)
+        self.line.len() + self.event_bytes
     }
 
     fn end_line(&mut self) -> Option<Frame> {
@@ -125,6 +127,9 @@ impl Parser {
         }
         if line.is_empty() {
             return self.end_frame();
+        }
+        if line[0] != b':' {
+            self.event_bytes += line.len() + 1;
         }
         let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
         let value = line.get(colon + 1..).unwrap_or_default();
@@ -164,6 +169,7 @@ impl Parser {
     fn end_frame(&mut self) -> Option<Frame> {
         let (event, data) = (mem::take(&mut self.event), self.data.take());
         let has_id = mem::take(&mut self.has_id);
+        self.event_bytes = 0;
         self.last_id.clone_from(&self.id);
         if data.is_none() && !has_id {
             return None;
@@ -216,7 +222,7 @@ mod tests {
         let mut parser = Parser::new(10);
         assert_eq!(parser.push(b"data: 12345678"), Err(TooLarge { limit: 10 }));
         let mut parser = Parser::new(10);
-        parser.push(b"data: 1\n\ndata: 2\n\ndata: 3\n\n").unwrap();
-        assert!(parser.push(b"data: 1234\ndata: 123\n").is_err());
+        parser.push(b"data: 1\n\ndata: 2\n\n: alive\n: alive\n: alive\n").unwrap();
+        assert!(parser.push(b"data: 12\ndata: 3\n").is_err());
     }
 }
