@@ -111,8 +111,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http(Problem { status, code, detail, .. }) => write!(f, "the server answered {status} {code}: {detail}"),
-            Self::NotAStream { content_type } => write!(f, "no event stream, but {content_type:?}: is it a smarttree server?"),
+            Self::Http(Problem { status, code, detail, .. }) => {
+                write!(f, "the server answered {status} {code}: {detail}")
+            }
+            Self::NotAStream { content_type } => {
+                write!(f, "no event stream, but {content_type:?}: is it a smarttree server?")
+            }
             Self::Protocol { version } => {
                 write!(f, "the server speaks protocol {version}, this library 1: take a newer version of it")
             }

@@ -51,20 +51,32 @@ impl Glob {
     pub fn matches(&self, path: impl AsRef<[u8]>) -> bool {
         let path = path.as_ref();
         let names: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|_| !path.is_empty()).collect();
-        wild(&self.parts, &names, |part| *part == Part::AnyNames, |part, name| match part {
-            Part::Name(tokens) => matches_name(tokens, name),
-            Part::AnyNames => false,
-        })
+        wild(
+            &self.parts,
+            &names,
+            |part| *part == Part::AnyNames,
+            |part, name| match part {
+                Part::Name(tokens) => matches_name(tokens, name),
+                Part::AnyNames => false,
+            },
+        )
     }
 }
 
 fn matches_name(tokens: &[Token], name: &[u8]) -> bool {
-    wild(tokens, name, |token| *token == Token::Any, |token, &byte| match token {
-        Token::Any => false,
-        Token::One => true,
-        Token::Byte(literal) => *literal == byte,
-        Token::Class { negated, ranges } => ranges.iter().any(|&(low, high)| (low..=high).contains(&byte)) != *negated,
-    })
+    wild(
+        tokens,
+        name,
+        |token| *token == Token::Any,
+        |token, &byte| match token {
+            Token::Any => false,
+            Token::One => true,
+            Token::Byte(literal) => *literal == byte,
+            Token::Class { negated, ranges } => {
+                ranges.iter().any(|&(low, high)| (low..=high).contains(&byte)) != *negated
+            }
+        },
+    )
 }
 
 /// Whether the pattern matches all of the text, where some of its pieces stand for any number of items. Only the last

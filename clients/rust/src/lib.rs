@@ -1,4 +1,4 @@
-//! An exact, live mirror of a remote directory tree.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -66,7 +66,10 @@ fn manifests_name_the_groups_of_their_snapshots() {
             assert_eq!(qtn1::address(group), Ok(told.address));
         }
         if let Some(short) = groups.len().checked_sub(1) {
-            assert_eq!(manifest.assemble(&groups[..short]).unwrap_err(), manifest.assemble(&groups[..short]).unwrap_err());
+            assert_eq!(
+                manifest.assemble(&groups[..short]).unwrap_err(),
+                manifest.assemble(&groups[..short]).unwrap_err()
+            );
             assert_eq!(manifest.assemble(&groups[..short]).unwrap_err().code(), "address");
         }
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use smart_tree_sse::api::{ChangesRequest, Client, SearchRequest, TreeRequest};
 use smart_tree_sse::Error;
+use smart_tree_sse::api::{ChangesRequest, Client, SearchRequest, TreeRequest};
 
 use crate::request::{Fault, flag, list, options, text, word};
 

@@ -125,9 +125,9 @@ fn of_records(records: &Records) -> Value {
 fn of_tree(tree: &Tree) -> Value {
     let (epoch, seq) = tree.clock();
     let Some(root) = tree.roots().next() else { return Value::Null };
-    let entries = tree.below(root).map(|node| {
-        of_entry(node.id(), node.parent(), node.name(), (node.mode(), node.size(), node.mtime_ns()))
-    });
+    let entries = tree
+        .below(root)
+        .map(|node| of_entry(node.id(), node.parent(), node.name(), (node.mode(), node.size(), node.mtime_ns())));
     json!({
         "document": "snapshot",
         "epoch": format!("{epoch:016x}"),

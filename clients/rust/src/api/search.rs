@@ -71,7 +71,8 @@ impl Search {
             if self.line.len() > self.limit {
                 return Err(TooLarge { limit: self.limit }.into());
             }
-            let piece = timeout(self.silence, self.response.chunk()).await.map_err(|_| Error::Timeout(self.silence))??;
+            let piece =
+                timeout(self.silence, self.response.chunk()).await.map_err(|_| Error::Timeout(self.silence))??;
             self.rest = piece.ok_or(Error::CutOff)?.to_vec();
             self.at = 0;
         }

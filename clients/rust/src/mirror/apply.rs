@@ -214,8 +214,7 @@ impl Draft<'_> {
             if let Some(&index) = told.get(&id) {
                 return Err(QtnError::new("below-deleted", index));
             }
-            let below: Vec<_> =
-                self.tree.children_of(id).map(|node| (Arc::clone(&node.name), node.id)).collect();
+            let below: Vec<_> = self.tree.children_of(id).map(|node| (Arc::clone(&node.name), node.id)).collect();
             for (name, child) in below {
                 self.name(id, &name, None);
                 pending.push(child);

@@ -1,6 +1,7 @@
 //! An opening's trees: whole, or made of the groups that are held and those that were fetched.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -55,11 +56,7 @@ impl From<JoinError> for Refusal {
 
 impl Opening {
     /// Of these frames, all of event `tree`; `held` are the snapshots of the opening before.
-    pub(super) async fn of(
-        frames: Vec<Frame>,
-        held: &[Arc<Vec<u8>>],
-        transport: &Transport,
-    ) -> Result<Self, Refusal> {
+    pub(super) async fn of(frames: Vec<Frame>, held: &[Arc<Vec<u8>>], transport: &Transport) -> Result<Self, Refusal> {
         let mut opening = Self { documents: Vec::new(), is_rebase: false, fetched: 0 };
         let mut known = None;
         for frame in frames {
@@ -113,11 +110,14 @@ async fn assemble(manifest: Manifest, known: &mut Known, transport: &Transport) 
     let mut fetched = 0;
     let mut parts = Vec::new();
     for told in manifest.groups() {
-        if !known.contains_key(&told.address) {
-            known.insert(told.address, fetch(told, transport).await?);
-            fetched += 1;
-        }
-        parts.extend(known.get(&told.address).cloned());
+        let group = match known.entry(told.address) {
+            Entry::Occupied(held) => held.get().clone(),
+            Entry::Vacant(missing) => {
+                fetched += 1;
+                missing.insert(fetch(told, transport).await?).clone()
+            }
+        };
+        parts.push(group);
     }
     let document = tokio::task::spawn_blocking(move || manifest.assemble(&parts)).await??;
     Ok((document, fetched))

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::apply::Before;
-use super::ids::IdMap;
 use super::tree::{Node, SERVICE, Tree, path_of};
 use crate::glob::Glob;
 use crate::path::TreePath;
@@ -59,15 +58,17 @@ impl TreeChange {
 /// What a batch has done to what is now this tree.
 pub(super) fn changes_of(before: &Before, tree: &Tree, clock: &Arc<str>) -> Vec<TreeChange> {
     let old = |id: u32| before.get(&id).map_or_else(|| tree.node(id), Option::as_ref);
-    let mut touched: IdMap<()> = before.keys().map(|&id| (id, ())).collect();
+    let mut touched: Vec<u32> = before.keys().copied().collect();
     for (&id, was) in before {
         let (Some(was), Some(is)) = (was, tree.node(id)) else { continue };
         if is.is_dir() && (was.parent != is.parent || was.name != is.name) {
-            touched.extend(tree.below(is).map(|node| (node.id, ())));
+            touched.extend(tree.below(is).map(|node| node.id));
         }
     }
+    touched.sort_unstable();
+    touched.dedup();
     let mut changes = Vec::new();
-    for &id in touched.keys() {
+    for id in touched {
         match (old(id), tree.node(id)) {
             (Some(was), None) => {
                 changes.push(TreeChange::of(ChangeType::Deleted, path_of(was, old), was, clock));
@@ -111,11 +112,11 @@ pub(super) fn difference(was: &Tree, is: &Tree, clock: &Arc<str>) -> Vec<TreeCha
         let (old, new) = (was.children.get(&old_id), is.children.get(&new_id));
         for (name, &id) in old.into_iter().flatten() {
             let kept = new.and_then(|names| names.get(name));
-            difference.old(was.node(id), kept.and_then(|id| is.node(*id)));
+            difference.compare_old(was.node(id), kept.and_then(|id| is.node(*id)));
         }
         for (name, &id) in new.into_iter().flatten() {
             let before = old.and_then(|names| names.get(name));
-            difference.new(is.node(id), before.and_then(|id| was.node(*id)));
+            difference.compare_new(is.node(id), before.and_then(|id| was.node(*id)));
         }
     }
     in_order(difference.changes)
@@ -132,7 +133,7 @@ struct Difference<'a> {
 
 impl Difference<'_> {
     /// What was there, and what is at its path now.
-    fn old(&mut self, was: Option<&Node>, kept: Option<&Node>) {
+    fn compare_old(&mut self, was: Option<&Node>, kept: Option<&Node>) {
         match (was, kept) {
             (Some(was), Some(kept)) if kept.is_dir() == was.is_dir() => {
                 if differ(was, kept) {
@@ -143,20 +144,20 @@ impl Difference<'_> {
                     self.pending.push((was.id, kept.id));
                 }
             }
-            (Some(was), _) => self.all(ChangeType::Deleted, self.was, was),
+            (Some(was), _) => self.tell_all(ChangeType::Deleted, self.was, was),
             _ => {}
         }
     }
 
     /// What is there, and what was at its path.
-    fn new(&mut self, is: Option<&Node>, before: Option<&Node>) {
+    fn compare_new(&mut self, is: Option<&Node>, before: Option<&Node>) {
         if let Some(is) = is.filter(|is| before.is_none_or(|before| before.is_dir() != is.is_dir())) {
-            self.all(ChangeType::Created, self.is, is);
+            self.tell_all(ChangeType::Created, self.is, is);
         }
     }
 
     /// An entry, and everything below it.
-    fn all(&mut self, change_type: ChangeType, tree: &Tree, node: &Node) {
+    fn tell_all(&mut self, change_type: ChangeType, tree: &Tree, node: &Node) {
         let all = std::iter::once(node).chain(tree.below(node));
         let told = all.map(|node| TreeChange::of(change_type, path_of(node, |id| tree.node(id)), node, self.clock));
         self.changes.extend(told);

@@ -64,10 +64,12 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, update: Update) {
-        self.readers().updates.retain(|reader| reader.upgrade().is_some_and(|reader| {
-            reader.give(update.clone());
-            true
-        }));
+        self.readers().updates.retain(|reader| {
+            reader.upgrade().is_some_and(|reader| {
+                reader.give(update.clone());
+                true
+            })
+        });
     }
 
     pub(super) fn tell_applied(&self, clock: &str) {
@@ -95,8 +97,7 @@ impl Shared {
         }
         let changes = changes();
         for subscriber in readers.subscribers.iter().filter_map(Weak::upgrade) {
-            let matching: Vec<_> =
-                changes.iter().filter(|change| change.matches(&subscriber.globs)).cloned().collect();
+            let matching: Vec<_> = changes.iter().filter(|change| change.matches(&subscriber.globs)).cloned().collect();
             if !matching.is_empty() {
                 subscriber.mailbox.give(matching);
             }

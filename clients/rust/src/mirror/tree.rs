@@ -118,8 +118,7 @@ impl Tree {
         self.nodes.reserve(entries.len() + 1);
         let (mode, mtime_ns, digest) = (snapshot.mode, snapshot.mtime_ns, snapshot.digest);
         let name = Arc::from(snapshot.path.as_slice());
-        let mut root =
-            Node { id: snapshot.id, parent: SERVICE, name, mode, size: 0, mtime_ns, digest, weight: 0 };
+        let mut root = Node { id: snapshot.id, parent: SERVICE, name, mode, size: 0, mtime_ns, digest, weight: 0 };
         root.weight = root.weigh();
         self.digest = self.digest.wrapping_add(root.weight);
         self.put(root)?;

@@ -100,7 +100,7 @@ impl<'a> Cursor<'a> {
 
     /// What stands before the next NUL, which is passed over.
     #[inline]
-    pub(super) fn to_nul(&mut self) -> Result<&'a [u8], QtnError> {
+    pub(super) fn until_nul(&mut self) -> Result<&'a [u8], QtnError> {
         let rest = self.rest();
         let Some(size) = rest.iter().position(|&byte| byte == 0) else { return Err(self.fail("truncated")) };
         self.at += size + 1;

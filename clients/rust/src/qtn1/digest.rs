@@ -15,14 +15,7 @@ pub(crate) fn weigh(mode: u16, size: u64, mtime_ns: i64, digest: u128, name: &[u
 
 /// The same in a buffer that is used again.
 #[inline]
-fn weigh_in(
-    bytes: &mut [u8; HEAD + NAME_MAX],
-    mode: u16,
-    size: u64,
-    mtime_ns: i64,
-    digest: u128,
-    name: &[u8],
-) -> u128 {
+fn weigh_in(bytes: &mut [u8; HEAD + NAME_MAX], mode: u16, size: u64, mtime_ns: i64, digest: u128, name: &[u8]) -> u128 {
     let end = HEAD + name.len();
     bytes[..4].copy_from_slice(&u32::from(mode).to_le_bytes());
     bytes[4..12].copy_from_slice(&size.to_le_bytes());

@@ -28,7 +28,7 @@ pub(super) fn read_names(
             return Err(prefixes.fail("name-prefix"));
         }
         entries.names.extend_from_within(before..before + same);
-        entries.names.extend_from_slice(suffixes.to_nul()?);
+        entries.names.extend_from_slice(suffixes.until_nul()?);
         entries.names.extend_from_slice(extension);
         let end = entries.names.len();
         if !is_plain_name(&entries.names[start..end]) {
@@ -44,7 +44,7 @@ pub(super) fn read_names(
 fn read_extensions<'a>(column: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, QtnError> {
     let mut table: Vec<&[u8]> = vec![b""];
     while column.left() > 0 {
-        let extension = column.to_nul()?;
+        let extension = column.until_nul()?;
         if table.len() > EXTENSIONS_MAX || extension.len() < 2 || extension[0] != b'.' {
             return Err(column.fail("extensions"));
         }

@@ -60,8 +60,10 @@ pub(super) fn check_below(entries: &Entries, directories: &Directories, at: usiz
         }
     }
     let told = directories.child_counts.iter().zip(&directories.below_counts);
-    let wrong = directories.indices.iter().zip(told).any(|(&index, (&children, &deeper))| {
-        below[index as usize].checked_sub(children) != Some(deeper)
-    });
+    let wrong = directories
+        .indices
+        .iter()
+        .zip(told)
+        .any(|(&index, (&children, &deeper))| below[index as usize].checked_sub(children) != Some(deeper));
     if wrong { Err(QtnError::new("below-counts", at)) } else { Ok(()) }
 }

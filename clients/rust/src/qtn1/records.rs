@@ -172,7 +172,7 @@ impl Records {
             }
             let suffixes = body.column(4);
             self.names.extend_from_within(before..before + same as usize);
-            self.names.extend_from_slice(suffixes.to_nul()?);
+            self.names.extend_from_slice(suffixes.until_nul()?);
             let name = &self.names[start..];
             if parent == 0 && name.len() > PATH_MAX {
                 return Err(suffixes.fail("path-too-long"));

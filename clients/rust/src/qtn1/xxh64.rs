@@ -26,8 +26,7 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 impl State {
     #[inline(always)]
     const fn new(seed: u64) -> Self {
-        let lanes =
-            [seed.wrapping_add(P1).wrapping_add(P2), seed.wrapping_add(P2), seed, seed.wrapping_sub(P1)];
+        let lanes = [seed.wrapping_add(P1).wrapping_add(P2), seed.wrapping_add(P2), seed, seed.wrapping_sub(P1)];
         Self { seed, lanes }
     }
 

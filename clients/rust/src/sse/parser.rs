@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn whatever_the_pieces_and_line_ends() {
-        let whole = "\u{feff}event: a\ndata: x\ndata:  y\nid: 1\n\n: comment\n\ndata\n\nid: 2\n\ndata: é\n\ndata: lost\n";
+        let whole =
+            "\u{feff}event: a\ndata: x\ndata:  y\nid: 1\n\n: comment\n\ndata\n\nid: 2\n\ndata: é\n\ndata: lost\n";
         let expected = parsed(&[whole.as_bytes()]);
         let told: Vec<_> = expected.iter().map(|(e, d, i)| (e.as_str(), d.as_deref(), i.as_str())).collect();
         let (a, b) = (("a", Some("x\n y"), "1"), ("message", Some(""), "1"));
