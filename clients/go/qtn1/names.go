@@ -7,8 +7,8 @@ import (
 
 // nameParts is what the names of a chunk are put together from: previous_name[:prefix] + suffix + extension.
 type nameParts struct {
-	prefixes, suffixes, extensionIDs []byte
-	extensions                       []string // from 1; 0 is none
+	prefixes, extensionIDs []byte
+	extensions             []string // from 1; 0 is none
 }
 
 // names appends the chunk's names, which are parts of one string.

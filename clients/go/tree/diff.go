@@ -76,7 +76,7 @@ func (s site) child(n *node) site {
 	if s.isService {
 		return site{node: n, path: n.name}
 	}
-	of := site{node: n, parent: s.node.id, path: join(s.path, n.name), below: s.below}
+	of := site{node: n, parent: s.node.id, path: Join(s.path, n.name), below: s.below}
 	if of.below == 0 {
 		of.below = len(of.path) - len(n.name)
 	}

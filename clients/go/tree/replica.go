@@ -26,8 +26,13 @@ type held struct {
 	parent uint32
 }
 
-// Tree is the current tree; nil before the first.
-func (r *Replica) Tree() *Tree { return r.tree }
+// Tree is the current tree; one of nothing before the first.
+func (r *Replica) Tree() *Tree {
+	if r.tree == nil {
+		return &Tree{roots: &directory{}}
+	}
+	return r.tree
+}
 
 // Load takes these snapshots, a root each and all of one moment, in place of everything. The clock is what the server
 // calls that moment, if it is known. After an error everything is as it was.

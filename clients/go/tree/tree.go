@@ -128,14 +128,15 @@ func (n *node) walk(path string, parent uint32, yield func(string, qtn1.Entry) b
 		return true
 	}
 	for _, child := range n.dir.children {
-		if !child.walk(join(path, child.name), n.id, yield) {
+		if !child.walk(Join(path, child.name), n.id, yield) {
 			return false
 		}
 	}
 	return true
 }
 
-func join(path, name string) string {
+// Join is the path of what has a name in the directory at path.
+func Join(path, name string) string {
 	if path == "/" {
 		return "/" + name
 	}
