@@ -20,19 +20,28 @@ type entry struct {
 	NameB64  string  `json:"name_b64"`
 	Kind     string  `json:"kind"`
 	Size     int64   `json:"size"`
-	Mode     uint16  `json:"mode"`
+	Mode     string  `json:"mode"`
 	MtimeNS  string  `json:"mtime_ns"`
 	Children []entry `json:"children"`
 }
 
-type envelope struct {
-	Tree entry `json:"tree"`
+// document is the tree by itself, or in the envelope that the server puts it in.
+type document struct {
+	entry
+	Tree *entry `json:"tree"`
 }
 
-func (e *entry) count() int {
-	n := 1
+func (d *document) entries() int {
+	if d.Tree != nil {
+		return d.Tree.below()
+	}
+	return d.below()
+}
+
+func (e *entry) below() int {
+	n := len(e.Children)
 	for i := range e.Children {
-		n += e.Children[i].count()
+		n += e.Children[i].below()
 	}
 	return n
 }
@@ -67,7 +76,7 @@ func run(args []string) error {
 	}
 	for ; rounds > 0; rounds-- {
 		var snapshot *qtn1.Snapshot
-		var told envelope
+		var told document
 		qtnTime, err := measure(func() (err error) { snapshot, err = qtn1.DecodeSnapshot(qtn, qtn1.Limits{}); return err })
 		if err != nil {
 			return err
@@ -77,7 +86,7 @@ func run(args []string) error {
 			return err
 		}
 		result.Entries = snapshot.Entries
-		if n := told.Tree.count() - 1; n != snapshot.Entries {
+		if n := told.entries(); n != snapshot.Entries {
 			return fmt.Errorf("the JSON has %d entries, the snapshot %d", n, snapshot.Entries)
 		}
 		result.QTN, result.JSON = append(result.QTN, qtnTime), append(result.JSON, jsonTime)
