@@ -37,11 +37,20 @@ serve: build ## serve a directory: make serve DIR=/path [ARGS="--port 3000"]
 build: $(BUILT) ## make the environment and the extensions; leaves .venv/bin/st
 
 .PHONY: test
-test: system-packages lint pytest $(if $(CI),fuzz-short) ## everything: lint, then every test [T="pytest arguments"]
+test: system-packages lint pytest test-clients $(if $(CI),fuzz-short) ## everything: lint, then every test [T="pytest arguments"]
 
 .PHONY: pytest
 pytest: $(BUILT) $(VENV)/.test tests/node/node_modules/.installed $(if $(CI),$(VENV)/.bench $(JUDGES)) ## the tests alone [T="-k stream"]
 	@$(PHASE) tests $(BIN)/python -m pytest $(T)
+
+CLIENTS = js python rust go
+
+.PHONY: test-clients $(CLIENTS:%=client-%)
+test-clients: $(CLIENTS:%=client-%) ## the client libraries: each one's own checks, then the contract that all keep [T="-k rust"]
+	@$(PHASE) "contract of the clients" $(BIN)/python -m pytest clients/contract $(T)
+
+$(CLIENTS:%=client-%): client-%: $(BUILT) $(VENV)/.test
+	@$(PHASE) "client in $*" $(MAKE) --no-print-directory -C clients/$* lint test package adapter
 
 .PHONY: lint
 lint: $(BUILT) $(VENV)/.test ## ruff, mypy, cython-lint, stubtest, import layers
@@ -89,6 +98,7 @@ described: $(BUILT) $(VENV)/.test $(JUDGES) ## the described API, judged by sche
 .PHONY: soak
 soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees, and 2,000 crashes [SOAK_MINUTES=60 STORM_SEED=number]
 	@CRASH_KILLS=2000 $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/mirror/test_crash.py
+	@CHAOS_ROUNDS=20 CHAOS_ENTRIES=660000 $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 clients/contract/test_chaos.py
 	@$(BIN)/python -m tests.storm.soak
 
 .PHONY: fuzz
@@ -115,6 +125,11 @@ bench-fanout: $(BUILT) build/load build/floor/fanout build/mercure $(VENV)/.benc
 .PHONY: bench-rest
 bench-rest: $(BUILT) ## answers: the tree, figures, search, changes, against nginx, ripgrep and find [BENCH="--only tree --rounds 3"]
 	@$(BIN)/python -m bench.rest $(BENCH)
+
+.PHONY: bench-clients
+bench-clients: $(BUILT) ## the client libraries: decoding against JSON, and bytes on the wire [BENCH="--only decoding --rounds 3"]
+	@for language in $(CLIENTS); do $(MAKE) --no-print-directory -C clients/$$language bench || exit 1; done
+	@$(BIN)/python -m bench.clients $(BENCH)
 
 .PHONY: bench-size
 bench-size: $(BUILT) ## the size of a snapshot against JSON lines, compressed [BENCH="--tree usr"]

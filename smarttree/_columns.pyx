@@ -105,17 +105,20 @@ cdef class Columns:
         return 0
 
     cdef int copy_into(self, Columns twin) except -1:
+        """Without the GIL, so nobody may change this one meanwhile; but an id may be issued where there is room for it."""
         cdef int i
-        twin.reserve(self.n)
-        for i in range(COLUMNS):
-            memcpy(twin.memory[i], self.memory[i], self.n * WIDTHS[i])
+        cdef size_t n = self.n
+        twin.reserve(n)
         grow(<void **>&twin.dirs, &twin.dirs_room, self.dirs_n, sizeof(Dir))
-        memcpy(twin.dirs, self.dirs, self.dirs_n * sizeof(Dir))
         grow(<void **>&twin.kids, &twin.kids_room, self.kids_n, sizeof(uint32_t))
-        memcpy(twin.kids, self.kids, self.kids_n * sizeof(uint32_t))
         grow(<void **>&twin.heap, &twin.heap_room, self.heap_n, 1)
-        memcpy(twin.heap, self.heap, self.heap_n)
-        twin.n, twin.live, twin.dirs_n = self.n, self.live, self.dirs_n
+        with nogil:
+            for i in range(COLUMNS):
+                memcpy(twin.memory[i], self.memory[i], n * WIDTHS[i])
+            memcpy(twin.dirs, self.dirs, self.dirs_n * sizeof(Dir))
+            memcpy(twin.kids, self.kids, self.kids_n * sizeof(uint32_t))
+            memcpy(twin.heap, self.heap, self.heap_n)
+        twin.n, twin.live, twin.dirs_n = n, self.live, self.dirs_n
         twin.kids_n, twin.kids_waste = self.kids_n, self.kids_waste
         twin.heap_n, twin.heap_waste = self.heap_n, self.heap_waste
         twin.dirs_free, twin.free_ids, twin.root_order = self.dirs_free[:], self.free_ids[:], self.root_order[:]

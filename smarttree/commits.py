@@ -1,7 +1,7 @@
-"""Commits: what was seen is carried out on the Tree and logged, as one step for whoever takes a view.
+"""Commits: what was seen is carried out on the Tree and logged, as one step for whoever looks.
 
-Law: no clock is shown before its batch is in the log, and a view is one clock's Tree whole. The engine's thread
-commits, anyone takes views. Wall time is passed in. A log that can't be written any more ends the epoch: what is told
+Law: no clock is shown before its batch is in the log, and who looks sees one clock's Tree whole. The engine's thread
+commits, anyone looks. Wall time is passed in. A log that can't be written any more ends the epoch: what is told
 from then on is told in a new one, from memory.
 """
 
@@ -28,11 +28,12 @@ from smarttree.stream.batch import Batch, RootState, Switch
 from smarttree.stream.horizon import Memory
 from smarttree.stream.log import Log, Store
 from smarttree.tree import SERVICE_ID, Tree
+from smarttree.views import Views
 from smarttree.watch.base import Watcher
 
 T = TypeVar("T")
 
-LOOKS_MAX: Final = 2  # at 550,000 entries, 15 ms each; a copy takes 26 ms
+LOOKS_MAX: Final = 2  # at 550,000 entries, 15 ms each
 READ_AT_ONCE: Final = 64
 PAUSE_S: Final = 0.002  # between two reads: those who serve come first
 
@@ -58,11 +59,11 @@ class Commits:
         self._tree, self._ledger, self._log, self._activity = tree, ledger, log, activity
         self._epoch, self._limits, self._now_ns = epoch, limits, now_ns
         self._lock = threading.Lock()  # guards the tree and the clock as one
-        self._view: View | None = None
-        self._view_wanted = False  # since `release`
         self._looked_at: Clock | None = None
         self._looks = 0  # at that clock
         self._growing = tree.growing = threading.Lock()
+        self._views = Views(tree, log, self._lock, self._growing, lambda: self.clock)
+        self.view, self.pinned = self._views.view, self._views.pinned
         self.selections = Selections(tree, log, self._lock, self.view, compares=compares)
         self.differences = Differences(log, self.pinned, lambda: self.clock)
         ledger.part_maker = self.selections.parts
@@ -104,43 +105,25 @@ class Commits:
 
     def copy(self) -> Tree:
         """The Tree at the last committed clock, to be kept as it is."""
-        with self._lock:
+        with self._lock, self._growing:
             return self._tree.copy()
-
-    def view(self) -> View:
-        """The trees at the last committed clock. Cached for each clock; else a copy: about 10 ms a million entries."""
-        with self._lock:
-            return self._locked_view()
-
-    def _locked_view(self) -> View:
-        clock, self._view_wanted = self.clock, True
-        if self._view is None or self._view.clock != clock:
-            self._view = View(clock, self._tree.copy(), self._tree.digest(SERVICE_ID))
-        return self._view
-
-    def pinned(self) -> tuple[View, Batch | None]:
-        """The view, and the batch that led to it, if any did: a moment later the log may have dropped that."""
-        with self._lock:
-            view = self._locked_view()
-            last = self._log.after(view.clock.seq - 1, 1)
-            return view, last[0] if last else None
 
     def look(self, ask: Callable[[View], T], *, brief: bool = False) -> T:
         """What `ask` makes of the trees at the last committed clock; it may keep nothing of them.
 
-        The first LOOKS_MAX at a clock are spared the copy: commits wait together as long as they would for that. Who
-        comes then makes it, so that they need not wait again. `brief`: is over in microseconds, and never copied for.
+        The first LOOKS_MAX at a clock are spared a view; commits wait meanwhile. Who comes then has one made, so that
+        they need not wait again. `brief`: is over in microseconds, and never copied for.
         """
         with self._lock:
             clock = self.clock
+            view = self._views.at_hand(clock)
             if self._looked_at != clock:
                 self._looked_at, self._looks = clock, 0
-            if (self._view is None or self._view.clock != clock) and (brief or self._looks < LOOKS_MAX):
+            if view is None and (brief or self._looks < LOOKS_MAX):
                 self._looks += not brief
-                with self._growing:  # for an id is issued before the commit that needs it
+                with self._growing:
                     return ask(View(clock, self._tree, self._tree.digest(SERVICE_ID)))
-            view = self._locked_view()
-        return ask(view)
+        return ask(view or self.view())
 
     def compact(self, since: Clock) -> Batch | None:
         """One batch from a clock whose batches are gone to the present; None where not enough is remembered, or where
@@ -158,10 +141,7 @@ class Commits:
         of the tree nobody asks for any more.
         """
         self.selections.retire(now_s)
-        with self._lock:
-            if not self._view_wanted:
-                self._view = None
-            self._view_wanted = False
+        self._views.release()
 
     def carry_out(self, plan: Plan, *, more: bool) -> None:
         """Bring the Tree to what was seen: a batch, or several, or none where nothing is told."""

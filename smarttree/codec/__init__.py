@@ -15,6 +15,7 @@ from smarttree.codec.changes import (
     diff,
     encode_batch,
     encode_delta,
+    lead_on,
     with_epoch,
 )
 from smarttree.codec.parts import Group, Manifest, Parts, Reference, address, assemble, decode_manifest, encode_parts
@@ -45,6 +46,7 @@ __all__ = [
     "encode_parts",
     "encode_snapshot",
     "from_text",
+    "lead_on",
     "pool_of",
     "to_text",
     "with_epoch",

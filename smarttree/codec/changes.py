@@ -84,9 +84,15 @@ def apply(tree: Tree, records: Records) -> Tree:
 
     Raises QtnError where the result is no tree; its offset is the index of the record.
     """
+    return lead_on(tree, [records])
+
+
+def lead_on(tree: Tree, batches: Iterable[Records]) -> Tree:
+    """The same after several, one after the other."""
     after = tree.copy()
     try:
-        apply_records(after, records)
+        for records in batches:
+            apply_records(after, records)
     except Defect as defect:
         raise QtnError(defect.code, defect.where, unit="record") from None
     return after
@@ -109,9 +115,7 @@ def compact(tree: Tree, batches: Iterable[Records]) -> Records:
 
     Raises QtnError; its offset is the index of a record or, where an id went from a directory to a file, that id.
     """
-    after = tree
-    for records in batches:
-        after = apply(after, records)
+    after = lead_on(tree, batches)
     try:
         return diff_trees(tree, after)
     except Defect as defect:
