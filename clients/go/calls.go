@@ -116,9 +116,15 @@ func (c *Client) Clock(ctx context.Context, sync bool) (*Clock, error) {
 
 // Watch is the roots of a server.
 type Watch struct {
-	Roots []Root   `json:"roots"`
-	Bases []string `json:"bases"` // below which roots may be added
-	Clock string   `json:"clock"`
+	Roots []Root `json:"roots"`
+	Bases []Base `json:"bases"` // below which roots may be added
+	Clock string `json:"clock"`
+}
+
+// Base is a directory below which roots may be added.
+type Base struct {
+	Path    string `json:"path"`
+	PathB64 string `json:"path_b64,omitempty"`
 }
 
 // Root is a directory that is served.
