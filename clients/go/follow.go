@@ -7,10 +7,10 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"smarttree.example/smarttree/internal/eventstream"
@@ -136,8 +136,8 @@ func (f *follower) open(ctx context.Context) (*http.Response, error) {
 func refusal(response *http.Response) error {
 	status := response.StatusCode
 	if status == http.StatusOK {
-		kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
-		if err != nil || kind != "text/event-stream" {
+		kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
+		if !strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
 			return final{ErrNotAStream}
 		}
 		return nil

@@ -95,7 +95,7 @@ func (s *Subscription) wants(change *tree.Change) bool {
 	}
 	path, old := change.Below()
 	for _, g := range s.globs {
-		if g.Match(path) || g.Match(old) {
+		if g.Match(path) || change.Type == tree.Renamed && g.Match(old) {
 			return true
 		}
 	}

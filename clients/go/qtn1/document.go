@@ -43,12 +43,9 @@ var textForms = []form{manifestForm, batchForm, deltaForm, snapshotForm}
 
 // Decode reads a document of any kind.
 func Decode(doc []byte, limits Limits) (Document, error) {
-	if len(doc) < magicSize {
-		return nil, &Error{codeTruncated, len(doc)}
-	}
-	switch [magicSize]byte(doc) {
-	case snapshotForm.magic:
-		return asDocument(DecodeSnapshot(doc, limits))
+	var magic [magicSize]byte
+	copy(magic[:], doc)
+	switch magic {
 	case manifestForm.magic:
 		return asDocument(DecodeManifest(doc, limits))
 	case batchForm.magic:
@@ -56,10 +53,7 @@ func Decode(doc []byte, limits Limits) (Document, error) {
 	case deltaForm.magic:
 		return asDocument(DecodeDelta(doc, limits))
 	}
-	if len(doc) < magicSize+1+deltaForm.checkSize {
-		return nil, &Error{codeTruncated, len(doc)}
-	}
-	return nil, &Error{codeMagic, 0}
+	return asDocument(DecodeSnapshot(doc, limits)) // which says what is wrong with one of no kind
 }
 
 // asDocument keeps a nil pointer from becoming an interface that is not nil.

@@ -61,9 +61,6 @@ func (c *cursor) top() (top Top, err error) {
 	if err != nil {
 		return top, err
 	}
-	if !validPath(string(path)) {
-		return top, c.fail(codeTopEntry)
-	}
 	mode, err := c.varint()
 	if err != nil {
 		return top, err
@@ -71,9 +68,12 @@ func (c *cursor) top() (top Top, err error) {
 	if !validMode(mode) {
 		return top, c.fail(codeMode)
 	}
-	if !IsDirectory(uint16(mode)) {
+	mtime, err := c.zigzag()
+	if err != nil {
+		return top, err
+	}
+	if !validPath(string(path)) || !IsDirectory(uint16(mode)) {
 		return top, c.fail(codeTopEntry)
 	}
-	mtime, err := c.zigzag()
-	return Top{uint32(id), string(path), uint16(mode), mtime}, err
+	return Top{uint32(id), string(path), uint16(mode), mtime}, nil
 }

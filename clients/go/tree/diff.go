@@ -28,11 +28,12 @@ type Change struct {
 	below, oldBelow string
 }
 
-// Below is the paths below the roots: what globs are matched with. old is empty, but of what was renamed.
+// Below is the paths below the roots, where globs are matched; a root's own is empty, and so is the old one of what was
+// not renamed.
 func (c *Change) Below() (path, old string) { return c.below, c.oldBelow }
 
-// Diff is what differs between two trees, path by path. Nothing is told of roots themselves. The order is: deleted,
-// created, modified, and by path among these.
+// Diff is what differs between two trees, path by path. The order is: deleted, created, modified, and by path among
+// these.
 func Diff(before, after *Tree) []Change {
 	return diff(before, after, false)
 }
@@ -68,22 +69,20 @@ type site struct {
 	node      *node
 	parent    uint32
 	path      string
-	below     int // where, in path, the path below the root begins; 0 of a root
+	below     int // where, in path, the path below the root begins; its end of a root
 	isService bool
 }
 
 func (s site) child(n *node) site {
 	if s.isService {
-		return site{node: n, path: n.name}
+		return site{node: n, path: n.name, below: len(n.name)}
 	}
 	of := site{node: n, parent: s.node.id, path: Join(s.path, n.name), below: s.below}
-	if of.below == 0 {
+	if s.below == len(s.path) {
 		of.below = len(of.path) - len(n.name)
 	}
 	return of
 }
-
-func (s site) isRoot() bool { return s.below == 0 }
 
 func (s site) change(of ChangeType) Change {
 	return Change{Type: of, Path: s.path, Entry: s.node.entry(s.parent), below: s.path[s.below:]}
@@ -139,7 +138,7 @@ func (c *comparison) pairOfName(old, now site) {
 		c.all(&c.come, now)
 		return
 	}
-	if isModified(old.node, now.node) && !now.isRoot() {
+	if isModified(old.node, now.node) {
 		c.modified = append(c.modified, now)
 	}
 	if now.node.dir != nil {
@@ -151,11 +150,9 @@ func isModified(old, now *node) bool {
 	return old.mode != now.mode || now.dir == nil && (old.size != now.size || old.mtime != now.mtime)
 }
 
-// all notes an entry, unless it is a root, and everything below it.
+// all notes an entry and everything below it.
 func (c *comparison) all(list *[]site, s site) {
-	if !s.isRoot() {
-		*list = append(*list, s)
-	}
+	*list = append(*list, s)
 	if s.node.dir == nil {
 		return
 	}

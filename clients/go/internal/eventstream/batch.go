@@ -18,7 +18,7 @@ type Gatherer struct {
 // Add takes a frame; done says that it ended the batch.
 func (g *Gatherer) Add(f Frame) (batch Batch, done bool, err error) {
 	if f.HasData {
-		if g.bytes += len(f.Data); g.bytes > g.MaxBatchBytes {
+		if g.bytes += f.Bytes; g.bytes > g.MaxBatchBytes {
 			return batch, false, ErrTooLarge
 		}
 		g.held = append(g.held, f)

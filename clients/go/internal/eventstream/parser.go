@@ -18,12 +18,14 @@ type Frame struct {
 	HasData bool // without data no event is fired
 	ID      string
 	BearsID bool // it has an id line of its own
+	Bytes   int  // of the stream, as they came
 }
 
 // Parser is fed a stream piece by piece. The zero value, with a bound, stands at the beginning of a stream.
 type Parser struct {
 	MaxEventBytes int
 
+	bytes     int    // of the frame so far
 	line      []byte // what was fed of a line that has not ended
 	afterCR   bool   // a line feed that comes next ended the line already
 	afterLine bool   // a byte order mark stands before the first line only
@@ -56,7 +58,7 @@ func (p *Parser) Feed(piece []byte, frame func(Frame) error) error {
 		}
 		lf, cr = next(piece, '\n', lf, start), next(piece, '\r', cr, start)
 		end := min(lf, cr)
-		if len(p.line)+len(p.data)+end-start > p.MaxEventBytes {
+		if p.bytes += end - start; p.bytes > p.MaxEventBytes {
 			return ErrTooLarge
 		}
 		if end == len(piece) {
@@ -135,14 +137,14 @@ func digits(value []byte) (n int64, ok bool) {
 
 func (p *Parser) dispatch(frame func(Frame) error) error {
 	p.lastID = p.id
-	f := Frame{Event: p.event, HasData: len(p.data) > 0, ID: p.id, BearsID: p.bearsID}
+	f := Frame{Event: p.event, HasData: len(p.data) > 0, ID: p.id, BearsID: p.bearsID, Bytes: p.bytes}
 	if f.Event == "" {
 		f.Event = "message"
 	}
 	if f.HasData {
 		f.Data = string(p.data[:len(p.data)-1])
 	}
-	p.data, p.event, p.bearsID = p.data[:0], "", false
+	p.data, p.event, p.bearsID, p.bytes = p.data[:0], "", false, 0
 	if cap(p.data) > keptBytes {
 		p.data = nil
 	}

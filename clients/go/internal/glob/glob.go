@@ -20,17 +20,15 @@ func Compile(glob string) Glob {
 	return Glob{strings.Split(strings.TrimPrefix(glob, "/"), "/")}
 }
 
-// Match says whether a path below the root, without a "/" at its beginning, matches.
+// Match says whether a path below the root, without a "/" at its beginning, matches. That of the root itself is empty:
+// it matches what needs no name.
 func (g Glob) Match(path string) bool {
-	if path == "" {
-		return false
-	}
 	return matchNames(g.names, path)
 }
 
 // matchNames goes back only to the last "**": whatever one before it could have passed over, this one can, too.
 func matchNames(patterns []string, path string) bool {
-	at, more := 0, true // the pattern next; whether there are names left in path
+	at, more := 0, path != "" // the pattern next; whether there are names left in path
 	back, rest := -1, ""
 	for more || at < len(patterns) {
 		if at < len(patterns) && patterns[at] == "**" {
