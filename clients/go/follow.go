@@ -21,11 +21,23 @@ type follower struct {
 	client *Client
 	query  func() url.Values // for the next connection
 	handle func(context.Context, eventstream.Batch) error
+	gather func() gatherer // for each connection
 
 	clock     string        // to resume from
 	retry     time.Duration // what the server said last
 	fruitless int           // attempts in a row that brought no byte of a stream
 	wrong     int           // trees in a row that had to be given up
+}
+
+// gatherer makes batches of frames.
+type gatherer interface {
+	Add(eventstream.Frame) (batch eventstream.Batch, done bool, err error)
+}
+
+// follow makes a follower that hands on whole batches.
+func (c *Client) follow(query func() url.Values, handle func(context.Context, eventstream.Batch) error) follower {
+	gather := func() gatherer { return &eventstream.Gatherer{MaxBatchBytes: c.settings.maxBatchBytes} }
+	return follower{client: c, query: query, handle: handle, gather: gather, retry: eventstream.DefaultRetry}
 }
 
 // final is an error after which no other attempt is made.
@@ -45,7 +57,6 @@ var errEnded = errors.New("the server has ended the stream")
 
 // run ends with the context, or for good.
 func (f *follower) run(ctx context.Context) error {
-	f.retry = eventstream.DefaultRetry
 	for {
 		err := f.connection(ctx)
 		if ctx.Err() != nil {
@@ -125,7 +136,7 @@ func (f *follower) open(ctx context.Context) (*http.Response, error) {
 		return nil, err
 	}
 	request.Header.Set("Accept", "text/event-stream")
-	request.Header.Set("Cache-Control", "no-store")
+	request.Header.Set("Cache-Control", "no-cache")
 	if f.clock != "" {
 		request.Header.Set("Last-Event-ID", f.clock)
 	}
@@ -167,7 +178,7 @@ const readBytes = 64 << 10
 func (f *follower) read(body io.Reader, watch *time.Timer, hand func(eventstream.Batch) error) error {
 	settings := &f.client.settings
 	parser := eventstream.Parser{MaxEventBytes: settings.maxEventBytes}
-	gatherer := eventstream.Gatherer{MaxBatchBytes: settings.maxBatchBytes}
+	gatherer := f.gather()
 	take := func(frame eventstream.Frame) error {
 		batch, done, err := gatherer.Add(frame)
 		if err != nil || !done {

@@ -26,7 +26,7 @@ type keeper struct {
 
 func (k *keeper) run(ctx context.Context) error {
 	k.wantsFull = true
-	k.follower = follower{client: k.client, query: k.query, handle: k.take}
+	k.follower = k.client.follow(k.query, k.take)
 	return k.follower.run(ctx)
 }
 

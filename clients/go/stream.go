@@ -18,7 +18,7 @@ type Stream struct {
 // goroutine waits.
 func (c *Client) Stream(ctx context.Context, query Query) *Stream {
 	s := &Stream{events: make(chan Event)}
-	f := &follower{client: c, query: query.values, handle: s.hand}
+	f := c.follow(query.values, s.hand)
 	s.begin(ctx, func(ctx context.Context) error {
 		defer close(s.events)
 		return f.run(ctx)

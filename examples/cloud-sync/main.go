@@ -18,12 +18,14 @@ import (
 	"smarttree.example/smarttree"
 )
 
-const usage = `usage:
+const usage = `
+usage:
   cloud-sync push [flags] SERVER     follow a server, such as http://localhost:8973, until interrupted
   cloud-sync restore [flags]         list the tree from the bucket, and check it
 
-The keys are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a server's token from SMARTTREE_TOKEN.
-`
+The keys are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a server's token from SMARTTREE_TOKEN`
+
+var errUsage = errors.New("what should be done?" + usage)
 
 type config struct {
 	endpoint, region, bucket, prefix string
@@ -42,7 +44,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New(usage)
+		return errUsage
 	}
 	var c config
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
@@ -65,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case args[0] == "restore" && flags.NArg() == 0:
 		return list(ctx, store, out)
 	}
-	return errors.New(usage)
+	return errUsage
 }
 
 func open(c config) (*store, error) {
