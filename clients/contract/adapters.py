@@ -14,6 +14,7 @@ import tempfile
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
@@ -102,8 +103,11 @@ class Adapter:
 
     def __exit__(self, *_: object) -> None:
         self._popen.kill()
-        self._popen.communicate()
-        self._errors.close()
+        self._popen.wait()
+        for pipe in (self._popen.stdin, self._popen.stdout, self._errors):
+            assert pipe is not None
+            with suppress(BrokenPipeError):  # what it did not take any more
+                pipe.close()
 
 
 class ByAdapter:

@@ -77,13 +77,13 @@ def test_search(adapter: Adapter, server: Process) -> None:
 
 
 def test_watch(adapter: Adapter, server: Process) -> None:
-    roots = answer(adapter, server, "watch-list")
+    roots = answer(adapter, server, "watch-list")["roots"]
     sibling = top(server).parent / adapter.name
     sibling.mkdir()
     answer(adapter, server, "watch-add", path=str(sibling))
     assert str(sibling) in json.dumps(answer(adapter, server, "watch-list"))
     answer(adapter, server, "watch-remove", path=str(sibling))
-    assert answer(adapter, server, "watch-list") == roots
+    assert answer(adapter, server, "watch-list")["roots"] == roots
 
 
 PROBLEMS = [
