@@ -4,6 +4,7 @@ package served
 import (
 	"bufio"
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,16 +58,28 @@ func Start(t testing.TB, top string, flags ...string) *Server {
 		for lines.Scan() { // so that it never waits for us
 		}
 	}()
+	Until(t, "the first scan is done", func() bool {
+		response, err := http.Get(s.URL + "/readyz")
+		if err != nil {
+			return false
+		}
+		response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+	http.DefaultClient.CloseIdleConnections()
 	return s
 }
 
-// Stop ends the server.
+// Stop ends the server; one that does not want to is killed.
 func (s *Server) Stop() {
-	if !s.stopped {
-		s.stopped = true
-		_ = s.command.Process.Signal(syscall.SIGTERM)
-		_ = s.command.Wait()
+	if s.stopped {
+		return
 	}
+	s.stopped = true
+	_ = s.command.Process.Signal(syscall.SIGTERM)
+	kill := time.AfterFunc(deadline, func() { _ = s.command.Process.Kill() })
+	defer kill.Stop()
+	_ = s.command.Wait()
 }
 
 const deadline = 60 * time.Second
