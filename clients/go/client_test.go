@@ -20,8 +20,9 @@ import (
 func TestCalls(t *testing.T) {
 	top := t.TempDir()
 	write(t, filepath.Join(top, "src/a.go"), "package a // TODO\n")
-	server := served.Start(t, top, "--port", "0", "--no-state", "--auth-token", "a-token-that-is-long-enough", "--watch-base", top)
-	client := connect(t, server.URL, smarttree.WithToken("a-token-that-is-long-enough"))
+	const token = "a-token-that-is-long-enough"
+	server := served.Start(t, top, "--port", "0", "--no-state", "--auth-token", token, "--watch-base", top)
+	client := connect(t, server.URL, smarttree.WithToken(token))
 	ctx := served.Context(t)
 
 	clock, err := client.Clock(ctx, true)
@@ -64,7 +65,9 @@ func TestCalls(t *testing.T) {
 	}
 
 	write(t, filepath.Join(top, "b.go"), "package b\n")
-	changes, err := client.Changes(ctx, smarttree.ChangesQuery{Since: told.Clock, Wait: 30 * time.Second, Include: []string{"*.go"}})
+	changes, err := client.Changes(ctx, smarttree.ChangesQuery{
+		Since: told.Clock, Wait: 30 * time.Second, Include: []string{"*.go"},
+	})
 	if err != nil || len(changes.Changes) != 1 || changes.Changes[0].Type != "created" {
 		t.Error(changes, err)
 	}
@@ -170,7 +173,9 @@ func TestALaterProtocolIsRefused(t *testing.T) {
 	if err := client.Err(); !errors.Is(err, smarttree.ErrProtocol) {
 		t.Error(err)
 	}
-	client, _ = scripted(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"protocol":2,"clock":"x","more":1}`) })
+	client, _ = scripted(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"protocol":2,"clock":"x","more":1}`)
+	})
 	if _, err := client.Clock(served.Context(t), false); !errors.Is(err, smarttree.ErrProtocol) {
 		t.Error(err)
 	}
@@ -194,8 +199,9 @@ func TestWhatIsNoClient(t *testing.T) {
 		}
 	}
 	for name, option := range map[string]smarttree.Option{
-		"token": smarttree.WithToken("a b"), "file": smarttree.WithCAFile("/nowhere"), "no certificate": smarttree.WithCAFile("go.mod"),
-		"silence": smarttree.WithSilence(0), "bound": smarttree.WithMaxEventBytes(-1),
+		"token": smarttree.WithToken("a b"), "silence": smarttree.WithSilence(0),
+		"bound": smarttree.WithMaxEventBytes(-1), "file": smarttree.WithCAFile("/nowhere"),
+		"no certificate": smarttree.WithCAFile("go.mod"),
 	} {
 		if _, err := smarttree.Connect(context.Background(), "http://localhost", option); err == nil {
 			t.Error(name)

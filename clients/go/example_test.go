@@ -33,7 +33,7 @@ func ExampleClient_Events() {
 // The whole tree, kept up.
 func ExampleClient_Mirror() {
 	ctx := context.Background()
-	client, err := smarttree.Connect(ctx, "https://tree.example.com:8973", smarttree.WithToken("…"))
+	client, err := smarttree.Connect(ctx, "https://tree.example.com:8973", smarttree.WithToken("secret"))
 	if err != nil {
 		log.Fatal(err)
 	}

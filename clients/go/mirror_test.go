@@ -93,7 +93,8 @@ func TestAMirrorIsTheDisk(t *testing.T) {
 	for i := range 20 {
 		write(t, filepath.Join(top, fmt.Sprintf("d%d/x", i%5), fmt.Sprint(i)), strings.Repeat("x", i))
 		if i%4 == 3 {
-			if err := os.Rename(filepath.Join(top, fmt.Sprintf("d%d", i%5)), filepath.Join(top, fmt.Sprintf("a/m%d", i))); err != nil {
+			from, to := filepath.Join(top, fmt.Sprintf("d%d", i%5)), filepath.Join(top, fmt.Sprintf("a/m%d", i))
+			if err := os.Rename(from, to); err != nil {
 				t.Fatal(err)
 			}
 		}

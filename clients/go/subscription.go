@@ -26,10 +26,10 @@ type Subscription struct {
 	telling sync.Mutex
 }
 
-// Subscribe hears of the tree there is, and then of each new one, with those changes whose new or old path below its root matches one of
-// the globs; without globs, with every change. "*" and "?" match within a name, "[a-z]" and "[!a-z]" one byte, "**" any
-// number of names. A glob without a "/" matches the last name at any depth; a "/" at its beginning or in it ties it to
-// the root.
+// Subscribe hears of the tree there is, and then of each new one, with those changes whose new or old path below its
+// root matches one of the globs; without globs, with every change. "*" and "?" match within a name, "[a-z]" and
+// "[!a-z]" one byte, "**" any number of names. A glob without a "/" matches the last name at any depth; a "/" at its
+// beginning or in it ties it to the root.
 //
 // Nothing is left out: the mirror waits for a subscriber that is slow, and its tree with it. One that has enough has to
 // Close.

@@ -9,8 +9,8 @@ import (
 	"smarttree.example/smarttree/qtn1"
 )
 
-// pusher writes what a server tells. A batch is in the bucket before the next one is taken, and the place to resume from
-// is in the bucket alone: so it can be stopped, or killed, at any moment.
+// pusher writes what a server tells. A batch is in the bucket before the next one is taken, and the place to resume
+// from is in the bucket alone: so it can be stopped, or killed, at any moment.
 type pusher struct {
 	store        *store
 	client       *smarttree.Client

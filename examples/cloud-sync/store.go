@@ -74,7 +74,8 @@ func (s *store) batchName(generation int, seq uint64) string {
 func (s *store) generations(ctx context.Context) (all []generation, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for object := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: s.prefix + "/", Recursive: true}) {
+	listed := minio.ListObjectsOptions{Prefix: s.prefix + "/", Recursive: true}
+	for object := range s.client.ListObjects(ctx, s.bucket, listed) {
 		if object.Err != nil {
 			return nil, object.Err
 		}

@@ -71,8 +71,8 @@ type chunkReader struct {
 	counts  directoryCounts
 }
 
-// directoryCounts is, for each directory of a snapshot in order, how many children it has and how many entries are below
-// it that are not its children.
+// directoryCounts is, for each directory of a snapshot in order, how many children it has and how many entries are
+// below it that are not its children.
 type directoryCounts struct{ children, below []uint32 }
 
 // read unpacks one column, lets a function read it, and sees that it was read to its end.

@@ -21,8 +21,8 @@ var unpacker = sync.OnceValues(func() (*zstd.Decoder, error) {
 		zstd.WithDecodeAllCapLimit(true))
 })
 
-// unpackFrame unpacks the frame in stored, which is of rawSize, into buffer if that is large enough. Otherwise it is the
-// code of what is wrong.
+// unpackFrame unpacks the frame in stored, which is of rawSize, into buffer if that is large enough. Otherwise it is
+// the code of what is wrong.
 func unpackFrame(stored []byte, rawSize int, buffer []byte) (raw []byte, code string) {
 	var header zstd.Header
 	if err := header.Decode(stored); err != nil || header.Skippable {

@@ -99,7 +99,9 @@ func TestRetry(t *testing.T) {
 
 func TestBounds(t *testing.T) {
 	nothing := func(Frame) error { return nil }
-	for _, text := range []string{strings.Repeat("x", 101), "data: " + strings.Repeat("x", 95), strings.Repeat("data:\n", 21)} {
+	for _, text := range []string{
+		strings.Repeat("x", 101), "data: " + strings.Repeat("x", 95), strings.Repeat("data:\n", 21),
+	} {
 		for _, pieces := range [][]string{{text}, bytewise(text)} {
 			p, err := &Parser{MaxEventBytes: 100}, error(nil)
 			for _, piece := range pieces {
@@ -164,7 +166,10 @@ func TestDelay(t *testing.T) {
 		fruitless int
 		random    float64
 		want      time.Duration
-	}{{0, 1, time.Second}, {0, 0, time.Second / 2}, {3, 1, 8 * time.Second}, {5, 1, 30 * time.Second}, {9999, 0, 15 * time.Second}} {
+	}{
+		{0, 1, time.Second}, {0, 0, time.Second / 2}, {3, 1, 8 * time.Second}, {5, 1, 30 * time.Second},
+		{9999, 0, 15 * time.Second},
+	} {
 		if got := Delay(time.Second, c.fruitless, 30*time.Second, c.random); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
