@@ -53,7 +53,7 @@ $(CLIENTS:%=client-%): client-%: $(BUILT) $(VENV)/.test
 	@$(PHASE) "client in $*" $(MAKE) --no-print-directory -C clients/$* lint test package adapter
 
 .PHONY: lint
-lint: $(BUILT) $(VENV)/.test ## ruff, mypy, cython-lint, stubtest, import layers
+lint: $(BUILT) $(VENV)/.test ## ruff, mypy, cython-lint, stubtest, import layers, bandit, known weaknesses of what is pinned
 	@$(PHASE) "constants of the wire" $(BIN)/python -m spec.generate --check
 	@$(PHASE) "ruff check" $(BIN)/ruff check
 	@$(PHASE) "ruff format" $(BIN)/ruff format --check
@@ -62,6 +62,8 @@ lint: $(BUILT) $(VENV)/.test ## ruff, mypy, cython-lint, stubtest, import layers
 	@$(PHASE) stubtest $(BIN)/python -m mypy.stubtest --concise $(STUBTEST) $(KERNELS:smarttree/%.pyx=smarttree.%)
 	@$(PHASE) "import layers" $(BIN)/lint-imports --no-cache --no-logo
 	@$(PHASE) "import layers of .pyx" $(BIN)/python -m pytest -q tests/unit/test_project.py -k layers
+	@$(PHASE) bandit $(BIN)/bandit -q -c pyproject.toml -r smarttree spec
+	@$(PHASE) "known weaknesses" $(BIN)/python .ci/audit.py requirements/*.txt
 
 .PHONY: format
 format: $(VENV)/.test ## put the code into the one style
@@ -100,6 +102,11 @@ soak: $(BUILT) $(VENV)/.test ## the mirror law at length, on large trees, and 2,
 	@CRASH_KILLS=2000 $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/mirror/test_crash.py
 	@CHAOS_ROUNDS=20 CHAOS_ENTRIES=660000 $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 clients/contract/test_chaos.py
 	@$(BIN)/python -m tests.storm.soak
+
+.PHONY: hostile
+hostile: $(BUILT) $(VENV)/.test ## malformed HTTP and slow clients beside live streams, an hour [HOSTILE_MINUTES=60 HOSTILE_SEED=number]
+	@HOSTILE_SECONDS=$$(($(or $(HOSTILE_MINUTES),60) * 30)) $(PHASE) "hostile network" \
+	    $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/hostile $(T)
 
 .PHONY: fuzz
 fuzz: $(BUILT) $(VENV)/.fuzz ## fuzz the codec, with sanitizers in its kernels [FUZZ_SECONDS=3600 FUZZ="libFuzzer's options"]

@@ -25,6 +25,7 @@ from posix.unistd cimport close, read
 
 import os
 
+from smarttree._asking cimport st_ask
 from smarttree._handle cimport ST_HANDLE_FID, ST_UNIQUE_MOUNT, handle_t, st_handle_of, st_lasting_fsid
 from smarttree._keys cimport Keys, key_add, key_known, key_remove, keys_free
 from smarttree._memory cimport widen
@@ -104,6 +105,7 @@ cdef struct Said:            # what an event says of a place; its name follows, 
 cdef class Fanotify(Placer):
     """One fanotify group. `fd` is readable while events wait; one thread drains at a time, any may place."""
     cdef readonly int fd
+    cdef int marker                    # a socket: who is asked to mark, where this process may not; -1: itself
     cdef readonly uint64_t foreign     # places told of so far that are in no directory of ours
     cdef pthread_mutex_t lock          # guards the keys, those `placed` since the last `settle`, and the mounts
     cdef Keys keys
@@ -122,7 +124,7 @@ cdef class Fanotify(Placer):
         """`unlimited`: the kernel's queue may grow as it must. Raises OSError: EPERM without the capability, EINVAL or
         ENOSYS where the kernel is too old.
         """
-        self.fd = -1
+        self.fd = self.marker = -1
         self.seed = int.from_bytes(os.urandom(8), "little")
         pthread_mutex_init(&self.lock, NULL)
         self.block = <uint8_t *>malloc(BLOCK_BYTES)
@@ -137,6 +139,8 @@ cdef class Fanotify(Placer):
     def __dealloc__(self):
         if self.fd >= 0:
             close(self.fd)
+        if self.marker >= 0:
+            close(self.marker)
         keys_free(&self.keys)
         free(self.placed)
         free(self.block)
@@ -146,7 +150,13 @@ cdef class Fanotify(Placer):
     def close(self):
         if self.fd >= 0:
             close(self.fd)
-            self.fd = -1
+        if self.marker >= 0:
+            close(self.marker)
+        self.fd = self.marker = -1
+
+    def let_mark(self, int marker):
+        """From now on ask this socket to mark (see _asking.pxd); it is closed with the group."""
+        self.marker = marker
 
     # --- marks and keys ---------------------------------------------------------------------------------------------
 
@@ -156,21 +166,24 @@ cdef class Fanotify(Placer):
         """
         cdef handle_t at
         cdef uint64_t mount
-        # FAN_ACCESS is in no mark of ours: to take it away changes nothing, and fails where there is no mark.
-        fresh = fanotify_mark(self.fd, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, FAN_ACCESS, fd, ".") < 0
-        problem = self.add_mark(fd, at.fsid)
+        cdef uint32_t fresh = 0
+        problem = self.add_mark(fd, at.fsid, &fresh)
         if not problem and self.handle_of(fd, &at, &mount) < 0:
             problem = errno
         if problem:
             raise OSError(problem, os.strerror(problem))
-        return fresh
+        return bool(fresh)
 
-    cdef int add_mark(self, int fd, uint8_t *fsid) noexcept nogil:
-        """0, and the file system's id, or an errno. Before Linux 5.17 there is no FAN_RENAME, but an event for each of
-        the two names.
+    cdef int add_mark(self, int fd, uint8_t *fsid, uint32_t *fresh) noexcept nogil:
+        """0, the file system's id and whether it had no mark, or an errno. Before Linux 5.17 there is no FAN_RENAME,
+        but an event for each of the two names.
         """
         if st_lasting_fsid(fd, fsid) < 0:
             return errno
+        if self.marker >= 0:
+            return st_ask(self.marker, fd, fresh)
+        # FAN_ACCESS is in no mark of ours: to take it away changes nothing, and fails where there is no mark.
+        fresh[0] = fanotify_mark(self.fd, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, FAN_ACCESS, fd, ".") < 0
         if fanotify_mark(self.fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, self.events, fd, ".") == 0:
             return 0
         if errno != EINVAL or not self.events & FAN_RENAME:
@@ -193,11 +206,12 @@ cdef class Fanotify(Placer):
         cdef handle_t at
         cdef uint64_t mount
         cdef int64_t key
+        cdef uint32_t fresh
         cdef int problem = 0
         if self.handle_of(fd, &at, &mount) < 0:
             return -errno
         if not self.marked(mount, at.fsid):
-            problem = self.add_mark(fd, at.fsid)
+            problem = self.add_mark(fd, at.fsid, &fresh)
             if problem:
                 return -problem
             self.remember(mount, at.fsid)

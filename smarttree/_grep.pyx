@@ -89,10 +89,19 @@ cdef class Reader:
             self.roots_n += 1
 
     def __dealloc__(self):
+        self.let_go()
+
+    def close(self):
+        """Let go of the directory and the content that it holds: whoever counts what it has read may keep it long."""
+        self.let_go()
+
+    cdef void let_go(self) noexcept nogil:
         if self.directory >= 0:
             close(self.directory)
+        self.directory, self.directory_id = -1, NO_ID
         free(self.content)
         free(self.path)
+        self.content, self.path, self.room, self.path_room, self.size = NULL, NULL, 0, 0, 0
 
     def next(self, const uint32_t[::1] ids, Py_ssize_t at, Py_ssize_t end):
         """(where in `ids`, content, where in it the needle is first) of the first file of `ids[at:end]` that has it;

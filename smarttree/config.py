@@ -15,6 +15,17 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user of this system, who holds no right that others don't. `groups` are all it is in; `home` is "" for none."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    home: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateConfig:
     """Where the log outlives the process. `family`: the directory of all default places, where it is one of those."""
 
@@ -41,6 +52,7 @@ class ServiceConfig:
     scan_threads: int = 2  # measured: two give 1.37 times one (inode-cache misses, not system calls, are the cost)
     watch: bool = True
     watch_bases: tuple[bytes, ...] = ()  # real paths: below these, roots may come and go while it runs
+    max_roots: int = 100  # no more are added; each is told by itself in every opening, and looked for once a second
     watcher: str = "auto"  # or the name of one in `smarttree.watch`
     content_hash: bool = False  # whether contents are read and compared
     content_max_bytes: int = 64 << 20  # those of larger files are not
@@ -65,14 +77,24 @@ class HttpConfig:
     stats_interval_s: float = 10.0
     retry_min_ms: int = 1000  # clients come back after a random time in between, so that they do not come all at once
     retry_max_ms: int = 3000
-    max_connections: int = 10_000
+    max_connections: int = 10_000  # streams; as many connections, and a thousand for all else
+    max_address_connections: int = 2_000  # of one address; what is so counted, but for this machine, is in ...
+    max_address_streams: int = 1_000  # ... `http.addresses`; without a token
+    max_token_streams: int = 5_000
+    max_request_rate: int = 200  # of one address, in a second
+    max_body_bytes: int = 64 << 10  # ten paths as long as the kernel takes one, each byte escaped
+    max_searches: int = 4  # at a time; each has a few threads, and up to 32 MiB of a file in each
+    request_s: float = 10.0  # for a request's head, a body, a TLS handshake
+    idle_s: float = 10.0  # between two requests on a connection
     compress: bool = False  # streams too, for clients that take them so
     fanout: str = "auto"  # or the name of one in `smarttree.stream.carriers`
     compress_max_bytes: int = 64 << 20  # of a file whose content is asked for compressed
     insecure: bool = False
     auth_token: str | None = None  # a secret: never told or logged
     auth_token_file: str | None = None
+    token_in_query: bool = False  # whether `?token=` is as good as the header
     allow: tuple[Network, ...] = ()  # who may connect, beside this machine; then it listens on all addresses
+    allow_file: str | None = None  # more of them
     trusted_proxies: tuple[Network, ...] = ()  # whose word on who they speak for counts
     https: bool = False  # with `cert` and `key`, one for `domain` by ACME, or one for this machine that nobody signed
     cert: str | None = None
@@ -84,6 +106,12 @@ class HttpConfig:
     acme_retry_s: float = 60.0  # after the first failure; then twice as long, and so on
     trusted_hosts: tuple[str, ...] = ()  # by what names it may be called, beside its own
     access_log: bool = False  # whether each request is told in the log
+    user: Account | None = None  # who the process becomes for good, once the ports are open
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether there is a list of who may connect."""
+        return bool(self.allow) or self.allow_file is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +139,17 @@ class DoctorConfig:
     roots: tuple[bytes, ...]
     json: bool = False
     scan_threads: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatesConfig:
+    """What `st state` tells of, or removes. `paths` are as given; none: all that are in `family`."""
+
+    paths: tuple[str, ...]
+    family: bytes
+    json: bool = False
+    remove: bool = False
+    yes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

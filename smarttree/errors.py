@@ -34,8 +34,10 @@
     └── Refused               who asks may not
         ├── TokenRequired
         ├── TokenRefused
-        ├── TooManyAttempts
+        ├── TooManyRequests
+        │   └── TooManyAttempts
         ├── ScopeMissing
+        ├── OriginRefused
         ├── AddressRefused
         └── HostUnknown
 
@@ -294,9 +296,13 @@ class UnknownClock(SmarttreeError):
 
 
 class CertificateRefused(SmarttreeError):
-    """An authority gives no certificate; it is asked again later."""
+    """An authority gives no certificate; it is asked again later, and not before the `wait_s` that it has said."""
 
     code = "certificate-refused"
+
+    def __init__(self, message: str, wait_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class Refused(SmarttreeError):
@@ -320,10 +326,10 @@ class TokenRefused(Refused):
     http_status = 401
 
 
-class TooManyAttempts(Refused):
-    """An address was wrong about tokens too often. A right one is answered all the same."""
+class TooManyRequests(Refused):
+    """An address asks oftener than it may. `wait_s`: when it may again."""
 
-    code = "too-many-attempts"
+    code = "too-many-requests"
     http_status = 429
 
     def __init__(self, message: str, wait_s: float) -> None:
@@ -331,10 +337,22 @@ class TooManyAttempts(Refused):
         self.wait_s = wait_s
 
 
+class TooManyAttempts(TooManyRequests):
+    """An address was wrong about tokens too often. A right one is answered all the same."""
+
+    code = "too-many-attempts"
+
+
 class ScopeMissing(Refused):
     """A good token, for something else."""
 
     code = "scope-missing"
+
+
+class OriginRefused(Refused):
+    """A page of another origin, or who does not say of which one, asks for what only a page of this server may."""
+
+    code = "origin-refused"
 
 
 class AddressRefused(Refused):

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, Protocol
 from smarttree.admission import is_within
 from smarttree.advice import explain
 from smarttree.clock import Clock
+from smarttree.config import ServiceConfig
 from smarttree.disk.base import Disk, Progress
 from smarttree.errors import LastRoot, NotReady, PathError, RootsOverlap, SmarttreeError, TooManyRoots
 from smarttree.observe import Observer
@@ -35,8 +36,7 @@ from smarttree.watch.base import Watcher
 
 logger = logging.getLogger(__name__)
 
-ROOTS_MAX: Final = 100
-"""And as many requests that wait. Each root is told by itself in every opening, and looked for once a second."""
+REQUESTS_MAX: Final = 100  # that wait
 
 REMOVED: Final = "removed"
 
@@ -72,11 +72,12 @@ class Rooting:
     """The roots of a service, and the requests to change them. `add`, `remove`, `paths` and `pending` are for all."""
 
     def __init__(
-        self, engine: Engine, tree: Tree, disk: Disk, activity: Activity, holds: Holds, paths: tuple[bytes, ...]
+        self, engine: Engine, tree: Tree, disk: Disk, activity: Activity, holds: Holds, config: ServiceConfig
     ) -> None:
         self._engine, self._tree, self._disk = engine, tree, disk
         self._activity, self._holds = activity, holds
-        self.paths = paths  # in the order in which they were added
+        self._most = config.max_roots
+        self.paths = config.roots  # in the order in which they were added
         self._lock = threading.Lock()  # guards the two below
         self._requests: deque[_Request] = deque()
         self._end: SmarttreeError | None = None  # why nothing is done any more
@@ -124,8 +125,8 @@ class Rooting:
         with self._lock:
             if self._end is not None:
                 raise self._end
-            if len(self._requests) >= ROOTS_MAX:
-                raise TooManyRoots(f"{ROOTS_MAX} changes of the roots are waiting already; ask again later")
+            if len(self._requests) >= REQUESTS_MAX:
+                raise TooManyRoots(f"{REQUESTS_MAX} changes of the roots are waiting already; ask again later")
             self._requests.append(_Request(path, adds, future))
         self._engine.hurry()
         return future
@@ -225,8 +226,8 @@ class Rooting:
         self._holds.drop(path)
 
     def _require_room(self, path: bytes) -> None:
-        if len(self.paths) >= ROOTS_MAX:
-            raise TooManyRoots(f"there are {ROOTS_MAX} roots, and there may be no more: remove one first")
+        if len(self.paths) >= self._most:
+            raise TooManyRoots(f"there are {len(self.paths)} roots, and there may be no more: remove one first")
         for root in self.paths:
             if is_within(path, root):
                 raise RootsOverlap(f"{printable(path)} lies inside {printable(root)}, a root: it is served already")

@@ -70,6 +70,7 @@ class Service:
         watcher: Watcher | None = None,
         reader: Disk | None = None,
         witness: Witness | None = None,
+        group: watch.Group | None = None,
     ) -> None:
         self.config = config
         self.state = "scanning"
@@ -77,8 +78,7 @@ class Service:
         self.log = Log(FIRST_SEQ, retention_bytes=config.retention_bytes, retention_s=config.retention_s)
         self.activity = Activity(config.roots)
         self._tree = Tree()
-        self._witness = witness
-        self._watcher = watcher
+        self._witness, self._watcher, self._group = witness, watcher, group
         self.keeping = Keeping(config)  # raises StateInUse
         self._disk = reader or disk.choose(time.time_ns, self.keeping.hidden)
         self._rules = command_rules(config.exclude, config.include, rule_files=config.gitignore)
@@ -101,7 +101,7 @@ class Service:
         self._poll_at = 0.0  # when roots are looked for again
         self._links_at = 0.0  # when files with links outside the roots are looked at again; 0: never
         self._holds = Holds(config.vcs_settle_ms / 1000)
-        self.rooting = Rooting(self, self._tree, self._disk, self.activity, self._holds, config.roots)
+        self.rooting = Rooting(self, self._tree, self._disk, self.activity, self._holds, config)
         self._kept = Hints()  # what waits while version control is at work
         self._told_more = False  # of the work under way something was told: its end must be
         self._scan, self._began, self._scanned_s = self._disk.progress(), time.monotonic(), 0.0
@@ -189,9 +189,7 @@ class Service:
 
     def _run(self) -> None:
         try:
-            watcher = self._watcher = self._watcher or watch.choose(
-                self.config.roots, self.config.watcher, reader=self._reader, poll_s=self.config.poll_s
-            )
+            watcher = self._watcher = self._watcher or watch.choose_for(self.config, self._reader, self._group)
             logger.info("watching by %s", watcher.name)
             try:
                 self._begin_to_watch(watcher)

@@ -69,6 +69,10 @@ def _run(settings: Settings) -> int:
         from smarttree.cli.doctor import doctor
 
         return doctor(settings.doctor, quiet=settings.log.verbosity < 0)
+    if settings.states is not None:
+        from smarttree.cli.states import states
+
+        return states(settings.states)
     if settings.serve is not None:
         from smarttree.cli.serve import serve
 

@@ -15,6 +15,7 @@ class Scope(Enum):
     SHOW = "show"
     DECODE = "decode"
     DOCTOR = "doctor"
+    STATES = "states"
 
 
 class Group(Enum):
@@ -23,6 +24,7 @@ class Group(Enum):
     WHAT = "what to do"
     NETWORK = "serving: the network"
     SECURITY = "serving: who may read"
+    LIMITS = "serving: how much anyone may have"
     CHANGES = "serving: changes and streams"
     GENERAL = "general"
 

@@ -10,12 +10,13 @@ from typing import Final
 
 from smarttree import watch
 from smarttree.cli import logs, values
+from smarttree.cli.limits import LIMITS
 from smarttree.cli.option import Group, Option, Scope
 from smarttree.cli.security import SECURITY
 from smarttree.modes import MODES
 from smarttree.stream import carriers
 
-__all__ = ["BY_KEY", "LATER_COMMANDS", "OPTIONS", "Group", "Option", "Scope"]
+__all__ = ["BY_KEY", "OPTIONS", "Group", "Option", "Scope"]
 
 
 _TB: Final = 1 << 40
@@ -88,8 +89,26 @@ _NOW: Final = (
         scope=Scope.DOCTOR,
         in_environment=False,
         in_file=False,
-        targets=("doctor.json",),
-        help="the report of `st doctor` for scripts",
+        targets=("doctor.json", "states.json"),
+        help="the report of `st doctor`, or of `st state`, for scripts",
+    ),
+    Option(
+        name="remove",
+        group=Group.WHAT,
+        scope=Scope.STATES,
+        in_environment=False,
+        in_file=False,
+        targets=("states.remove",),
+        help="remove the state in PATH, if no server uses it: clients of its trees then fetch them anew",
+    ),
+    Option(
+        name="yes",
+        group=Group.WHAT,
+        scope=Scope.STATES,
+        in_environment=False,
+        in_file=False,
+        targets=("states.yes",),
+        help="without asking",
     ),
     Option(
         name="version",
@@ -134,15 +153,6 @@ _NOW: Final = (
         targets=("http.cors",),
         help="let web pages of this origin read the tree (https://app.example.com); "
         "repeat it or separate by commas; '*' lets every page",
-    ),
-    Option(
-        name="max-connections",
-        group=Group.NETWORK,
-        scope=Scope.SERVE,
-        read=values.read_whole(1, 1_000_000),
-        metavar="N",
-        targets=("http.max_connections",),
-        help="streams open at the same time; one more is told to come back later",
     ),
     Option(
         name="compress",
@@ -372,11 +382,6 @@ def _later(name: str, why: str, *, switch: bool = False, many: bool = False) -> 
 
 _LATER: Final = (_later("from", "a server reads its own disk only"),)
 
-OPTIONS: Final[tuple[Option, ...]] = _NOW + SECURITY + _LATER
+OPTIONS: Final[tuple[Option, ...]] = _NOW + SECURITY + LIMITS + _LATER
 
 BY_KEY: Final = {option.key: option for option in OPTIONS}
-
-# Words that will be commands of their own. Refused now, so that a directory of that name does not change its meaning.
-LATER_COMMANDS: Final = {
-    "state": "a look at the kept state",
-}

@@ -9,20 +9,31 @@ from dataclasses import fields
 from typing import Final, NamedTuple, NoReturn
 
 from smarttree.cli.options import BY_KEY, OPTIONS, Group, Option
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, LogConfig, ServiceConfig, ShowConfig, StateConfig
+from smarttree.config import (
+    DecodeConfig,
+    DoctorConfig,
+    HttpConfig,
+    LogConfig,
+    ServiceConfig,
+    ShowConfig,
+    StateConfig,
+    StatesConfig,
+)
 from smarttree.errors import BadParameter
 
 _USAGE: Final = """\
 st [options] [PATH]
        st decode [options] FILE
        st doctor [options] [PATH ...]
+       st state [options] [PATH ...]
        st --serve [options] PATH [PATH ...]"""
 
 _DESCRIPTION: Final = """\
 Prints the tree below PATH (the current directory when left out), or serves it: the tree,
 and every change in it as it happens, as server-sent events to any number of clients;
 or prints what a QTN1 document or a marqant container says (FILE; - is standard input); or
-reports whether this system will do for watching each PATH, and what to change (doctor).
+reports whether this system will do for watching each PATH, and what to change (doctor); or
+shows what is kept of earlier runs, and removes it (state).
 """
 
 _EPILOG: Final = """\
@@ -50,6 +61,7 @@ examples:
   st --mode quantum . > tree.qtn        the whole of it, in a few bytes per file
   st decode tree.qtn                    back again; --mode json for scripts
   st doctor /srv                        whether this system will do for watching it
+  st state                              what is kept, for which directories, and how much
   st --serve .                          then: curl -N http://localhost:8973/events
 """
 
@@ -68,6 +80,7 @@ _CONCERNS: Final[dict[str, type]] = {
     "show": ShowConfig,
     "decode": DecodeConfig,
     "doctor": DoctorConfig,
+    "states": StatesConfig,
     "log": LogConfig,
 }
 

@@ -45,13 +45,13 @@ def open_root(path: str) -> bytes:
     return real
 
 
-def states_of_all(environ: Mapping[str, str]) -> bytes:
-    """`$XDG_STATE_HOME/smarttree`, where states are kept unless something else is said."""
+def states_of_all(environ: Mapping[str, str], home: str = "") -> bytes:
+    """`$XDG_STATE_HOME/smarttree`, where states are kept unless something else is said. `home`: of another user."""
     given = environ.get("XDG_STATE_HOME", "")
-    home = given if os.path.isabs(given) else os.path.expanduser("~/.local/state")
+    home = given if os.path.isabs(given) else os.path.join(home or os.path.expanduser("~"), ".local/state")
     return os.fsencode(os.path.join(home, "smarttree"))
 
 
-def state_of(roots: Sequence[bytes], environ: Mapping[str, str]) -> bytes:
+def state_of(roots: Sequence[bytes], states: bytes) -> bytes:
     """The place of one set of roots in there, in whatever order they are given."""
-    return os.path.join(states_of_all(environ), xxhash.xxh64_hexdigest(b"\0".join(sorted(roots))).encode())
+    return os.path.join(states, xxhash.xxh64_hexdigest(b"\0".join(sorted(roots))).encode())

@@ -6,6 +6,7 @@ from typing import Final
 
 from smarttree.cli import values
 from smarttree.cli.option import Group, Option, Scope
+from smarttree.http.addresses import read_network
 
 SECURITY: Final = (
     Option(
@@ -30,10 +31,18 @@ SECURITY: Final = (
         "is sent away",
     ),
     Option(
+        name="token-in-query",
+        group=Group.SECURITY,
+        scope=Scope.SERVE,
+        targets=("http.token_in_query",),
+        help="take a token as `?token=TOKEN` too, for clients that can set no header. Proxies write addresses to their "
+        "logs, and browsers to their history: for a page, POST /ticket is better",
+    ),
+    Option(
         name="allow",
         group=Group.SECURITY,
         scope=Scope.SERVE,
-        read=values.read_network,
+        read=read_network,
         metavar="NETWORK",
         many=True,
         targets=("http.allow",),
@@ -41,10 +50,20 @@ SECURITY: Final = (
         "'192.168.1.0/24,10.0.0.0/8'",
     ),
     Option(
+        name="allow-file",
+        group=Group.SECURITY,
+        scope=Scope.SERVE,
+        read=values.read_text,
+        metavar="FILE",
+        targets=("http.allow_file",),
+        help="the same for each line of a file; # begins a comment. Followed while it runs: whoever is in it no longer "
+        "is sent away",
+    ),
+    Option(
         name="trusted-proxy",
         group=Group.SECURITY,
         scope=Scope.SERVE,
-        read=values.read_network,
+        read=read_network,
         metavar="NETWORK",
         many=True,
         targets=("http.trusted_proxies",),
@@ -132,5 +151,16 @@ SECURITY: Final = (
         metavar="SECONDS",
         targets=("http.acme_retry_s",),
         help="ask again so long after it has refused; then after twice that, up to six hours",
+    ),
+    Option(
+        name="user",
+        group=Group.SECURITY,
+        scope=Scope.SERVE,
+        read=values.read_account,
+        metavar="NAME[:GROUP]",
+        targets=("http.user",),
+        help="once the ports are open, be this user for good, with no capability; tokens, keys, the state and what is "
+        "served are read as that user. For fanotify a small process keeps CAP_SYS_ADMIN, and does nothing but mark "
+        "file systems below PATH",
     ),
 )

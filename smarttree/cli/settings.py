@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from smarttree import modes
-from smarttree.cli.options import BY_KEY, LATER_COMMANDS, OPTIONS, Option, Scope
+from smarttree.cli.options import BY_KEY, OPTIONS, Option, Scope
 from smarttree.cli.parser import nearest, read_argv
 from smarttree.cli.paths import open_root, open_roots, state_of, states_of_all
 from smarttree.cli.values import is_loopback, read_switch
@@ -24,6 +24,7 @@ from smarttree.config import (
     ServiceConfig,
     ShowConfig,
     StateConfig,
+    StatesConfig,
 )
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet
 from smarttree.printable import printable
@@ -33,8 +34,19 @@ _PLACES: Final = {
     Scope.SERVE: "together with --serve",
     Scope.SHOW: "where a tree is printed, without --serve",
     Scope.DECODE: "in `st decode`",
-    Scope.DOCTOR: "in `st doctor`",
+    Scope.DOCTOR: "in `st doctor` and `st state`",
+    Scope.STATES: "in `st state`",
 }
+
+_USES: Final[dict[str, Set[Scope]]] = {
+    "decode": {Scope.SHOW, Scope.DECODE},
+    "doctor": {Scope.DOCTOR},
+    "state": {Scope.DOCTOR, Scope.STATES},
+}
+"""A directory of such a name is ./name."""
+TOKEN_IN_ARGV: Final = (
+    "every user of this machine can read the token on the command line: give it as SMARTTREE_AUTH_TOKEN, or in a file"
+)
 
 # Values by key, read. The values' types are those of the fields they go into; the table pairs the two.
 Values = dict[str, Any]
@@ -42,7 +54,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What to do: exactly one of `serve`, `show`, `decode` and `doctor` is set, or none when the version was asked for.
+    """What to do: exactly one of `serve`, `show`, `decode`, `doctor` and `states` is set, or none for the version.
 
     `warnings` are to be logged once logging stands.
     """
@@ -51,6 +63,7 @@ class Settings:
     show: ShowConfig | None = None
     decode: DecodeConfig | None = None
     doctor: DoctorConfig | None = None
+    states: StatesConfig | None = None
     log: LogConfig = field(default_factory=LogConfig)
     warnings: tuple[str, ...] = ()
 
@@ -67,27 +80,24 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     values: Values = {}
     for source in sources:
         values |= source
-    if given.paths[:1] and given.paths[0] in LATER_COMMANDS:
-        word = given.paths[0]
-        raise NotAvailableYet(
-            f"`st {word}` is not available yet: {LATER_COMMANDS[word]}; a directory of that name is ./{word}"
-        )
     if "mode" in values:
         modes.check(values["mode"])
     serves = bool(values.get("serve"))
-    examines = not serves and given.paths[:1] == ("doctor",)
-    decodes = not serves and given.paths[:1] == ("decode",)
-    prints = {Scope.SHOW, Scope.DECODE} if decodes else {Scope.SHOW}
-    _refuse_out_of_scope(from_argv, {Scope.SERVE} if serves else {Scope.DOCTOR} if examines else prints)
+    command = "" if serves or not given.paths else given.paths[0]
+    _refuse_out_of_scope(from_argv, {Scope.SERVE} if serves else _USES.get(command, {Scope.SHOW}))
     log = LogConfig(verbosity=_verbosity(sources), **_fields(values, "log"))
     common: Any = {"log": log, "warnings": warnings}
     if serves:
+        if "auth_token" in from_argv:
+            common["warnings"] = (*warnings, TOKEN_IN_ARGV)
         secret = file if sources[0].keys() & {"auth_token"} else None
         return Settings(serve=_serve(values, given.paths, _wants_state(sources), environ, secret), **common)
-    if decodes:
+    if command == "decode":
         return Settings(decode=_decode(values, given.paths[1:]), **common)
-    if examines:
+    if command == "doctor":
         return Settings(doctor=_doctor(values, given.paths[1:]), **common)
+    if command == "state":
+        return Settings(states=_states(values, given.paths[1:], environ), **common)
     return Settings(show=_show(values, given.paths), **common)
 
 
@@ -226,13 +236,14 @@ def _wants_state(sources: Sequence[Values]) -> bool:
     return True
 
 
-def _state(values: Values, roots: tuple[bytes, ...], environ: Mapping[str, str]) -> StateConfig:
+def _state(values: Values, roots: tuple[bytes, ...], environ: Mapping[str, str], home: str) -> StateConfig:
     sync = _fields(values, "state")
     if "state" in values:
         if not values["state"]:
             raise BadParameter("--state needs a directory; --no-state keeps nothing")
         return StateConfig(directory=os.fsencode(os.path.abspath(values["state"])), **sync)
-    return StateConfig(directory=state_of(roots, environ), family=states_of_all(environ), **sync)
+    family = states_of_all(environ, home)
+    return StateConfig(directory=state_of(roots, family), family=family, **sync)
 
 
 def _serve(
@@ -243,18 +254,21 @@ def _serve(
         raise BadParameter("--serve needs a directory: `st --serve .` serves this one")
     http = HttpConfig(**_fields(values, "http"))
     _refuse_host(http)
+    if http.token_in_query and not (http.auth_token or http.auth_token_file or http.domain):
+        raise BadParameter("--token-in-query says where a token may stand: add --auth-token or --auth-token-file")
     _refuse_tls(http, wants_state=wants_state)
     fields = _fields(values, "service")
     fields["watch_bases"] = tuple(open_root(base) for base in fields.get("watch_bases", ()))
     roots = open_roots(paths)
-    _refuse_told_secrets([http.auth_token_file, http.key, secret], [*roots, *fields["watch_bases"]])
-    state = _state(values, roots, environ) if wants_state else None
+    _refuse_told_secrets([http.auth_token_file, http.allow_file, http.key, secret], [*roots, *fields["watch_bases"]])
+    home = http.user.home if http.user is not None else ""
+    state = _state(values, roots, environ, home) if wants_state else None
     return ServiceConfig(roots=roots, state=state, **fields), http
 
 
 def _refuse_host(http: HttpConfig) -> None:
     """Nobody opens a tree to a network without a word on who may read it."""
-    guarded = http.auth_token or http.auth_token_file or http.allow or http.domain or http.insecure
+    guarded = http.auth_token or http.auth_token_file or http.is_listed or http.domain or http.insecure
     if http.host is not None and not is_loopback(http.host) and not guarded:
         raise HostRefused(
             f"--host {http.host} would let everyone who can reach this machine read the names, sizes, times and "
@@ -284,8 +298,8 @@ def _refuse_told_secrets(files: Sequence[str | None], told: Sequence[bytes]) -> 
             for top in told:
                 if os.path.commonpath([os.fsencode(path), top]) == top:
                     raise ConfigError(
-                        f"{printable(path)} is a secret, and lies below {printable(top)}, which is served: who may "
-                        "read that could read it; keep it elsewhere"
+                        f"{printable(path)} says who may read, and lies below {printable(top)}, which is served: it "
+                        "could be read there, or written; keep it elsewhere"
                     )
 
 
@@ -301,6 +315,15 @@ def _doctor(values: Values, paths: Sequence[str]) -> DoctorConfig:
     if "mode" in values:
         raise BadParameter("--mode does not go with `st doctor`: it has --json")
     return DoctorConfig(roots=open_roots(paths or ["."]), **_fields(values, "doctor"))
+
+
+def _states(values: Values, paths: Sequence[str], environ: Mapping[str, str]) -> StatesConfig:
+    if "mode" in values:
+        raise BadParameter("--mode does not go with `st state`: it has --json")
+    config = StatesConfig(paths=tuple(paths), family=states_of_all(environ), **_fields(values, "states"))
+    if config.remove and len(paths) != 1:
+        raise BadParameter("--remove takes one PATH, as `st state` shows it")
+    return config
 
 
 def _refuse_depth(mode: str, depth: int | None) -> None:

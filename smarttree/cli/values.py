@@ -5,12 +5,13 @@ what would be right; who asks adds where it stood (a flag, a variable, a key in 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Final, TypeVar
 
-from smarttree.config import Network
+from smarttree.config import Account
 from smarttree.ignore import GLOB_BYTES_MAX
 
 _BYTES: Final = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
@@ -120,25 +121,37 @@ def read_origin(text: str) -> str:
     return origin.lower()
 
 
-def read_network(text: str) -> Network:
-    """`192.168.1.0/24`, `10.0.0.7`, `fd00::/8`. Raises ValueError, also for bits beyond the prefix: a slip is likelier
-    than a wish.
-    """
-    try:
-        network = ip_network(text.strip())
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no network: use one like 192.168.1.0/24, or an address ({error})") from None
-    if isinstance(network, IPv6Network) and (mapped := network.network_address.ipv4_mapped) and network.prefixlen >= 96:
-        return IPv4Network((mapped, network.prefixlen - 96))
-    return network
-
-
 def read_name(text: str) -> str:
     """A host's name, without a port."""
     name = read_host(text).lower().rstrip(".")
     if ":" in name or "/" in name:
         raise ValueError(f"{text!r} is no name of a host")
     return name
+
+
+def read_account(text: str) -> Account:
+    """`NAME` or `NAME:GROUP`, or their numbers; a number that nobody has needs a group's. Nobody who is root."""
+    import grp
+    import pwd
+
+    user, _, group = text.strip().partition(":")
+    try:
+        known = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+    except KeyError:
+        known = None
+    if known is None and not (user.isdecimal() and group):
+        raise ValueError(f"there is no user {user!r}; `useradd --system {user or 'smarttree'}` makes one")
+    try:
+        gid = known.pw_gid if known and not group else int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise ValueError(f"there is no group {group!r}") from None
+    uid = known.pw_uid if known else int(user)
+    if uid == 0:
+        raise ValueError(f"{user} is root: to be that gives nothing up")
+    groups = tuple(os.getgrouplist(known.pw_name, gid)) if known else (gid,)
+    return Account(
+        name=known.pw_name if known else user, uid=uid, gid=gid, groups=groups, home=known.pw_dir if known else ""
+    )
 
 
 def read_glob(text: str) -> bytes:

@@ -1,7 +1,8 @@
 """Access: whether a request may be answered at all, before anything else looks at it.
 
-Law: where there are tokens, nothing but `/healthz` and `/readyz` answers without one, whatever the method or path;
-no answer and no log has a token in it. Where there are none, whoever was let in at the door may read. A page of a site
+Law: where there are tokens, nothing but `/healthz` and `/readyz` answers without one, whatever the method or path, and
+what has nothing of the tree in it: the page at `/`, its files, and `POST /session`, to which the token is shown. No
+answer and no log has a token in it. Where there are none, whoever was let in at the door may read. A page of a site
 that only pretends to be this machine (DNS rebinding) is known by the name it calls it.
 """
 
@@ -10,8 +11,6 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
@@ -20,12 +19,23 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from smarttree.config import HttpConfig
-from smarttree.errors import AddressRefused, HostUnknown, ScopeMissing, TokenRefused, TokenRequired, TooManyAttempts
-from smarttree.http.addresses import Address, is_admitted, read_address, speaks_for
-from smarttree.http.attempts import Attempts
+from smarttree.errors import (
+    AddressRefused,
+    HostUnknown,
+    OriginRefused,
+    ScopeMissing,
+    TokenRefused,
+    TokenRequired,
+    TooManyAttempts,
+)
+from smarttree.http.addresses import Address, is_admitted, is_in, read_address, source_of, speaks_for
+from smarttree.http.allowed import Allowlist
+from smarttree.http.buckets import Buckets
+from smarttree.http.credentials import HOW, keep_from_caches, keep_private, refuse_in_query, shown
+from smarttree.http.dashboard import PAGES
 from smarttree.http.keyring import Keyring
-from smarttree.http.keys import HUB
-from smarttree.http.params import Query
+from smarttree.http.origin import may_change, may_read, scheme_told
+from smarttree.http.sessions import Session, Sessions
 from smarttree.http.tickets import Tickets
 from smarttree.http.tokens import READ, WATCH, Holder
 from smarttree.printable import printable
@@ -33,28 +43,32 @@ from smarttree.printable import printable
 _LOG = logging.getLogger("smarttree.http")
 
 HOSTS_KEPT: Final = 256
+ATTEMPTS_MAX: Final = 10  # of an address that is wrong about tokens; then one more every ...
+ATTEMPT_S: Final = 6.0
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
+READING: Final = frozenset({"GET", "HEAD"})
 CHANGING: Final = frozenset({"POST", "DELETE"})
-TICKET_PATHS: Final = frozenset({"/events"})
 HOLDER: Final = web.RequestKey("holder", Holder)
-BEARER: Final = "bearer"
+SESSION: Final = web.RequestKey("session", Session)
 
 
 class Access:
-    """Decides by address, name and token. `tickets` are good as long as the keyring's tokens are."""
+    """Decides by address, name and token. `tickets` and `sessions` are good as long as the keyring's tokens are."""
 
-    def __init__(self, config: HttpConfig, keyring: Keyring, tickets: Tickets) -> None:
-        self.keyring, self.tickets = keyring, tickets
+    def __init__(
+        self, config: HttpConfig, keyring: Keyring, allowlist: Allowlist, tickets: Tickets, sessions: Sessions
+    ) -> None:
+        self.keyring, self.allowlist, self.tickets, self.sessions = keyring, allowlist, tickets, sessions
         self._config = config
-        self._attempts = Attempts()
+        self._attempts = Buckets(ATTEMPTS_MAX, ATTEMPT_S)
         self._names = frozenset(
             name.lower() for name in (*config.trusted_hosts, config.host or "", config.domain or "", *own_names())
         )
 
-    def admits(self, peer: str) -> bool:
+    def admits(self, peer: Address | None) -> bool:
         """Whether a connection from this address may say anything. A trusted proxy may, and is judged by its word."""
-        address = read_address(peer)
-        return is_admitted(address, (*self._config.allow, *self._config.trusted_proxies) if self._config.allow else ())
+        networks = self.allowlist.networks
+        return is_admitted(peer, (*networks, *self._config.trusted_proxies) if networks else ())
 
     def address_of(self, request: web.BaseRequest) -> Address | None:
         """Who is at the other end, as far as it is known."""
@@ -66,43 +80,103 @@ class Access:
             self._config.trusted_proxies,
         )
 
+    def origin_of(self, request: web.BaseRequest) -> str:
+        """This server's own, as who asks has called it: a trusted proxy that speaks TLS for it says so."""
+        headers, told = request.headers, None
+        if is_in(read_address(request.remote or ""), self._config.trusted_proxies):
+            told = scheme_told(headers.getall("X-Forwarded-Proto", []), headers.getall("Forwarded", []))
+        return f"{told or request.scheme}://{request.host}"
+
+    def is_secure(self, request: web.BaseRequest) -> bool:
+        """Whether what is sent back goes through TLS all the way."""
+        return self.origin_of(request).startswith("https:")
+
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Raises what refuses the request."""
-        if self._config.allow and not is_admitted(self.address_of(request), self._config.allow):
-            raise AddressRefused("this address is not among those that --allow admits")
+        self._require_address(request)
         tokens = self.keyring.tokens
-        if tokens and request.path not in OPEN_PATHS:
+        if tokens and not is_open(request):
             holder = self._holder(request)
             self._require(holder, WATCH if request.path == "/watch" and request.method in CHANGING else READ)
             request[HOLDER] = holder
         elif not tokens:
+            refuse_in_query(request)
             self._require_name(request)
         return await handler(request)
 
+    async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
+        """For `on_response_prepare`: errors and streams too."""
+        if self._config.token_in_query:
+            keep_private(response)
+        if SESSION in request:
+            keep_within_origin(response)
+
     def _holder(self, request: web.Request) -> Holder:
-        """Raises TokenRequired, TokenRefused, TooManyAttempts."""
-        secret = bearer(request)
+        """Raises BadParameter, TokenRequired, TokenRefused, TooManyAttempts, OriginRefused."""
+        secret, ticket = shown(request, in_query=self._config.token_in_query)
+        tokens = self.keyring.tokens
         if secret is not None:
-            holder = self.keyring.tokens.find(secret)
-        elif request.path in TICKET_PATHS and (ticket := Query.raw(request, "ticket")) is not None:
-            holder = self.tickets.find(ticket, self.keyring.tokens, time.time())
-        else:
-            raise TokenRequired("this server wants a token: send it as `Authorization: Bearer TOKEN`")
+            return self.judged(request, tokens.find(secret))
+        if ticket is not None:
+            return self.judged(request, self.tickets.find(ticket, tokens, time.time()))
+        cookie = request.cookies.get(self.sessions.cookie(secure=self.is_secure(request)))
+        if cookie is None or (request.method in READING and not may_read(request.headers.get("Sec-Fetch-Site"))):
+            raise TokenRequired(f"this server wants a token: {HOW}")
+        if request.method not in READING:
+            self.require_own_page(request)
+        return self._holder_of_session(request, cookie)
+
+    def _holder_of_session(self, request: web.Request, cookie: str) -> Holder:
+        session = self.sessions.find(cookie, self.keyring.tokens, time.time())
+        if session is None and self.sessions.is_ours(cookie):
+            raise TokenRequired(f"the session is over: log in again, or {HOW}")
+        holder = self.judged(request, session.holder if session is not None else None)
+        if session is not None:
+            request[SESSION] = session
+        return holder
+
+    def judged(self, request: web.BaseRequest, holder: Holder | None) -> Holder:
+        """Whose token was shown; where it is nobody's, raises TokenRefused, or TooManyAttempts."""
         if holder is not None:
             return holder
-        address, now = str(self.address_of(request)), time.monotonic()
-        wait_s = self._attempts.wait_s(address, now)
+        source, now = source_of(self.address_of(request)), time.monotonic()
+        wait_s = self._attempts.wait_s(source, now)
         if wait_s:
             raise TooManyAttempts("too many wrong tokens from this address", wait_s)
-        self._attempts.failed(address, now)
+        self._attempts.add(source, now)
         raise TokenRefused("the token is not one of this server's, or not any more")
 
+    def require_own_page(self, request: web.BaseRequest) -> None:
+        """For what a browser may have been made to send. Raises OriginRefused."""
+        headers, own = request.headers, self.origin_of(request)
+        if not may_change(headers.get("Origin"), headers.get("Sec-Fetch-Site"), own):
+            raise OriginRefused(
+                f"only a page of {printable(own[:200])} may do this, and says so by Origin or Sec-Fetch-Site; where a "
+                "proxy speaks TLS for this server, name it by --trusted-proxy, and have it send X-Forwarded-Proto"
+            )
+
+    def is_over(self, shown: Session | Holder) -> bool:
+        """Whether what a stream was let in by is good no longer."""
+        tokens = self.keyring.tokens
+        if isinstance(shown, Session):
+            return bool(tokens) and self.sessions.is_over(shown, tokens, time.time())
+        return bool(tokens) and shown not in tokens
+
+    def is_good(self, shown: Session | Holder | None, address: Address | None) -> bool:
+        """Whether who was let in may still be there: neither what they showed nor the address has been taken away."""
+        return is_admitted(address, self.allowlist.networks) and (shown is None or not self.is_over(shown))
+
     def require_still(self, request: web.BaseRequest) -> None:
-        """For an answer that has waited: raises TokenRefused where the token has been taken away meanwhile."""
-        holder = request.get(HOLDER)
-        if holder is not None and self.keyring.tokens and holder not in self.keyring.tokens:
+        """For an answer that has waited: raises TokenRefused or AddressRefused where that has been taken away."""
+        self._require_address(request)
+        if not self.is_good(shown_by(request), self.address_of(request)):
             raise TokenRefused("the token is not good any more")
+
+    def _require_address(self, request: web.BaseRequest) -> None:
+        networks = self.allowlist.networks
+        if networks and not is_admitted(self.address_of(request), networks):
+            raise AddressRefused("this address is not among those that --allow or --allow-file admits")
 
     @staticmethod
     def _require(holder: Holder, scope: str) -> None:
@@ -118,10 +192,23 @@ class Access:
             )
 
 
-def bearer(request: web.BaseRequest) -> bytes | None:
-    """The token of a request, as bytes; None where none is shown."""
-    scheme, _, secret = request.headers.get("Authorization", "").strip().partition(" ")
-    return secret.strip().encode("utf-8", "surrogateescape") if scheme.lower() == BEARER and secret.strip() else None
+def keep_within_origin(response: web.StreamResponse) -> None:
+    """What a cookie opened is for this origin's pages, and for no shared cache."""
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    keep_from_caches(response)
+
+
+def is_open(request: web.BaseRequest) -> bool:
+    """Whether it is answered without a token: there is nothing of the tree in it."""
+    if request.path == "/session":
+        return request.method == "POST"
+    return request.path in OPEN_PATHS or (request.path in PAGES and request.method in READING)
+
+
+def shown_by(request: web.BaseRequest) -> Session | Holder | None:
+    """What the request was let in by; None where there are no tokens."""
+    return request.get(SESSION) or request.get(HOLDER)
 
 
 @lru_cache(HOSTS_KEPT)
@@ -150,16 +237,3 @@ def own_names() -> tuple[str, ...]:
 
 
 ACCESS: Final = web.AppKey("access", Access)
-
-
-async def access_is_kept(app: web.Application) -> AsyncIterator[None]:
-    """For `cleanup_ctx`: follows the token file, and ends the streams of whose token is gone."""
-    access = app[ACCESS]
-
-    def changed() -> None:
-        tokens = access.keyring.tokens
-        app[HUB].end(lambda holder: bool(tokens) and holder not in tokens)
-
-    file = access.keyring.file
-    async with file.followed(changed) if file is not None else nullcontext():
-        yield

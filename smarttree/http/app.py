@@ -14,30 +14,36 @@ from aiohttp import web
 
 from smarttree.config import HttpConfig
 from smarttree.errors import SmarttreeError
-from smarttree.http.access import ACCESS, Access, access_is_kept
+from smarttree.http.access import ACCESS, Access
+from smarttree.http.allowed import Allowlist
 from smarttree.http.changes import get_changes
 from smarttree.http.chunk import body_maker, get_chunk, groups_are_let_go
 from smarttree.http.clock import get_clock
 from smarttree.http.compress import COMPRESSING, Compressing, end_compressing, get_compress
 from smarttree.http.cors import Cors
-from smarttree.http.door import opened
+from smarttree.http.dashboard import get_page, get_page_file
+from smarttree.http.door import DOOR, Door, opened
 from smarttree.http.errors import mark_begun, problems
 from smarttree.http.events import get_events
 from smarttree.http.groups import Groups
+from smarttree.http.guests import access_is_kept
 from smarttree.http.health import get_healthz, get_readyz
 from smarttree.http.https import secured
 from smarttree.http.keyring import Keyring
 from smarttree.http.keys import CONFIG, GROUPS, HUB, SERVICE
-from smarttree.http.later import LATER, answer_later
+from smarttree.http.limits import LIMITS, Limits
 from smarttree.http.listen import address_of
 from smarttree.http.measured import Requests
 from smarttree.http.metrics import METRICS, Metrics, get_metrics
 from smarttree.http.openapi import get_docs, get_openapi
 from smarttree.http.runner import Runner
-from smarttree.http.search import SEARCHES, get_search, slots
+from smarttree.http.search import get_search
+from smarttree.http.session import KEEPING, delete_session, get_session, post_session, sessions_of
 from smarttree.http.stats import get_stats
 from smarttree.http.stored import Shelf
-from smarttree.http.ticket import post_ticket, tickets_of
+from smarttree.http.supervised import Supervisor
+from smarttree.http.ticket import key_of, post_ticket
+from smarttree.http.tickets import Tickets
 from smarttree.http.tree import ANSWERED, TREES, TREES_BYTES, end_trees, get_tree, trees_are_kept
 from smarttree.http.waiting import changes_are_told, end_waiting
 from smarttree.http.watch import delete_watch, get_watch, post_watch
@@ -58,12 +64,14 @@ class ScanReporter(Protocol):
 
 def build_app(service: Service, http: HttpConfig) -> web.Application:
     """The application over a service. It starts and closes its hub; the service's life is its owner's."""
-    keyring, requests = Keyring(http.auth_token, http.auth_token_file), Requests(logged=http.access_log)
-    access, cors = _guards(service, http, keyring)
-    app = web.Application(middlewares=[requests.middleware(), problems, cors.middleware(), access.middleware])
-    app[ACCESS] = access
+    requests, limits = Requests(logged=http.access_log), Limits(http)
+    access, cors = _guards(service, http)
+    app = web.Application(
+        middlewares=[requests.middleware(), problems, limits.middleware, cors.middleware(), access.middleware]
+    )
+    app[ACCESS], app[LIMITS], app[DOOR] = access, limits, Door(access.admits, limits)
     app[SERVICE], app[CONFIG], app[GROUPS] = service, http, Groups()
-    app[METRICS] = Metrics(service, requests)
+    app[METRICS] = Metrics(service, requests, limits.reached)
     app[HUB] = Hub(
         service,
         body_maker(app[GROUPS]),
@@ -73,8 +81,8 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
         now_ns=time.time_ns,
         fanout=http.fanout,
     )
-    app[TREES], app[SEARCHES] = Shelf(TREES_BYTES), slots()
-    app[COMPRESSING] = Compressing()
+    app[TREES] = Shelf(TREES_BYTES)
+    app[COMPRESSING], app[KEEPING] = Compressing(), asyncio.Lock()
     app.cleanup_ctx.append(_hub_runs)
     app.cleanup_ctx.append(groups_are_let_go)
     app.cleanup_ctx.append(trees_are_kept)
@@ -87,14 +95,17 @@ def build_app(service: Service, http: HttpConfig) -> web.Application:
     app.on_shutdown.append(end_compressing)
     app.on_response_prepare.append(mark_begun)
     app.on_response_prepare.append(cors.mark)
+    app.on_response_prepare.append(access.mark)
     _route(app.router)
     return app
 
 
-def _guards(service: Service, http: HttpConfig, keyring: Keyring) -> tuple[Access, Cors]:
+def _guards(service: Service, http: HttpConfig) -> tuple[Access, Cors]:
     """Who is let in, and which pages are."""
-    access = Access(http, keyring, tickets_of(service.config.state))
-    return access, Cors(http.cors, lambda: bool(keyring.tokens))
+    keyring, key = Keyring(http.auth_token, http.auth_token_file), key_of(service.config.state)
+    tickets, sessions = Tickets(key, time.time()), sessions_of(service.config.state, key)
+    access = Access(http, keyring, Allowlist(http.allow, http.allow_file), tickets, sessions)
+    return access, Cors(http.cors, lambda: bool(keyring.tokens), access.origin_of)
 
 
 def _route(router: web.UrlDispatcher) -> None:
@@ -115,8 +126,11 @@ def _route(router: web.UrlDispatcher) -> None:
     router.add_get("/metrics", get_metrics)
     router.add_get("/openapi.json", get_openapi)
     router.add_get("/docs", get_docs)
-    for method, path in LATER:
-        router.add_route(method, path, answer_later)
+    router.add_get("/", get_page)
+    router.add_get("/page/{file}", get_page_file)
+    router.add_get("/session", get_session)
+    router.add_post("/session", post_session)
+    router.add_delete("/session", delete_session)
 
 
 async def _hub_runs(app: web.Application) -> AsyncIterator[None]:
@@ -151,19 +165,22 @@ async def _run(
     plain: Sequence[socket.socket],
     progress: ScanReporter | None,
 ) -> int:
-    stopped = _on_signals()
+    stopped, supervisor = _on_signals(), Supervisor()
+    roots = " ".join(printable(root) for root in service.config.roots)
     runner = Runner(build_app(service, http))
     await runner.setup()
     try:
-        assert runner.server is not None
         port = sockets[0].getsockname()[1]
         async with (
-            secured(http, service.config.state, port, plain) as tls,
-            opened(runner.server, sockets, runner.app[ACCESS].admits, tls),
+            secured(http, service.config.state, port, plain, runner.app[LIMITS]) as tls,
+            opened(runner.ours, sockets, runner.app[DOOR], tls),
+            supervisor.kept_informed(roots),
         ):
-            roots = " ".join(printable(root) for root in service.config.roots)
             print(f"serving {roots} on {address_of(http.domain or http.host, port, https=http.https)}", flush=True)
-            return await _until_end(service, runner.app[HUB], stopped, progress)
+            await _report_scan(service, stopped, progress)
+            if service.state == "ready":
+                supervisor.tell_ready(roots)
+            return await _until_end(service, runner.app[HUB], stopped)
     finally:
         await asyncio.gather(asyncio.to_thread(service.stop), runner.cleanup())
 
@@ -183,8 +200,8 @@ def _on_signals() -> asyncio.Event:
     return stopped
 
 
-async def _until_end(service: Service, hub: Hub, stopped: asyncio.Event, progress: ScanReporter | None) -> int:
-    """Reports the scan, then waits for a signal (0), the service's failure (raised) or the hub's (1)."""
+async def _until_end(service: Service, hub: Hub, stopped: asyncio.Event) -> int:
+    """Waits for a signal (0), the service's failure (raised) or the hub's (1)."""
     loop, failed = asyncio.get_running_loop(), asyncio.Event()
 
     def listen() -> None:  # in the engine's thread, at every batch too
@@ -192,7 +209,6 @@ async def _until_end(service: Service, hub: Hub, stopped: asyncio.Event, progres
             loop.call_soon_threadsafe(failed.set)
 
     service.add_listener(listen)
-    await _report_scan(service, stopped, progress)
     waits: list[asyncio.Future[Any]] = [asyncio.create_task(stopped.wait()), asyncio.create_task(failed.wait())]
     try:
         if service.failure is None:

@@ -30,6 +30,8 @@ _LOG = logging.getLogger("smarttree.http")
 
 TIMEOUT_S: Final = 30
 ASK_AGAIN: Final = timedelta(hours=6)
+TOO_MUCH: Final = frozenset({429, 503})  # with these an authority may say when to come back
+WAIT_MAX_S: Final = 86_400.0  # whatever it says
 _FAILURES: Final = (
     acme_errors.Error,
     messages.Error,
@@ -48,6 +50,7 @@ class Authority:
     ) -> None:
         self._directory, self._name, self._url, self._ca_file = directory, name, url, ca_file
         self._answers = answers
+        self._wait_s = 0.0
         self.path = directory / f"{name}.pem"
 
     def is_due(self, now: datetime) -> tuple[bool, datetime]:
@@ -69,7 +72,7 @@ class Authority:
 
     def obtain(self) -> None:
         """Have a new certificate signed, and keep it. Raises CertificateRefused."""
-        key = make_key()
+        key, self._wait_s = make_key(), 0.0
         try:
             asked = self._client()
             order = asked.new_order(request_pem(key, self._name))
@@ -77,7 +80,8 @@ class Authority:
             signed = asked.poll_and_finalize(order)  # within 90 s, as the library has it
             write_private(self.path, key_pem(key) + signed.fullchain_pem.encode())
         except _FAILURES as error:
-            raise CertificateRefused(f"no certificate for {self._name} from {self._url}: {_why(error)}") from error
+            told = f"no certificate for {self._name} from {self._url}: {_why(error)}"
+            raise CertificateRefused(told, self._wait_s) from error
         finally:
             self._answers.clear()
 
@@ -100,6 +104,7 @@ class Authority:
             key, alg=josepy.jwa.ES256, user_agent=f"smarttree/{smarttree.__version__}", timeout=TIMEOUT_S,
             verify_ssl=self._ca_file or True,  # type: ignore[arg-type]  # as requests takes it
         )  # fmt: skip
+        net.session.hooks["response"].append(self._heed)
         asked = client.ClientV2(client.ClientV2.get_directory(self._url, net), net)
         kept = self._directory / "account.json"
         try:
@@ -112,6 +117,12 @@ class Authority:
             write_private(kept, json.dumps({"directory": self._url, "uri": uri}).encode())
         net.account = messages.RegistrationResource(uri=uri, body=messages.Registration())
         return asked
+
+    def _heed(self, response: requests.Response, **_: object) -> None:
+        """Remember when it wants to be asked again: the library forgets it where it makes an error of an answer."""
+        if response.status_code in TOO_MUCH and "Retry-After" in response.headers:
+            then = client.ClientV2.retry_after(response, 0)
+            self._wait_s = min(WAIT_MAX_S, (then - datetime.now(then.tzinfo)).total_seconds())
 
     @staticmethod
     def _register(asked: client.ClientV2) -> str:

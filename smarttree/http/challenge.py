@@ -1,4 +1,7 @@
-"""The plain port beside HTTPS: answers http-01 (RFC 8555, section 8.3), and sends all else to the encrypted one."""
+"""The plain port beside HTTPS: answers http-01 (RFC 8555, section 8.3), and sends all else to the encrypted one.
+
+Law: whoever comes is answered, as nobody knows from where an authority asks; they are counted with all others.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,18 @@ from typing import Final
 
 from aiohttp import web
 
-from smarttree.http.listen import BACKLOG
+from smarttree.config import HttpConfig
+from smarttree.http.door import Door, opened
+from smarttree.http.keys import CONFIG
+from smarttree.http.limits import Limits
+from smarttree.http.runner import Runner
 
 PATH: Final = "/.well-known/acme-challenge/{token}"
-KEEPALIVE_S: Final = 5.0
 
 
-def build(answers: Mapping[str, str], domain: str, port: int) -> web.Application:
+def build(http: HttpConfig, answers: Mapping[str, str], domain: str, port: int) -> web.Application:
     app = web.Application()
+    app[CONFIG] = http
     place = domain if port == 443 else f"{domain}:{port}"
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -34,16 +41,18 @@ def build(answers: Mapping[str, str], domain: str, port: int) -> web.Application
 
 @asynccontextmanager
 async def answering(
-    sockets: Sequence[socket.socket], answers: Mapping[str, str], domain: str, port: int
+    sockets: Sequence[socket.socket],
+    http: HttpConfig,
+    limits: Limits,
+    answers: Mapping[str, str],
+    domain: str,
+    port: int,
 ) -> AsyncIterator[None]:
     """Meanwhile, these sockets are answered."""
-    runner = web.AppRunner(
-        build(answers, domain, port), keepalive_timeout=KEEPALIVE_S, access_log=None, shutdown_timeout=0.1
-    )
+    runner = Runner(build(http, answers, domain, port))
     await runner.setup()
     try:
-        for each in sockets:
-            await web.SockSite(runner, each, backlog=BACKLOG).start()
-        yield
+        async with opened(runner.ours, sockets, Door(lambda _: True, limits)):
+            yield
     finally:
         await runner.cleanup()

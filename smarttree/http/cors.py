@@ -14,12 +14,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from smarttree.http.errors import problem
+from smarttree.http.origin import normal_origin
 from smarttree.printable import printable
 
 _LOG = logging.getLogger("smarttree.http")
 
 # Content and roots at run time answer across origins only for origins named one by one, and with a token.
 CONTENT_PATHS: Final = frozenset({"/search", "/compress", "/watch"})
+OWN_PATHS: Final = frozenset({"/session"})  # for this server's own page, and no other
 CHANGING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})  # a page may send them without a preflight
 LOGGED_ORIGINS_MAX: Final = 100  # a page can invent origins
 ALLOWED_HEADERS: Final = "Accept, Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Last-Event-ID, Range"
@@ -27,30 +29,29 @@ EXPOSED_HEADERS: Final = "X-Smarttree-Clock, Retry-After, ETag, Accept-Ranges, C
 MAX_AGE_S: Final = 600
 
 
-def normal_origin(origin: str) -> str:
-    """As browsers send it: lower case, no slash at the end."""
-    return origin.rstrip("/").lower()
-
-
 class Cors:
     """The decision, and the two places of aiohttp where it takes effect."""
 
-    def __init__(self, origins: Sequence[str], guarded: Callable[[], bool]) -> None:
-        """`guarded`: whether nobody is answered without a token."""
-        self._guarded = guarded
+    def __init__(
+        self, origins: Sequence[str], guarded: Callable[[], bool], own: Callable[[web.BaseRequest], str]
+    ) -> None:
+        """`guarded`: whether nobody is answered without a token. `own`: the origin of this server, as it was called."""
+        self._guarded, self._own = guarded, own
         self._any = "*" in origins
-        self._origins = frozenset(normal_origin(origin) for origin in origins)
+        self._origins = frozenset(normal_origin(origin) for origin in origins if origin != "*")
         self._logged: set[str] = set()
 
     def allows(self, origin: str, path: str) -> str | None:
         """The value for Access-Control-Allow-Origin, or None to refuse."""
+        if path in OWN_PATHS:
+            return None
         named = origin if normal_origin(origin) in self._origins else None
         if path in CONTENT_PATHS:
             return named if self._guarded() else None
         return "*" if self._any else named
 
     def _is_foreign(self, request: web.BaseRequest, origin: str) -> bool:
-        return normal_origin(origin) != f"{request.scheme}://{request.host}".lower()
+        return normal_origin(origin) != normal_origin(self._own(request))
 
     def _may_change(self, origin: str, request: web.BaseRequest) -> bool:
         """Whoever shows a token in a header was given it; nothing that a browser adds by itself is one."""
@@ -61,14 +62,14 @@ class Cors:
             return
         self._logged.add(origin)
         origin = printable(origin[:200])
-        if request.path in CONTENT_PATHS:
+        if request.path in CONTENT_PATHS | OWN_PATHS:
             _LOG.warning("refused a page of origin %s: %s is not open to other origins", origin, request.path)
         else:
             _LOG.warning("refused a page of origin %s; to allow it, start with --cors %s", origin, origin)
 
     async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
         """For `on_response_prepare`: the headers go on errors and streams too."""
-        if not self._any and self._origins:
+        if self._origins and not (self._any and request.path not in CONTENT_PATHS):
             response.headers.add("Vary", "Origin")
         origin = request.headers.get("Origin")
         if origin is None:

@@ -18,7 +18,7 @@ from smarttree.errors import (
     SmarttreeError,
     TokenRefused,
     TokenRequired,
-    TooManyAttempts,
+    TooManyRequests,
     TooManySearches,
     UnknownClock,
 )
@@ -74,7 +74,7 @@ def _from_error(request: web.Request, error: SmarttreeError) -> web.Response:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if isinstance(error, (TokenRequired, TokenRefused)):
         headers["WWW-Authenticate"] = CHALLENGE
-    if isinstance(error, TooManyAttempts):
+    if isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(ceil(error.wait_s))
     if isinstance(error, UnknownClock):
         extra["clock"] = error.clock

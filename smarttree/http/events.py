@@ -11,6 +11,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Sequence
+from math import ceil
 from typing import Final
 
 from aiohttp import web
@@ -20,9 +21,11 @@ from smarttree import modes
 from smarttree.clock import Clock
 from smarttree.codec.coding import CODINGS, IDENTITY, piece, preface
 from smarttree.errors import BadParameter
-from smarttree.http.access import HOLDER
+from smarttree.http.access import ACCESS
 from smarttree.http.criteria import criteria, only_content
+from smarttree.http.guests import Guest, guest_of
 from smarttree.http.keys import CONFIG, HUB, SERVICE
+from smarttree.http.limits import WAIT_S
 from smarttree.http.negotiation import choose
 from smarttree.http.params import Query
 from smarttree.stream import sse
@@ -34,6 +37,7 @@ SEND_BUFFER_BYTES: Final = 128 * 1024
 # A peer that acknowledges nothing, or takes nothing, for so long is gone: TCP alone gives up after 15 minutes.
 USER_TIMEOUT_MS: Final = 60_000
 WRITE_BYTES: Final = 64 * 1024
+SORRY: Final = "as many streams as may be are open, or this address asks too often; come back later"
 HEARD_MAX: Final = 64 * 1024  # from a client after its request, which has nothing more to say
 
 
@@ -88,12 +92,12 @@ class Deaf(asyncio.Protocol):
 class Connection:
     """A client's connection, as the hub sees it."""
 
-    __slots__ = ("_response", "_socket", "_transport", "_writer", "holder")
+    __slots__ = ("_response", "_socket", "_transport", "_writer", "guest")
 
     def __init__(
-        self, response: EventStream, writer: AbstractStreamWriter, transport: asyncio.Transport, holder: object = None
+        self, response: EventStream, writer: AbstractStreamWriter, transport: asyncio.Transport, guest: Guest
     ) -> None:
-        self.holder = holder
+        self.guest = guest
         self._response = response
         self._writer = writer
         self._transport = transport
@@ -193,9 +197,14 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     transport = request.transport
     if transport is None or writer is None:
         raise ConnectionResetError("the client left")
-    if hub.client_count >= config.max_connections:
-        sorry = hub.retry() + sse.comment("as many streams as may be are open; come back later")
-        await response.write(preface(coding) + piece(coding, sorry))
+    guest = guest_of(request) if WAIT_S not in request else None
+    if guest is None:
+        later = max(hub.retry_ms(), ceil(1000 * request.get(WAIT_S, 0.0)))
+        await response.write(preface(coding) + piece(coding, sse.retry(later) + sse.comment(SORRY)))
         return response
-    await hub.serve(Connection(response, writer, transport, request.get(HOLDER)), asked, since)
+    try:
+        if request.app[ACCESS].is_good(guest.shown, guest.address):  # still: the headers took their time
+            await hub.serve(Connection(response, writer, transport, guest), asked, since)
+    finally:
+        guest.leave()
     return response

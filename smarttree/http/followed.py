@@ -18,6 +18,7 @@ from smarttree.printable import printable
 _LOG = logging.getLogger("smarttree.http")
 
 LOOK_S: Final = 1.0
+FILE_BYTES_MAX: Final = 1 << 20
 Stamp = tuple[int, int, int, int]
 
 
@@ -61,6 +62,21 @@ class Followed:
             await asyncio.sleep(LOOK_S)
             if await asyncio.to_thread(self.look):
                 changed()
+
+
+def read_file(path: str, what: str) -> str:
+    """All of a file, which is `what`. Raises ConfigError."""
+    shown = f"the {what} {printable(path)}"
+    try:
+        with open(path, "rb") as opened:
+            data = opened.read(FILE_BYTES_MAX + 1)
+        if len(data) > FILE_BYTES_MAX:
+            raise ConfigError(f"{shown} has more than {FILE_BYTES_MAX >> 20} MiB")
+        return data.decode()
+    except OSError as error:
+        raise ConfigError(f"cannot read {shown}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{shown} is no text") from error
 
 
 def _stamp(path: str) -> Stamp | None:

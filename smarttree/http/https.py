@@ -11,6 +11,7 @@ from pathlib import Path
 
 from smarttree.config import HttpConfig, StateConfig
 from smarttree.http.challenge import answering
+from smarttree.http.limits import Limits
 from smarttree.http.tls import Tls
 
 # What makes certificates takes 0.3 s to load: it is, where one is to be made.
@@ -18,20 +19,20 @@ from smarttree.http.tls import Tls
 
 @asynccontextmanager
 async def secured(
-    http: HttpConfig, state: StateConfig | None, port: int, plain: Sequence[socket.socket]
+    http: HttpConfig, state: StateConfig | None, port: int, plain: Sequence[socket.socket], limits: Limits
 ) -> AsyncIterator[Tls | None]:
-    """What connections are wrapped in meanwhile; None: they are not. `plain`: where http-01 is answered.
+    """What connections are wrapped in meanwhile; None: they are not. `plain`: where http-01 is answered, by `limits`.
 
     Raises ConfigError.
     """
     if not http.https:
         yield None
     elif http.cert is not None and http.key is not None:
-        tls = Tls.of_files(http.cert, http.key)
+        tls = Tls.of_files(http.cert, http.key, http.request_s)
         async with tls.file.followed(lambda: None) if tls.file is not None else nullcontext():
             yield tls
     elif http.domain is not None and state is not None:
-        async with _from_authority(http, http.domain, _directory(state), port, plain) as tls:
+        async with _from_authority(http, http.domain, _directory(state), port, plain, limits) as tls:
             yield tls
     else:
         from smarttree.http.certificate import local_certificate
@@ -43,7 +44,7 @@ async def secured(
                 directory = Path(until_end.enter_context(tempfile.TemporaryDirectory(prefix="smarttree-")))
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             certificate, key, fingerprint = local_certificate(directory)
-            tls = Tls()
+            tls = Tls(http.request_s)
             tls.load(str(certificate), str(key))
             print(f"certificate for localhost, signed by nobody: SHA-256 {fingerprint}", flush=True)
             yield tls
@@ -51,16 +52,16 @@ async def secured(
 
 @asynccontextmanager
 async def _from_authority(
-    http: HttpConfig, domain: str, directory: Path, port: int, plain: Sequence[socket.socket]
+    http: HttpConfig, domain: str, directory: Path, port: int, plain: Sequence[socket.socket], limits: Limits
 ) -> AsyncIterator[Tls]:
     from smarttree.http.authority import Authority
     from smarttree.http.renewal import Renewal
 
     answers: dict[str, str] = {}
-    tls = Tls()
+    tls = Tls(http.request_s)
     authority = Authority(directory, domain, http.acme_directory, http.acme_ca_file, answers)
     renewal = Renewal(authority, directory, tls, first_retry_s=http.acme_retry_s)
-    async with answering(plain, answers, domain, port), renewal.kept():
+    async with answering(plain, http, limits, answers, domain, port), renewal.kept():
         yield tls
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from smarttree.errors import ConfigError
-from smarttree.http.followed import Followed
+from smarttree.http.followed import Followed, read_file
 from smarttree.http.tokens import Tokens, one_for_all, parse
 from smarttree.printable import printable
-
-FILE_BYTES_MAX: Final = 1 << 20
 
 
 class Keyring:
@@ -21,20 +17,14 @@ class Keyring:
         self._path = file
         self.tokens = Tokens(self._given)
         self.file = Followed([file], self._read) if file is not None else None
-        if self.file is not None and not self.tokens:
-            raise ConfigError(f"{printable(file or '')} has no token in it, so nobody could read anything")
 
     def _read(self) -> None:
         path = self._path or ""
-        shown = printable(path)
+        text, shown = read_file(path, "token file"), printable(path)
         try:
-            with open(path, "rb") as opened:
-                data = opened.read(FILE_BYTES_MAX + 1)
-        except OSError as error:
-            raise ConfigError(f"cannot read the token file {shown}: {error.strerror}") from error
-        if len(data) > FILE_BYTES_MAX:
-            raise ConfigError(f"the token file {shown} has more than {FILE_BYTES_MAX >> 20} MiB")
-        try:
-            self.tokens = Tokens([*self._given, *parse(data.decode())])
+            tokens = Tokens([*self._given, *parse(text)])
         except ValueError as error:
             raise ConfigError(f"{shown}: {error}") from error
+        if not tokens:  # without any, everyone could read: nobody means that by a file
+            raise ConfigError(f"{shown} has no token in it, so nobody could read anything")
+        self.tokens = tokens

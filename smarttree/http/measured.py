@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from smarttree.http.access import ACCESS
 from smarttree.printable import printable
 
 _ACCESS: Final = logging.getLogger("smarttree.http.access")
@@ -85,7 +86,7 @@ class Requests:
             "status": None if response is None else response.status,
             "ms": round(seconds * 1000, 2),
             "bytes": None if response is None else response.content_length,
-            "peer": request.remote,
+            "peer": str(request.app[ACCESS].address_of(request)),  # behind a proxy that is trusted, who that speaks for
         }
         shown = ("-" if value is None else str(value) for value in told.values())
         _ACCESS.info("%s %s %s %s ms %s bytes %s", *shown, extra={"fields": told})

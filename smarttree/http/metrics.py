@@ -6,6 +6,7 @@ Every name begins with `smarttree_`; no label holds a path, so there are never m
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -47,8 +48,9 @@ class Readings(NamedTuple):
 class Metrics(Collector):
     """All figures of one application, in a registry of its own. For one loop."""
 
-    def __init__(self, service: Service, requests: Requests) -> None:
-        self._service, self._requests = service, requests
+    def __init__(self, service: Service, requests: Requests, limited: Counter[str]) -> None:
+        """`limited`: what was refused, by which limit."""
+        self._service, self._requests, self._limited = service, requests, limited
         self._readings = Readings(None, Figures(), 0)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -68,6 +70,10 @@ class Metrics(Collector):
         yield from self._of_log(self._service)
         yield from self._of_streams(self._readings)
         yield from self._of_requests(self._requests)
+        refused = CounterMetricFamily("smarttree_limited", "What a limit refused or put off.", labels=["limit"])
+        for limit, count in self._limited.items():
+            refused.add_metric([limit], count)
+        yield refused
 
     def _of_tree(self, service: Service, totals: Totals | None) -> Iterator[Metric]:
         watching, progress = service.watching, service.progress

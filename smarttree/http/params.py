@@ -11,6 +11,7 @@ from aiohttp import web
 from smarttree.errors import BadParameter, NotAvailableYet
 
 FIELDS_MAX: Final = 64
+TAKEN: Final = web.RequestKey("taken", str)  # a parameter that was read before the endpoint is asked
 _FLAGS: Final = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -24,6 +25,8 @@ class Query:
         names = tuple(known)
         values: dict[str, list[str]] = {}
         for name, value in _pairs(request):
+            if name == request.get(TAKEN):
+                continue
             if name in later:
                 raise NotAvailableYet(f"the parameter {name} is not available yet; this endpoint has {_listed(names)}")
             if name not in names:
@@ -32,10 +35,9 @@ class Query:
         self._values: Mapping[str, list[str]] = values
 
     @staticmethod
-    def raw(request: web.BaseRequest, name: str) -> str | None:
-        """A parameter of whatever endpoint, or None unless it stands once. Raises BadParameter for too many others."""
-        values = [value for key, value in _pairs(request) if key == name]
-        return values[0] if len(values) == 1 else None
+    def raws(request: web.BaseRequest, name: str) -> list[str]:
+        """The values of a parameter of whatever endpoint. Raises BadParameter for too many others."""
+        return [value for key, value in _pairs(request) if key == name]
 
     def all(self, name: str) -> list[str]:
         """Every value given, in order; empty if none was."""

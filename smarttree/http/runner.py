@@ -4,21 +4,30 @@ what is not our fault is one line in the log, without a traceback.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, InvalidURLError
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import _ErrInfo
 
-from smarttree.errors import InputError
 from smarttree.http.errors import problem
+from smarttree.http.framing import clear, malformed
+from smarttree.http.keys import CONFIG
 from smarttree.printable import printable
 
-# Also how long a connection may take for its first request: aiohttp's default of an hour is a gift to slow attackers.
-KEEPALIVE_S: Final = 10.0
+if TYPE_CHECKING:
+    from smarttree.http.door import Inside
+
 # For requests under way at the end, twice (aiohttp waits, cancels, and waits again): the whole must fit in a second.
 SHUTDOWN_S: Final = 0.2
+# Of all headers together: aiohttp bounds each, and their number, to a megabyte that a client may hold for nothing. What
+# comes in one read with the request before is not counted until more does.
+HEAD_MAX_BYTES: Final = 32 * 1024
 
 
 class Runner(web.AppRunner):
@@ -32,7 +41,8 @@ class Runner(web.AppRunner):
         super().__init__(
             app,
             handler_cancellation=True,
-            keepalive_timeout=KEEPALIVE_S,
+            keepalive_timeout=app[CONFIG].idle_s,
+            lingering_time=app[CONFIG].request_s,  # for a body that nobody wants
             access_log=None,
             auto_decompress=False,
             shutdown_timeout=SHUTDOWN_S,
@@ -41,21 +51,86 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        server.__class__ = _Server
+        server.__class__ = Server
+        assert isinstance(server, Server)
+        server.request_s = self.app[CONFIG].request_s
+        server.request_handler = clear(server.request_handler)
         return server
 
+    @property
+    def ours(self) -> Server:
+        """What takes connections. After `setup`."""
+        assert isinstance(self.server, Server)
+        return self.server
 
-class _Server(web.Server):
+
+class Server(web.Server):
     """aiohttp's own, with connections of ours: it lets nobody choose their class."""
 
-    def __call__(self) -> web.RequestHandler:
-        connection = super().__call__()
-        connection.__class__ = _Connection
-        return connection
+    request_s = 0.0
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._kwargs)
 
 
-class _Connection(web.RequestHandler):
-    __slots__ = ()  # what is one of aiohttp's becomes one of these, so it must look the same
+class Connection(web.RequestHandler):
+    """A request's head has bounds in all, in bytes and in time. `inside` is the door's word for it."""
+
+    __slots__ = ("_head_bytes", "_payload", "_request_s", "inside")
+
+    def __init__(self, server: Server, *, loop: asyncio.AbstractEventLoop, **settings: Any) -> None:
+        super().__init__(server, loop=loop, **settings)
+        self._request_s = server.request_s
+        self._head_bytes = 0  # of one that has begun
+        self._payload: StreamReader = EMPTY_PAYLOAD  # of the last request that came
+        self.inside: Inside | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._end_within(self._request_s)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        inside, self.inside = self.inside, None
+        if inside is not None:
+            inside.leave()
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_bytes > HEAD_MAX_BYTES:  # it was refused
+            return
+        count, large = self._request_count, self._head_bytes + len(data) > HEAD_MAX_BYTES
+        super().data_received(data)
+        if self._request_count != count:
+            self._head_bytes = 0
+            self._end_within(self._keepalive_timeout)
+            if self._messages:
+                self._payload = self._messages[-1][1]
+            if large and any(_head_bytes(message) > HEAD_MAX_BYTES for message, _ in self._messages):
+                self._messages.clear()
+                self._refuse()
+        elif data and self._payload.is_eof():
+            if not self._head_bytes:
+                self._end_within(self._request_s)
+            self._head_bytes += len(data)
+            if large:
+                self._refuse()
+
+    def _end_within(self, seconds: float) -> None:
+        """Close it then, if it waits for a request still. A timer that fires too early is set anew by itself."""
+        close_time = self._next_keepalive_close_time = self._loop.time() + seconds
+        timer = self._keepalive_handle
+        if not isinstance(timer, asyncio.TimerHandle) or timer.when() > close_time:
+            if timer is not None:
+                timer.cancel()
+            self._keepalive_handle = self._loop.call_at(close_time, self._process_keepalive)
+
+    def _refuse(self) -> None:
+        """As what can't be parsed."""
+        self._head_bytes = HEAD_MAX_BYTES + 1
+        why = f"its headers have more than {HEAD_MAX_BYTES} bytes together"
+        self._messages.append((_ErrInfo(400, BadHttpMessage(why), why), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def handle_error(
         self,
@@ -69,13 +144,25 @@ class _Connection(web.RequestHandler):
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             response = problem(status, "internal", "the server has a bug; its log says more")
         else:
-            response = problem(status, InputError.code, f"this is no HTTP request that can be read: {_told(message)}")
+            response = malformed(_told(exc, message))
         response.force_close()
         return response
 
 
-def _told(message: str | None) -> str:
-    """What is wrong. Where a colon ends a line, what was sent is quoted after it: nobody needs to read that again."""
+def _head_bytes(message: RawRequestMessage | _ErrInfo) -> int:
+    """How many a request's head had, blanks apart."""
+    if isinstance(message, _ErrInfo):
+        return 0
+    line = len(message.method) + len(message.path) + len(" HTTP/1.1\r\n")
+    return line + sum(len(name) + len(value) + len(": \r\n") for name, value in message.raw_headers)
+
+
+def _told(error: BaseException | None, message: str | None) -> str:
+    """What is wrong. Where a colon ends a line, what was sent is quoted after it: nobody needs to read that again, and
+    nobody shall of an address, which aiohttp tells alone.
+    """
+    if isinstance(error, InvalidURLError):
+        return "its target is no address"
     first = (message or "it is malformed").splitlines()[0]
     return printable(first.partition(" when reading:")[0].rstrip(":"))
 
@@ -86,6 +173,6 @@ def _one_line(record: logging.LogRecord) -> bool:
     if isinstance(error, ConnectionError):
         return False
     if isinstance(error, HttpProcessingError):
-        record.msg, record.args = "refused a malformed request: %s", (_told(error.message),)
+        record.msg, record.args = "refused a malformed request: %s", (_told(error, error.message),)
         record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
     return True

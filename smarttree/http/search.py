@@ -15,10 +15,12 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from smarttree.errors import BadParameter, NotAFile, TooManySearches
+from smarttree.http.access import ACCESS, HOLDER
 from smarttree.http.clock import clock_header, synced
 from smarttree.http.criteria import checked_glob
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import SERVICE
+from smarttree.http.limits import LIMITS
 from smarttree.http.params import Query
 from smarttree.http.paths import find_directory, find_entry
 from smarttree.http.tree import JSON, accepted
@@ -44,15 +46,8 @@ LIMIT: Final = 1000
 LIMIT_MAX: Final = 100_000
 TIMEOUT_MS: Final = 10_000
 TIMEOUT_MS_MAX: Final = 60_000
-SEARCHES_MAX: Final = 4  # at a time; each has a few threads, and up to 32 MiB of a file in each
 TAKEN_WITHIN_S: Final = 5.0  # after its time is over, a search's client has so long to take what is left
 GATHER_S: Final = 0.005  # what is found within it is sent together
-SEARCHES: Final = web.AppKey("searches", threading.BoundedSemaphore)
-
-
-def slots() -> threading.BoundedSemaphore:
-    """To be held by a search while it runs. The last of its threads gives it back."""
-    return threading.BoundedSemaphore(SEARCHES_MAX)
 
 
 class Asked(NamedTuple):
@@ -146,11 +141,24 @@ async def get_search(request: web.Request) -> web.StreamResponse:
     }
     if request.method == "HEAD":
         return web.Response(headers=headers)
-    slot = request.app[SEARCHES]
-    if not slot.acquire(blocking=False):
-        raise TooManySearches(f"{SEARCHES_MAX} searches are under way; ask again when one has ended")
-    parts = (_names if asked.is_name else _contents)(scope, asked, slot)
+    parts = (_names if asked.is_name else _contents)(scope, asked, _slot(request))
     return await _send(request, headers, _framed(parts, str(view.clock), in_lines=asked.is_lines), asked.timeout_s)
+
+
+def _slot(request: web.Request) -> Callable[[], None]:
+    """Held by a search while it runs: the last of its threads gives it back. Raises TooManySearches."""
+    loop, limits = asyncio.get_running_loop(), request.app[LIMITS]
+    holder, address = request.get(HOLDER), request.app[ACCESS].address_of(request)
+    if not limits.search(holder, address):
+        raise TooManySearches(
+            "as many searches are under way as may be, in all or of yours; ask again when one has ended"
+        )
+
+    def give_back() -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(limits.end_search, holder, address)
+
+    return give_back
 
 
 async def _send(
@@ -201,7 +209,7 @@ def _outcome(*, limit_reached: bool, timed_out: bool) -> dict[str, object]:
     return {"complete": complete, "limit_reached": limit_reached, "timed_out": timed_out}
 
 
-async def _names(scope: Scope, asked: Asked, slot: threading.BoundedSemaphore) -> AsyncGenerator[Part]:
+async def _names(scope: Scope, asked: Asked, give_back: Callable[[], None]) -> AsyncGenerator[Part]:
     deadline_s, ended = time.monotonic() + asked.timeout_s, threading.Event()
 
     def look() -> Names:
@@ -210,7 +218,7 @@ async def _names(scope: Scope, asked: Asked, slot: threading.BoundedSemaphore) -
                 scope, asked.pattern, asked.limit, lambda: ended.is_set() or time.monotonic() > deadline_s
             )
         finally:
-            slot.release()
+            give_back()
 
     try:
         names = await asyncio.shield(asyncio.to_thread(look))  # who leaves must not take the slot along
@@ -220,7 +228,7 @@ async def _names(scope: Scope, asked: Asked, slot: threading.BoundedSemaphore) -
     yield Part(names.found, {"stats": {"matches": len(names.found)}, **outcome})
 
 
-async def _contents(scope: Scope, asked: Asked, slot: threading.BoundedSemaphore) -> AsyncGenerator[Part]:
+async def _contents(scope: Scope, asked: Asked, give_back: Callable[[], None]) -> AsyncGenerator[Part]:
     loop, ready, timed_out = asyncio.get_running_loop(), asyncio.Event(), False
     deadline_s = loop.time() + asked.timeout_s
 
@@ -228,7 +236,7 @@ async def _contents(scope: Scope, asked: Asked, slot: threading.BoundedSemaphore
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(ready.set)
 
-    beginning = asyncio.ensure_future(asyncio.to_thread(_begin, scope, asked, wake, slot))
+    beginning = asyncio.ensure_future(asyncio.to_thread(_begin, scope, asked, wake, give_back))
     try:
         search = await asyncio.shield(beginning)
     except asyncio.CancelledError:
@@ -253,13 +261,11 @@ async def _contents(scope: Scope, asked: Asked, slot: threading.BoundedSemaphore
         search.stop()
 
 
-def _begin(scope: Scope, asked: Asked, wake: Callable[[], None], slot: threading.BoundedSemaphore) -> ContentSearch:
+def _begin(scope: Scope, asked: Asked, wake: Callable[[], None], give_back: Callable[[], None]) -> ContentSearch:
     assert asked.pattern is not None
     with ExitStack() as until_begun:
-        until_begun.callback(slot.release)
-        search = ContentSearch(
-            scope, asked.pattern, context=asked.context, limit=asked.limit, wake=wake, end=slot.release
-        )
+        until_begun.callback(give_back)
+        search = ContentSearch(scope, asked.pattern, context=asked.context, limit=asked.limit, wake=wake, end=give_back)
         search.start()
         until_begun.pop_all()
     return search

@@ -1,7 +1,7 @@
 """`POST /ticket`: by a token, a ticket for a browser's EventSource, which can send no header.
 
-Its key is in the state directory, so that a ticket is good for a reconnect after a restart; without one, or where it
-can't be written, tickets end with the process.
+Its key is in the state directory, so that a ticket, or a session, is good after a restart; without one, or where it
+can't be written, they end with the process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from smarttree.config import StateConfig
 from smarttree.http.access import ACCESS, HOLDER
 from smarttree.http.params import Query
 from smarttree.http.private import write_private
-from smarttree.http.tickets import FIRST_USE_S, KEY_BYTES, Tickets
+from smarttree.http.tickets import FIRST_USE_S, KEY_BYTES
 from smarttree.http.tokens import Holder
 from smarttree.printable import printable
 from smarttree.stream.events import to_json
@@ -30,16 +30,16 @@ KEY_NAME: Final = "tickets.key"
 NOBODY: Final = Holder("", frozenset(), bytes(32))  # where there are no tokens, a ticket is as good as none
 
 
-def tickets_of(state: StateConfig | None) -> Tickets:
-    """With the key that is kept there, made if there is none. Nobody else can read in that directory."""
+def key_of(state: StateConfig | None) -> bytes:
+    """The key that is kept there, made if there is none. Nobody else can read in that directory."""
     key = secrets.token_bytes(KEY_BYTES)
     if state is not None:
         path = Path(os.fsdecode(state.directory)) / KEY_NAME
         try:
             key = _kept(path) or _keep(path, key)
         except OSError as error:
-            _LOG.warning("%s: %s; tickets end with this process", printable(str(path)), error.strerror)
-    return Tickets(key, time.time())
+            _LOG.warning("%s: %s; tickets and sessions end with this process", printable(str(path)), error.strerror)
+    return key
 
 
 def _kept(path: Path) -> bytes | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable
+from math import ceil
 from typing import Final
 
 from smarttree.errors import ConfigError
@@ -16,28 +18,33 @@ from smarttree.http.followed import Followed
 from smarttree.printable import printable
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
-HANDSHAKE_S: Final = 10
 
 
 class SmallBuffers(SSLProtocol):
     """asyncio's own, with a buffer of 16 KiB, which is a record, not 256: 45 KB for an idle client, in place of 290."""
 
     max_size = 16 * 1024
+    lost: Callable[[], None]  # also where there was no handshake, of which what speaks through it hears nothing
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self.lost()
 
 
 class Tls:
     """`context` is for whoever comes next. `file` is followed, where the certificate is one's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, handshake_s: float) -> None:
+        self._handshake_s = ceil(handshake_s)
         self._newest: ssl.SSLContext | None = None
         self.file: Followed | None = None
         self._outer = self._fresh()
         self._outer.sni_callback = self._choose
 
     @classmethod
-    def of_files(cls, certificate: str, key: str) -> Tls:
+    def of_files(cls, certificate: str, key: str, handshake_s: float) -> Tls:
         """Raises ConfigError."""
-        tls = cls()
+        tls = cls(handshake_s)
         tls.file = Followed([certificate, key], lambda: tls.load(certificate, key))
         return tls
 
@@ -67,11 +74,13 @@ class Tls:
         context.set_alpn_protocols(["http/1.1"])
         return context
 
-    def wrap(self, handler: asyncio.Protocol, transport: asyncio.Transport) -> None:
-        """Let a connection speak to `handler` through TLS. To be called as it is made."""
+    def wrap(self, handler: asyncio.Protocol, transport: asyncio.Transport, lost: Callable[[], None]) -> None:
+        """Let a connection speak to `handler` through TLS. To be called as it is made; `lost`, once it has ended."""
         loop = asyncio.get_running_loop()
         made: asyncio.Future[None] = loop.create_future()  # a handshake that fails is nobody's concern
         made.add_done_callback(lambda done: done.cancelled() or done.exception())
-        protocol = SmallBuffers(loop, handler, self._outer, made, server_side=True, ssl_handshake_timeout=HANDSHAKE_S)
+        within_s = self._handshake_s
+        protocol = SmallBuffers(loop, handler, self._outer, made, server_side=True, ssl_handshake_timeout=within_s)
+        protocol.lost = lost
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

@@ -10,12 +10,12 @@ import json
 import os
 from base64 import b64decode
 from concurrent.futures import Future
-from typing import Final
 
 from aiohttp import web
 
 from smarttree.admission import admit, normal
 from smarttree.errors import BadParameter, RootRefused
+from smarttree.http.body import read_body
 from smarttree.http.clock import json_response
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import HUB, SERVICE
@@ -26,9 +26,6 @@ from smarttree.rooting import Rooted
 from smarttree.service import Service
 from smarttree.stream.events import totals_field
 from smarttree.tree import NO_ID, SERVICE_ID
-
-BODY_MAX_BYTES: Final = 64 * 1024  # ten paths as long as the kernel takes one, each byte escaped
-BODY_TIMEOUT_S: Final = 10.0
 
 
 def describe(service: Service) -> tuple[View, dict[str, object]]:
@@ -117,17 +114,7 @@ async def _answer(request: web.Request, path: bytes, rooted: Rooted, status: int
 async def _path_of_body(request: web.Request) -> bytes:
     """`{"path": "/a"}`, or `path_b64` where it is not UTF-8. Raises BadParameter, and 413 for a body without end."""
     wanted = 'the body is JSON: {"path": "/the/directory"}'
-    if (request.content_length or 0) > BODY_MAX_BYTES:
-        raise web.HTTPRequestEntityTooLarge(BODY_MAX_BYTES, request.content_length or 0)
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            text = await request.content.read(BODY_MAX_BYTES + 1) if not request.content.at_eof() else b""
-            while len(text) <= BODY_MAX_BYTES and not request.content.at_eof():
-                text += await request.content.read(BODY_MAX_BYTES + 1 - len(text))
-    except TimeoutError as error:
-        raise web.HTTPRequestTimeout(text=f"the body did not come within {BODY_TIMEOUT_S:.0f} s") from error
-    if len(text) > BODY_MAX_BYTES:
-        raise web.HTTPRequestEntityTooLarge(BODY_MAX_BYTES, len(text))
+    text = await read_body(request)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from itertools import chain
 from typing import Final
 
@@ -184,6 +185,10 @@ class ContentSearch:
         seeker = Seeker(self._pattern, self._is_stopped)
         with self._turn:
             self._readers.append((reader, seeker))
+        with closing(reader):
+            self._read(reader, seeker)
+
+    def _read(self, reader: Reader, seeker: Seeker) -> None:
         while (batch := self._next_batch()) is not None:
             self._search(batch, reader, seeker)
             if self._stop.is_set:  # perhaps it did not come to its end

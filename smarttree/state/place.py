@@ -15,6 +15,7 @@ import os
 import stat
 import struct
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -33,6 +34,9 @@ LOCK, MARK = "lock", "mark"
 _WITNESS: Final = struct.Struct("=16sQQ")
 _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 NO_BOOT: Final = ""
+_LOOKS_MAX: Final = 10
+_LOOK_S: Final = 0.02
+"""Who looks at a directory (`st state`) holds its lock for a moment, which is no server."""
 
 
 def boot_id() -> str:
@@ -80,19 +84,7 @@ class Place:
         self.directory, self._family = directory, family
         if family is not None:
             family.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if directory.stat().st_uid != os.geteuid():
-            raise PermissionError(f"{printable(os.fsencode(directory))} belongs to another user")
-        self._lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._lock)
-            raise StateInUse(
-                f"another server (process {holder}) holds {printable(os.fsencode(directory))}: stop that one, or give "
-                "this one a state of its own (--state DIR), or none (--no-state)"
-            ) from error
+        self._lock = _take(directory)
         try:
             self._write_pid()
         except OSError:
@@ -130,6 +122,43 @@ class Place:
     def close(self) -> None:
         self._witness.close()
         os.close(self._lock)
+
+
+def _take(directory: Path) -> int:
+    """The lock of a directory, which is made if it isn't there. Raises StateInUse and OSError."""
+    holder = ""
+    for _ in range(_LOOKS_MAX):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if directory.stat().st_uid != os.geteuid():
+            raise PermissionError(f"{printable(os.fsencode(directory))} belongs to another user")
+        lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_nlink:  # else it was removed, with all that was there, while we came to it
+                return lock
+        except BlockingIOError:
+            holder = holder_of(lock)
+            time.sleep(_LOOK_S)
+        os.close(lock)
+    raise StateInUse(
+        f"another server (process {holder or 'unknown'}) holds {printable(os.fsencode(directory))}: stop that one, or "
+        "give this one a state of its own (--state DIR), or none (--no-state)"
+    )
+
+
+def holder_of(lock: int) -> str:
+    """The process that an open lock file names; "" where it names none."""
+    return os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+
+
+def forget_witness(directory: Path) -> None:
+    """What this boot has seen of a directory that is gone is of no use."""
+    key = xxhash.xxh64_hexdigest(os.fsencode(os.path.realpath(directory)))
+    for home in _memory_homes():
+        try:
+            (home / key).unlink()
+        except OSError as error:
+            logger.debug("no witness in %s: %s", home, error)
 
 
 class Witness:
@@ -183,7 +212,7 @@ class Witness:
 def _memory_homes() -> list[Path]:
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     homes = [Path(given) / "smarttree"] if os.path.isabs(given) else []
-    return [*homes, Path(f"/dev/shm/smarttree-{os.geteuid()}")]
+    return [*homes, Path(f"/dev/shm/smarttree-{os.geteuid()}")]  # nosec B108 - see Witness
 
 
 def _map(path: Path) -> mmap.mmap:

@@ -27,7 +27,7 @@ from smarttree.tree import Tree
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_MIN_BYTES: Final = 4 << 20  # of log since the last one, before another is made
-_OURS: Final = re.compile(r"(?:tree|log)\.([0-9a-f]{16})\.[0-9]{20}(?:\.draft)?")
+OURS: Final = re.compile(r"(?:tree|log)\.([0-9a-f]{16})\.[0-9]{20}(?:\.draft)?")
 CLEAN_BYTES: Final = 64 << 10  # of log since the last one, before another is made at a clean stop
 
 
@@ -105,7 +105,7 @@ class Store:
 
     def _remove_others(self, epoch: int) -> None:
         for path in self._place.directory.iterdir():
-            ours = _OURS.fullmatch(path.name)  # the directory may be one that has other things in it
+            ours = OURS.fullmatch(path.name)  # the directory may be one that has other things in it
             if ours and (ours[1] != f"{epoch:016x}" or path.suffix == ".draft"):  # the writer of a draft was killed
                 path.unlink(missing_ok=True)
 

@@ -22,7 +22,7 @@ from smarttree.stream.carriers import AUTO, REACTOR, choose, make_reacting
 from smarttree.stream.classes import STATS, LaneKey, StreamClass
 from smarttree.stream.events import periodic_stats
 from smarttree.stream.figures import Figures, together
-from smarttree.stream.lanes import GOODBYE_S, Carrier, Lane, Sink, share
+from smarttree.stream.lanes import GOODBYE_S, Carrier, Guest, Lane, Sink, share
 from smarttree.stream.looped import Looped
 from smarttree.stream.openings import BodyMaker
 from smarttree.stream.past import Past
@@ -125,9 +125,9 @@ class Hub:
         for sink in tuple(self._sinks):
             sink.abort()
 
-    def end(self, is_over: Callable[[object], bool]) -> None:
-        """End the streams of those of whose holder that is said: their token is gone."""
-        for sink in [sink for sink in self._sinks if is_over(sink.holder)]:  # with those that still get their opening
+    def end(self, is_over: Callable[[Guest], bool]) -> None:
+        """End the streams of guests of whom that is said: their token is gone, say."""
+        for sink in [sink for sink in self._sinks if is_over(sink.guest)]:  # with those that still get their opening
             sink.abort()
         for carrier in self._carriers:
             carrier.end(is_over)
@@ -142,7 +142,10 @@ class Hub:
 
     def retry(self) -> bytes:
         """When to come back: what a stream begins with, and ends with where the end is ours."""
-        return sse.retry(sse.jitter_ms(*self._retry_ms))
+        return sse.retry(self.retry_ms())
+
+    def retry_ms(self) -> int:
+        return sse.jitter_ms(*self._retry_ms)
 
     # -- one client ------------------------------------------------------------------------------------------------
 
@@ -331,6 +334,8 @@ class Hub:
             await asyncio.sleep(self._stats_interval_s)
             for criteria in {key.criteria for key in self._lanes if STATS in key.events}:
                 told = await self._welcome.current_stats(criteria)
+                if not told:  # the root that they are about has gone
+                    continue
                 for lane in list(self._lanes.values()):
                     if STATS in lane.key.events and lane.key.criteria == criteria:
                         stats = periodic_stats(Clock(self._epoch, lane.segments.seq), told)

@@ -27,6 +27,14 @@ def share(lanes: int) -> int:
     return min(LANE_BYTES, max(LANE_MIN_BYTES, LANES_BYTES // max(1, lanes)))
 
 
+class Guest(Protocol):
+    """Whose stream it is: nothing here knows more of them, but that they have users like a lane."""
+
+    def enter(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+
 class Sink(Protocol):
     """A client's connection."""
 
@@ -34,8 +42,8 @@ class Sink(Protocol):
     def peer(self) -> str: ...
 
     @property
-    def holder(self) -> object:
-        """Who was let in, so that they can be sent away: nothing here knows more of it."""
+    def guest(self) -> Guest:
+        """Who was let in, so that they can be sent away."""
 
     def free(self) -> bool:
         """Whether everything written so far is with the kernel, so that `send` costs no memory."""
@@ -107,8 +115,8 @@ class Carrier(Protocol):
     def lose(self, lane: Lane) -> None:
         """The lane is lost: its clients are closed between two batches, and come back by their ids."""
 
-    def end(self, is_over: Callable[[object], bool]) -> None:
-        """Ends the streams of holders of whom that is said."""
+    def end(self, is_over: Callable[[Guest], bool]) -> None:
+        """Ends the streams of guests of whom that is said."""
 
     async def figures(self) -> Figures: ...
 

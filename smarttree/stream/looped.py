@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from smarttree.codec.coding import piece
 from smarttree.stream.figures import WORST_MAX, Figures, Lag
-from smarttree.stream.lanes import SLICE_BYTES, Lane, Sink
+from smarttree.stream.lanes import SLICE_BYTES, Guest, Lane, Sink
 from smarttree.stream.past import Past
 from smarttree.stream.replay import IN_THE_LOG
 from smarttree.stream.segments import Run
@@ -122,10 +122,10 @@ class Looped:
         for client in self._clients.get(lane, ()):
             client.wake()
 
-    def end(self, is_over: Callable[[object], bool]) -> None:
+    def end(self, is_over: Callable[[Guest], bool]) -> None:
         for clients in self._clients.values():
             for client in clients:
-                if is_over(client.sink.holder):
+                if is_over(client.sink.guest):
                     client.sink.abort()
 
     async def figures(self) -> Figures:

@@ -21,7 +21,7 @@ from smarttree._reactor import Client, Reactor
 from smarttree._reactor import Lane as Track
 from smarttree.codec.coding import CODINGS, piece
 from smarttree.stream.figures import Figures, Lag
-from smarttree.stream.lanes import GOODBYE_S, Lane, Sink
+from smarttree.stream.lanes import GOODBYE_S, Guest, Lane, Sink
 from smarttree.stream.past import Past
 from smarttree.stream.replay import IN_THE_LOG
 
@@ -50,7 +50,7 @@ class Reacting:
         goodbyes = [retry() for _ in range(GOODBYES)]
         self._reactor = Reactor([piece(coding, words) for coding in CODINGS for words in goodbyes], len(CODINGS))
         self._clients: dict[Client, Lane] = {}
-        self._holders: dict[Client, object] = {}  # of those who were let in by a token
+        self._guests: dict[Client, Guest] = {}
         self._tracks: dict[Lane, Track] = {}
         self._counts: Counter[Lane] = Counter()
         self._reading: dict[Client, asyncio.Task[None]] = {}  # tasks of clients that read from the log
@@ -71,8 +71,8 @@ class Reacting:
             return
         client = self._reactor.join(sink.detach(), self._track(lane), seq)
         self._clients[client] = lane
-        if sink.holder is not None:
-            self._holders[client] = sink.holder
+        self._guests[client] = sink.guest
+        sink.guest.enter()
         self._counts[lane] += 1
         lane.enter()
         self._go_on(client, seq)
@@ -99,10 +99,10 @@ class Reacting:
                 self._reactor.dismiss(client)
         self._reactor.wake()
 
-    def end(self, is_over: Callable[[object], bool]) -> None:
-        """Of these holders; the others stay."""
-        for client, holder in self._holders.items():
-            if is_over(holder):
+    def end(self, is_over: Callable[[Guest], bool]) -> None:
+        """Of these guests; the others stay."""
+        for client, guest in self._guests.items():
+            if is_over(guest):
                 self._reactor.dismiss(client)
         self._reactor.wake()
 
@@ -155,7 +155,7 @@ class Reacting:
         self._fed.pop(client, None)
         if (reading := self._reading.get(client)) is not None:
             reading.cancel()
-        self._holders.pop(client, None)
+        self._guests.pop(client).leave()
         lane = self._clients.pop(client)
         lane.leave()
         self._counts[lane] -= 1

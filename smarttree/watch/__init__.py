@@ -12,10 +12,14 @@ from smarttree.errors import WatcherUnavailable
 from smarttree.printable import printable
 
 if TYPE_CHECKING:  # the command's table of options asks for the names only, and loads no numpy for that
+    from smarttree._fanotify import Fanotify
+    from smarttree.config import ServiceConfig
     from smarttree.watch.base import Watcher
     from smarttree.watch.polling import Polled, Reader
 
-__all__ = ["AUTO", "NAMES", "choose"]
+    Group = Fanotify
+
+__all__ = ["AUTO", "NAMES", "choose", "choose_for"]
 
 AUTO: Final = "auto"
 NAMES: Final = ("fanotify", "inotify", "watchdog", "polling")
@@ -28,11 +32,19 @@ _WATCHDOG_ON_LINUX: Final = (
 logger = logging.getLogger(__name__)
 
 
-def choose(roots: Sequence[bytes], name: str = AUTO, *, reader: Reader, poll_s: float) -> Watcher:
+def choose_for(config: ServiceConfig, reader: Reader, group: Group | None) -> Watcher:
+    """As the settings want it. Raises as `choose`."""
+    return choose(config.roots, config.watcher, reader=reader, poll_s=config.poll_s, group=group)
+
+
+def choose(
+    roots: Sequence[bytes], name: str = AUTO, *, reader: Reader, poll_s: float, group: Group | None = None
+) -> Watcher:
     """The watcher of that name; by itself, fanotify where that is allowed and fits, else inotify; watchdog off Linux.
 
     By itself it also polls what is on a file system that others change unheard of, by `reader`, every `poll_s` seconds;
-    and on Linux, whatever was asked for, what the kernel refuses to watch.
+    and on Linux, whatever was asked for, what the kernel refuses to watch. `group`: one of fanotify that was opened
+    when that was permitted; it is the watcher's, and closed where that is another.
 
     Raises WatcherUnavailable where the one that was asked for can't work; OSError where the system refuses one.
     """
@@ -47,11 +59,13 @@ def choose(roots: Sequence[bytes], name: str = AUTO, *, reader: Reader, poll_s: 
     places = _places_to_poll(roots) if name == AUTO else []
     poller = PollingWatcher(places, reader, poll_s=poll_s)
     if name != AUTO:
-        return SupplementedWatcher(_make(name, roots), poller)
+        return SupplementedWatcher(_make(name, roots, group=group), poller)
     if {place.path for place in places} >= {*roots}:
+        if group is not None:
+            group.close()
         return poller
     try:
-        return SupplementedWatcher(_kernel_watcher(roots, places), poller, lambda root: _places_to_poll([root]))
+        return SupplementedWatcher(_kernel_watcher(roots, places, group), poller, lambda root: _places_to_poll([root]))
     except OSError as error:
         degraded = _nothing_but_polling(error)
         return PollingWatcher([Polled(root) for root in roots], reader, poll_s=poll_s, degraded=degraded)
@@ -67,9 +81,9 @@ def _places_to_poll(roots: Sequence[bytes]) -> Sequence[Polled]:
     return [Polled(*place[:2]) for place in places]
 
 
-def _kernel_watcher(roots: Sequence[bytes], polled: Sequence[Polled]) -> Watcher:
+def _kernel_watcher(roots: Sequence[bytes], polled: Sequence[Polled], group: Group | None) -> Watcher:
     try:
-        return _make("fanotify", roots, polled)
+        return _make("fanotify", roots, polled, group)
     except WatcherUnavailable as error:
         logger.debug("watching by inotify: %s", error)
         return _make("inotify", roots)
@@ -90,7 +104,7 @@ def _nothing_but_polling(error: OSError) -> str:
     return degraded
 
 
-def _make(name: str, roots: Sequence[bytes], polled: Sequence[Polled] = ()) -> Watcher:
+def _make(name: str, roots: Sequence[bytes], polled: Sequence[Polled] = (), group: Group | None = None) -> Watcher:
     if name == "watchdog":
         from smarttree.watch.portable import PortableWatcher
 
@@ -102,7 +116,7 @@ def _make(name: str, roots: Sequence[bytes], polled: Sequence[Polled] = ()) -> W
         from smarttree.watch.linux import FanotifyWatcher, InotifyWatcher
 
         if name == "fanotify":
-            return FanotifyWatcher(roots, polled=[place.path for place in polled])
+            return FanotifyWatcher(roots, polled=[place.path for place in polled], group=group)
         if name == "inotify":
             return InotifyWatcher()
     raise WatcherUnavailable(f"there is no watcher {name} on this system; leave --watcher out to have one chosen")

@@ -127,6 +127,8 @@ class SupplementedWatcher:
 
     def _reason(self) -> str:
         by_limit = [eid for eid, number in self._refused.items() if number == _LIMIT]
+        if not by_limit and errno.ENODEV in self._refused.values():
+            return "the process that may mark file systems for this one has ended: what it did not mark is polled"
         if not by_limit:
             return "some directories are on a file system that can't be watched, and are polled"
         self._limit = self._limit or self._lowest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import fields
 from pathlib import Path
@@ -16,10 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from smarttree.config import HttpConfig, ServiceConfig
-from smarttree.http.access import ACCESS
 from smarttree.http.app import build_app
-from smarttree.http.door import opened
+from smarttree.http.door import DOOR, opened
+from smarttree.http.https import secured
 from smarttree.http.keys import HUB
+from smarttree.http.limits import LIMITS
 from smarttree.http.listen import open_sockets
 from smarttree.http.runner import Runner
 from smarttree.service import Service
@@ -38,7 +39,6 @@ class Server:
         served = {field.name: settings.pop(field.name) for field in fields(ServiceConfig) if field.name in settings}
         self.service = Service(ServiceConfig(roots=real, watch_bases=below, **served))
         fanout = os.environ.get("SMARTTREE_FANOUT", "auto")  # as a process would take it
-        self.admits: Callable[[str], bool] | None = None  # in the place of what the settings say
         self._http = HttpConfig(**{"port": 0, "fanout": fanout, **settings})
         self._scan = scan
         self._up: Future[None] = Future()
@@ -55,8 +55,10 @@ class Server:
         try:
             sockets = open_sockets(None, self._http.port)
             self.port = sockets[0].getsockname()[1]
-            assert runner.server is not None
-            async with opened(runner.server, sockets, lambda peer: (self.admits or self.app[ACCESS].admits)(peer)):
+            async with (
+                secured(self._http, self.service.config.state, self.port, (), self.app[LIMITS]) as tls,
+                opened(runner.ours, sockets, self.app[DOOR], tls),
+            ):
                 self._up.set_result(None)
                 await self._stop.wait()
         finally:

@@ -16,8 +16,9 @@ import pytest
 
 from smarttree.config import StateConfig
 from smarttree.errors import ConfigError
-from smarttree.http.access import ACCESS, OPEN_PATHS
-from smarttree.http.attempts import ATTEMPTS_MAX
+from smarttree.http import dashboard
+from smarttree.http.access import ACCESS, ATTEMPTS_MAX
+from smarttree.http.door import DOOR
 from smarttree.http.keyring import Keyring
 from smarttree.http.waiting import WAITING
 from tests.clients.plain import DEADLINE_S, Follower, Stream
@@ -47,6 +48,26 @@ def asked(server: Server, method: str, target: str, headers: dict[str, str]) -> 
         connection.close()
 
 
+PAGES = {"/", *(f"/page/{path.name}" for path in Path(dashboard.__file__).with_name("static").iterdir())} - {
+    f"/page/{dashboard.INDEX}"
+}
+# What tries to be taken for something that is open.
+DISGUISED = (
+    "//healthz", "/healthz/", "/%68ealthz/x", "/healthz/../tree", "/healthz%2f..%2ftree", "/healthz;/tree", "/./tree",
+    "//", "/page/", "/page/../tree", "/page/%2e%2e/tree", "/page/..%2ftree", "/page/app.js/../../tree", "/page//app.js",
+    "/page/index.html", "/page/app.js/", "/page/APP.JS", "/page/%00", "/session/", "//session", "/session/../tree",
+)  # fmt: skip
+
+
+def answered_without(method: str, path: str) -> tuple[int, ...]:
+    """What comes without a token where one is wanted, and nothing but that: health, the page, and where to show one."""
+    if path in ("/healthz", "/readyz"):
+        return (200, 405)
+    if method in ("GET", "HEAD") and path in PAGES:
+        return (200,)
+    return (403,) if (method, path) == ("POST", "/session") else (401,)
+
+
 def every_route(server: Server) -> set[tuple[str, str]]:
     """Those of the router itself, whatever was added last, and some that are not there."""
     routes = {
@@ -55,7 +76,8 @@ def every_route(server: Server) -> set[tuple[str, str]]:
         if route.resource is not None
     }
     others = {(method, path) for _, path in routes for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")}
-    return routes | others | {("GET", "/nowhere"), ("GET", "//healthz"), ("GET", "/healthz/"), ("GET", "/%68ealthz/x")}
+    pages = {(method, path) for path in PAGES for method in ("GET", "HEAD", "POST")}
+    return routes | others | pages | {("GET", path) for path in ("/nowhere", *DISGUISED)}
 
 
 def test_nothing_answers_without_the_token(guarded: Server) -> None:
@@ -63,10 +85,10 @@ def test_nothing_answers_without_the_token(guarded: Server) -> None:
     assert len(routes) > 40
     for method, path in routes:
         status, headers, body = asked(guarded, method, path, {})
-        if path in OPEN_PATHS:
-            assert status in (200, 405), (method, path)
-        else:
-            assert (status, headers["www-authenticate"]) == (401, 'Bearer realm="smarttree"'), (method, path)
+        assert status in answered_without(method, path), (method, path)
+        assert b"README" not in body
+        if status == 401:
+            assert headers["www-authenticate"] == 'Bearer realm="smarttree"', (method, path)
             assert method == "HEAD" or json.loads(body)["code"] == "token-required"
 
 
@@ -81,7 +103,10 @@ def test_what_only_looks_like_it_does_not(guarded: Server, wrong: str) -> None:
     status, _, body = asked(guarded, "GET", "/clock", {"Authorization": wrong.format(TOKEN)})
     assert (status, json.loads(body)["code"]) in ((401, "token-required"), (401, "token-refused"))
     assert TOKEN.encode() not in body
-    assert asked(guarded, "GET", f"/clock?token={TOKEN}", {})[0] == 401
+    status, _, body = asked(guarded, "GET", f"/clock?token={TOKEN}", {})
+    assert (status, json.loads(body)["code"]) == (400, "bad-parameter")
+    assert b"--token-in-query" in body
+    assert TOKEN.encode() not in body
 
 
 def test_who_is_wrong_too_often_waits_and_who_is_right_does_not(guarded: Server) -> None:
@@ -92,6 +117,25 @@ def test_who_is_wrong_too_often_waits_and_who_is_right_does_not(guarded: Server)
     assert 0 < int(answer[1]["retry-after"]) <= 6
     assert guarded.get("/clock", **BEARER)[0] == 200
     assert problem(guarded.get("/clock"))[:2] == (401, "token-required")
+
+
+def test_headers_of_a_proxy_that_is_none_change_nothing(guarded: Server) -> None:
+    """Neither who asks, nor which name was asked for."""
+    claims = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Via")
+    for number in range(ATTEMPTS_MAX):
+        told = {claim: f"for=10.0.0.{number}" if claim == "Forwarded" else f"10.0.0.{number}" for claim in claims}
+        assert asked(guarded, "GET", "/clock", {**told, "Authorization": "Bearer wrong"})[0] == 401
+    told = dict.fromkeys(claims, "for=10.1.1.1")
+    assert asked(guarded, "GET", "/clock", {**told, "Authorization": "Bearer wrong"})[0] == 429
+
+
+def test_no_other_header_names_the_host(server: Server) -> None:
+    for claim in ("X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-Host", "X-HTTP-Host-Override"):
+        headers = {"Host": "evil.example", claim: "host=localhost" if claim == "Forwarded" else "localhost"}
+        assert problem(asked(server, "GET", "/clock", headers))[:2] == (421, "host-unknown")
+        assert asked(server, "GET", "/clock", {"Host": "localhost", claim: "evil.example"})[0] == 200
+    for claim in ("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Method-Override"):
+        assert problem(asked(server, "GET", "/nowhere", {claim: "/clock"}))[:2] == (404, "no-such-endpoint")
 
 
 def test_a_page_of_a_named_origin_may_show_the_token(guarded: Server) -> None:
@@ -157,6 +201,20 @@ def test_the_file_is_followed_and_whoever_goes_is_sent_away(project: Path, tmp_p
             stream.close()
 
 
+def test_a_file_that_is_emptied_opens_nothing(project: Path, tmp_path: Path) -> None:
+    """As an editor does on its way to write it anew."""
+    file = tmp_path / "tokens"
+    file.write_text("ci read first-of-them\n")
+    with Server(project, auth_token_file=str(file)) as server:
+        keyring = server.app[ACCESS].keyring
+        for text in ("", "# nobody\n"):
+            file.write_text(text)
+            assert keyring.file is not None
+            keyring.file.look()
+            assert problem(server.get("/clock"))[:2] == (401, "token-required"), text
+            assert server.get("/clock", Authorization="Bearer first-of-them")[0] == 200
+
+
 def test_who_waits_is_told_nothing_once_the_token_is_gone(project: Path, tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     file.write_text("ci read first-of-them\nops read second-of-them\n")
@@ -214,14 +272,15 @@ def test_who_is_not_admitted_is_not_heard(project: Path) -> None:
 
 def test_the_door_closes_before_anything_is_read(project: Path) -> None:
     with Server(project) as server:
-        server.admits = lambda peer: False
+        door = server.app[DOOR]
+        admits, door.admits = door.admits, lambda peer: False
         with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S) as refused:
             try:
                 refused.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 assert refused.recv(1) == b""
             except ConnectionError:
                 pass
-        server.admits = None
+        door.admits = admits
         assert server.get("/healthz")[0] == 200
 
 
@@ -241,3 +300,16 @@ def test_a_name_that_is_trusted_is(project: Path) -> None:
     with Server(project, trusted_hosts=("tree.example.com",)) as server:
         assert asked(server, "GET", "/clock", {"Host": "Tree.Example.com:8973"})[0] == 200
         assert asked(server, "GET", "/clock", {"Host": "other.example.com"})[0] == 421
+
+
+def test_a_file_that_was_emptied_opens_nothing(project: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("ci read first-of-them\n")
+    with Server(project, auth_token_file=str(file)) as server:
+        for text in ("", "# nobody\n"):
+            caplog.clear()
+            (tmp_path / "draft").write_text(text)
+            (tmp_path / "draft").rename(file)
+            until(lambda: "no token in it" in caplog.text)
+            assert problem(server.get("/tree"))[:2] == (401, "token-required")
+            assert server.get("/clock", Authorization="Bearer first-of-them")[0] == 200

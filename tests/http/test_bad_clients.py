@@ -115,12 +115,9 @@ def test_who_goes_on_talking_is_dropped(server: Server, project: Path, fanout: s
 
 
 @pytest.mark.parametrize("beginning", [b"", b"GET /clock HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
-def test_who_never_comes_to_the_end_of_a_request_is_dropped(
-    project: Path, monkeypatch: pytest.MonkeyPatch, beginning: bytes
-) -> None:
+def test_who_never_comes_to_the_end_of_a_request_is_dropped(project: Path, beginning: bytes) -> None:
     """Also one who sends a byte now and then."""
-    monkeypatch.setattr("smarttree.http.runner.KEEPALIVE_S", 0.5)
-    with Server(project) as server, socket.create_connection(("127.0.0.1", server.port)) as slow:
+    with Server(project, request_s=0.5) as server, socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.sendall(beginning)
         slow.settimeout(0.05)
         deadline, ended = monotonic() + DEADLINE_S, False

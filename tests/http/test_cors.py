@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.http.server import Server
 
 APP = "https://app.example.com"
 OTHER = "https://other.example.com"
+TOKEN = "a-token-of-the-tests"
 
 
 @pytest.fixture
@@ -74,6 +76,47 @@ def test_a_star_is_for_what_is_told_about_files_not_for_what_is_in_them(project:
             assert preflight(server, target, OTHER)[0] == 403
 
 
+ORIGINS = (APP, OTHER, "null", "http://app.example.com", "https://app.example.com:8443", f"{APP}.evil.example", "")
+CONTENT = ("/search", "/compress", "/watch")
+TOLD = ("/tree", "/events", "/changes", "/clock", "/stats", "/metrics", "/openapi.json", "/healthz", "/nowhere")
+
+
+def allowed(cors: tuple[str, ...], guarded: bool, origin: str, path: str) -> str | None:
+    """As spec/HTTP.md, section 7, has it."""
+    if path in CONTENT:
+        return origin if origin in cors and guarded else None
+    return "*" if "*" in cors else origin if origin in cors else None
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize("cors", [(), (APP,), ("*",), ("*", APP)])
+def test_the_whole_matrix(project: Path, cors: tuple[str, ...], guarded: bool) -> None:
+    shown = {"Authorization": f"Bearer {TOKEN}"} if guarded else {}
+    with Server(project, cors=cors, auth_token=TOKEN if guarded else None) as server:
+        for origin in ORIGINS:
+            for path in (*CONTENT, *TOLD):
+                expected = allowed(cors, guarded, origin, path)
+                for headers in (shown, {}):
+                    stream = Stream(f"{server.url}{path}", headers={"Origin": origin, "Connection": "close", **headers})
+                    stream.close()
+                    assert stream.headers.get("access-control-allow-origin") == expected, (origin, path)
+                    assert "access-control-allow-credentials" not in stream.headers
+                    assert expected in (None, "*") or "Origin" in stream.headers["vary"]
+                assert preflight(server, path, origin)[0] == (403 if expected is None else 204), (origin, path)
+            for method, path in (("POST", "/watch"), ("DELETE", "/watch"), ("POST", "/ticket")):
+                refused = asked(server, method, path, origin, shown) == (403, "origin-refused")
+                assert refused == (not guarded or allowed(cors, guarded, origin, path) is None), (origin, method, path)
+
+
+def asked(server: Server, method: str, path: str, origin: str, headers: dict[str, str]) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request(method, path, b"{}", {"Origin": origin, **headers})
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    connection.close()
+    return answer.status, told.get("code", "")
+
+
 def test_a_refused_origin_is_logged_once_with_the_flag(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "smarttree.http"):
         for _ in range(3):
@@ -85,6 +128,6 @@ def test_a_refused_origin_is_logged_once_with_the_flag(server: Server, caplog: p
 
 
 def test_origins_are_compared_as_browsers_write_them() -> None:
-    cors = Cors(("https://App.Example.com/",), lambda: False)
+    cors = Cors(("https://App.Example.com/",), lambda: False, lambda request: "http://localhost")
     assert cors.allows(APP, "/tree") == APP
     assert cors.allows(APP + ":8443", "/tree") is None

@@ -18,6 +18,7 @@ MANY = 10_000
 WRONG: dict[str, tuple[bytes, int, str]] = {
     "no HTTP": (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, "bad-request"),
     "another HTTP": (b"GET /tree HTTP/9.9\r\n" + HOST + b"\r\n", 400, "bad-request"),
+    "an address that is none": (b"GET http://[::1/aaaa?aaaa=1 HTTP/1.1\r\n" + HOST + b"\r\n", 400, "bad-request"),
     "no host": (b"GET /tree HTTP/1.1\r\n\r\n", 400, "bad-request"),
     "an address too long": (b"GET /tree?path=" + b"a" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 400, "bad-request"),
     "a header too long": (b"GET /tree HTTP/1.1\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", 400, "bad-request"),
@@ -96,6 +97,7 @@ def is_told_briefly(caplog: pytest.LogCaptureFixture) -> bool:
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_told_as_a_problem(server: Server, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    caplog.set_level(logging.DEBUG)
     sent, status, code = WRONG[name]
     found, headers, problem = answer(server, sent)
     assert (found, problem["status"], problem["code"]) == (status, status, code)
@@ -103,6 +105,7 @@ def test_what_is_wrong_is_told_as_a_problem(server: Server, caplog: pytest.LogCa
     assert problem["detail"]
     assert "aaaa" not in problem["detail"]
     assert is_told_briefly(caplog)
+    assert "aaaa" not in caplog.text
 
 
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"QUERY"])

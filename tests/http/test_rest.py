@@ -191,11 +191,6 @@ def test_until_the_first_scan_is_done_rest_says_how_far_it_is(project: Path) -> 
         assert server.json("/readyz")["status"] == "ready"
 
 
-@pytest.mark.parametrize("target", ["/"])
-def test_what_comes_later_says_so(server: Server, target: str) -> None:
-    assert problem(server.get(target))[:2] == (501, "not-available-yet")
-
-
 def test_an_unknown_url_lists_what_there_is(server: Server) -> None:
     status, code, data = problem(server.get("/evnts"))
     assert (status, code) == (404, "no-such-endpoint")

@@ -7,6 +7,7 @@ import json
 import shutil
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,21 @@ def test_its_answer_comes_after_the_streams_have_it(open_server: Server, base: P
         assert message["root"] == {"path": str(base / "one"), "state": "removed"}
         assert not any(path.startswith(bytes(base)) for path, _ in follower.mirror.paths())
         assert follower.mirror.service_digest == follower.mirror.digest()
+
+
+def test_a_stream_below_a_root_that_goes_harms_nobody(project: Path, base: Path, fanout: str) -> None:
+    """It has no stats any more. What was made of none ended all streams, and with them the server."""
+    with Server(project, bases=[base], stats_interval_s=0.05) as server, ExitStack() as until_end:
+        assert add(server, base / "one")[0] == 201
+        urls = [f"{server.url}/events?events=stats&path={path}" for path in (base / "one" / "d", project)]
+        below, beside = [until_end.enter_context(Follower(url)) for url in urls]
+        below.until(lambda seen: sum(bool(turn.named("stats")) for turn in seen.turns) > 1)
+        assert remove(server, base / "one")[0] == 200
+        for _ in range(5):
+            beside.until(lambda seen: bool(seen.turn().named("stats")))
+        assert add(server, base / "one")[0] == 201
+        taken = len(below.turns)
+        below.until(lambda seen: any(turn.named("stats") for turn in seen.turns[taken:]))
 
 
 def test_asking_twice_is_asking_once(open_server: Server, base: Path) -> None:

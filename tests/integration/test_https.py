@@ -278,4 +278,13 @@ def test_an_authority_that_makes_no_sense_is_asked_again(tmp_path: Path) -> None
         with Process(tmp_path / "tree", *arguments, *more) as server:
             until(lambda: server.log().count("trying again") >= 2)
             assert b" 200 " in ask(server.port, DOMAIN, None)[0]
+            refused = send(int(arguments[-1]), b"GET /secret HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+            assert refused.startswith(b"HTTP/1.0 400 ")
+            assert "Traceback" not in server.log()
         nonsense.shutdown()
+
+
+def send(port: int, data: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as plain:
+        plain.sendall(data)
+        return plain.recv(65536)

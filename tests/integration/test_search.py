@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -9,13 +10,15 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from smarttree.http.search import LIMIT, SEARCHES_MAX
+from smarttree.config import HttpConfig
+from smarttree.http.search import LIMIT
 from smarttree.search.excerpt import LINE_BYTES_MAX, SUBMATCHES_MAX
 from tests.http.server import Server
 
@@ -318,11 +321,29 @@ def test_a_client_that_leaves_ends_its_search(server: Server, project: Path) -> 
     assert places(server, "/search?q=TODO&limit=1&path=/src")
 
 
+def test_a_search_leaves_nothing_open(server: Server, project: Path) -> None:
+    """Also before the collector has come by: two descriptors each, and 1,024 may be all there are."""
+
+    def held() -> list[str]:
+        links = [Path(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+        return [str(link.readlink()) for link in links if os.path.lexists(link) and "/src" in str(link.readlink())]
+
+    gc.disable()
+    try:
+        for _ in range(5):
+            assert places(server, "/search?q=TODO&path=/src")
+            assert places(server, "/search?q=TODO&limit=1&path=/src")
+        until(lambda: not searching())
+        assert held() == []
+    finally:
+        gc.enable()
+
+
 def test_searches_at_a_time_are_limited(server: Server, project: Path) -> None:
     """Who does not read what was found keeps its search waiting."""
     plant_many(project)
     server.sync()
-    held = [asking(server, "q=line&limit=100000&timeout_ms=60000") for _ in range(SEARCHES_MAX)]
+    held = [asking(server, "q=line&limit=100000&timeout_ms=60000") for _ in range(HttpConfig().max_searches)]
     try:
         for raw in held:
             assert raw.recv(10)
@@ -334,6 +355,22 @@ def test_searches_at_a_time_are_limited(server: Server, project: Path) -> None:
             raw.close()
     until(lambda: not searching())
     assert server.json("/search?q=TODO")["complete"]
+
+
+def test_one_reader_leaves_a_search_for_others(project: Path) -> None:
+    """By address, as a proxy tells it."""
+    with Server(project, max_searches=2, trusted_proxies=(ip_network("127.0.0.0/8"),)) as server:
+        plant_many(project)
+        server.sync()
+        with socket.create_connection(("127.0.0.1", server.port)) as held:
+            query = "q=line&limit=100000&timeout_ms=60000"
+            lines = f"GET /search?{query} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.1\r\n\r\n"
+            held.sendall(lines.encode())
+            assert held.recv(10)
+            assert server.get("/search?q=TODO", X_Forwarded_For="203.0.113.1")[0] == 503
+            assert server.get("/search?q=TODO", X_Forwarded_For="203.0.113.2")[0] == 200
+        until(lambda: not searching())
+        assert places(server, "/search?q=TODO")
 
 
 def test_who_only_asks_for_headers_gets_those(server: Server) -> None:

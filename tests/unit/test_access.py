@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smarttree.cli.values import read_network
-from smarttree.http.addresses import is_admitted, read_address, speaks_for
-from smarttree.http.attempts import ADDRESSES_MAX, ATTEMPT_S, ATTEMPTS_MAX, Attempts
+from smarttree.http.addresses import is_admitted, read_address, read_network, speaks_for
 from smarttree.http.tickets import FIRST_USE_S, GOOD_S, KEY_BYTES, Tickets
-from smarttree.http.tokens import READ, SCOPES, WATCH, Holder, Tokens, hash_of, one_for_all, parse
+from smarttree.http.tokens import READ, SCOPES, Holder, Tokens, hash_of, one_for_all, parse
 
 KEY = bytes(range(KEY_BYTES))
 CI = Holder("ci", frozenset({READ}), hash_of(b"secret of ci"))
@@ -126,19 +124,3 @@ def test_a_proxy_speaks_for_others_as_far_as_it_is_trusted(
     found = speaks_for(peer, forwarded_for, forwarded, trusted)
     assert found == (ip_address(speaker) if speaker else None)
     assert speaks_for(peer, forwarded_for, forwarded, []) == peer
-
-
-def test_an_address_may_be_wrong_so_often_and_no_oftener() -> None:
-    attempts = Attempts()
-    for _ in range(ATTEMPTS_MAX):
-        assert attempts.wait_s("a", 100.0) == 0
-        attempts.failed("a", 100.0)
-    assert attempts.wait_s("a", 100.0) == pytest.approx(ATTEMPT_S)
-    assert attempts.wait_s("b", 100.0) == 0
-    assert attempts.wait_s("a", 100.0 + ATTEMPT_S) == 0
-    attempts.failed("a", 100.0 + ATTEMPT_S)
-    assert attempts.wait_s("a", 100.0 + ATTEMPT_S) > 0
-    for number in range(ADDRESSES_MAX):
-        attempts.failed(str(number), 107.0)
-    assert attempts.wait_s("a", 107.0) == 0
-    assert WATCH in SCOPES

@@ -11,7 +11,16 @@ import pytest
 from smarttree.cli.options import BY_KEY, OPTIONS, Option
 from smarttree.cli.settings import Settings, read_environment, read_file, read_settings
 from smarttree.cli.values import is_loopback, read_bytes, read_host, read_origin, read_seconds, read_switch, read_whole
-from smarttree.config import DecodeConfig, DoctorConfig, HttpConfig, LogConfig, ServiceConfig, ShowConfig, StateConfig
+from smarttree.config import (
+    DecodeConfig,
+    DoctorConfig,
+    HttpConfig,
+    LogConfig,
+    ServiceConfig,
+    ShowConfig,
+    StateConfig,
+    StatesConfig,
+)
 from smarttree.errors import BadParameter, ConfigError, HostRefused, NotAvailableYet, PathError, UnknownMode
 
 CONCERNS = {
@@ -20,6 +29,7 @@ CONCERNS = {
     "show": ShowConfig,
     "decode": DecodeConfig,
     "doctor": DoctorConfig,
+    "states": StatesConfig,
     "state": StateConfig,
     "log": LogConfig,
 }
@@ -27,6 +37,8 @@ LATER = [option for option in OPTIONS if option.later]
 
 # What no flag sets: the paths are arguments, and the rest is not for a person to choose.
 NOT_OPTIONS = {"service.roots", "service.watch", "show.path", "decode.path", "doctor.roots"} | {
+    "states.paths",
+    "states.family",
     "http.retry_min_ms",
     "http.retry_max_ms",
     "service.content_quiet_s",
@@ -224,7 +236,8 @@ def test_listening_beyond_this_machine_is_asked_for_twice(tmp_path: Path) -> Non
     for host in ("0.0.0.0", "::", "[::]", "192.168.1.5", "example.com"):
         with pytest.raises(HostRefused, match="--insecure"):
             read_settings([*base, host], {})
-        for guard in (["--insecure"], ["--auth-token", "x"], ["--auth-token-file", "f"], ["--allow", "10.0.0.0/8"]):
+        lists = (["--allow", "10.0.0.0/8"], ["--allow-file", "f"])
+        for guard in (["--insecure"], ["--auth-token", "x"], ["--auth-token-file", "f"], *lists):
             assert served(read_settings([*base, host, *guard], {}))[1].host == host.strip("[]")
     for host in ("localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]"):
         assert served(read_settings([*base, host], {}))[1].host == host.strip("[]")
@@ -239,6 +252,8 @@ def test_a_token_file_is_not_among_what_is_served(tmp_path: Path) -> None:
     for file in (served_here / "tokens", served_here / "below" / "tokens", elsewhere / "tokens"):
         with pytest.raises(ConfigError, match="keep it elsewhere"):
             read_settings(["--serve", str(served_here), "--auth-token-file", str(file)], {})
+        with pytest.raises(ConfigError, match="keep it elsewhere"):  # who writes there would say who may read
+            read_settings(["--serve", str(served_here), "--allow-file", str(file)], {})
     (served_here / "st.toml").write_text('auth_token = "a-token"\n')
     with pytest.raises(ConfigError, match="keep it elsewhere"):
         read_settings(["--serve", str(served_here), "--config", str(served_here / "st.toml")], {})

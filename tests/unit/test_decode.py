@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import resource
+import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -12,12 +14,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from zstandard import ZstdCompressor
 
 from smarttree import codec, marqant, qtn, wire
 from smarttree.cli import main
 from smarttree.cli.output import harmless
 from smarttree.clock import Clock
 from spec import qtn1
+from tests.plain_encoder import seal, varint
 from tests.trees import pair
 
 Capture = pytest.CaptureFixture[bytes]
@@ -189,3 +193,36 @@ def test_marqant_that_is_damaged_is_one_line(marked: Path, capfdbinary: Capture)
 def test_a_bound_of_bytes_is_for_decoding_alone(tmp_path: Path, capfdbinary: Capture) -> None:
     assert main(["--max-bytes", "10", str(tmp_path)]) == 2
     assert b"--max-bytes only means something in `st decode`" in capfdbinary.readouterr().err
+
+
+def _head(kind: int) -> bytes:
+    return b"\x01\x02" + bytes((kind, 0))
+
+
+_SNAPSHOT = _head(3) + bytes(8) + b"\x01\x07\x02/t\xed\x83\x01\x00" + bytes(16)
+_ZEROS = ZstdCompressor(level=1).compress(bytes(64 << 20))
+
+
+@pytest.mark.parametrize(
+    ("bomb", "code"),
+    [
+        (seal(_SNAPSHOT + b"\x01\x01\x01\x01" + varint(8 << 20) + varint(len(_ZEROS)) + _ZEROS, 8), b"truncated"),
+        (seal(_SNAPSHOT + varint(50_000_001), 8), b"too-many-entries"),
+        (seal(_SNAPSHOT + varint(50_000_000) + varint(50_000_000), 8), b"truncated"),
+        (seal(_head(4) + varint(50_000_001), 4), b"too-many-records"),
+        (seal(b"\x01\x02\x04\x01\x01" + varint((1 << 30) + 1), 4), b"column-too-large"),
+        (b"QTN1:" + b"A" * (1 << 20), b""),
+    ],
+)
+def test_a_bomb_is_refused_before_memory_is_spent(bomb: bytes, code: bytes, tmp_path: Path) -> None:
+    """In a process that may not have much."""
+    file = tmp_path / "bomb"
+    file.write_bytes(bomb)
+
+    def little() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (256 << 20, 256 << 20))
+
+    command = [sys.executable, "-m", "smarttree", "decode", str(file)]
+    done = subprocess.run(command, capture_output=True, check=False, preexec_fn=little)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1), done.stderr
+    assert code in done.stderr

@@ -45,6 +45,7 @@ STATUSES = {
     "TokenRefused": ("token-refused", 401, 1),
     "TooManyAttempts": ("too-many-attempts", 429, 1),
     "ScopeMissing": ("scope-missing", 403, 1),
+    "OriginRefused": ("origin-refused", 403, 1),
     "AddressRefused": ("address-refused", 403, 1),
     "HostUnknown": ("host-unknown", 421, 1),
     "SmarttreeError": ("error", 500, 1),

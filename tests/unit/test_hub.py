@@ -69,10 +69,18 @@ class Source:
         self.listener()
 
 
+class Guest:
+    """Of no concern here."""
+
+    def enter(self) -> None:
+        """A user more."""
+
+    def leave(self) -> None:
+        """A user less."""
+
+
 class Sink:
     """A client in memory. While `stalled` it takes nothing, as a full socket."""
-
-    holder = None
 
     def __init__(self, *, stalled: bool = False) -> None:
         self.parser = Parser()
@@ -80,6 +88,7 @@ class Sink:
         self.flow = asyncio.Event()
         self.changed = asyncio.Event()
         self.aborted = False
+        self.guest = Guest()
         self.written = 0
         self.sent = 0
         if not stalled:

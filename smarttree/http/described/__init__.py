@@ -10,11 +10,23 @@ from functools import cache
 from typing import Final
 
 import smarttree
-from smarttree.http.described import access, changes, compress, events, health, search, stats, tree, watch
+from smarttree.http.described import (
+    access,
+    changes,
+    compress,
+    events,
+    health,
+    page,
+    search,
+    session,
+    stats,
+    tree,
+    watch,
+)
 from smarttree.http.described.parts import Json, problem_answer
 from smarttree.http.described.schemas import SCHEMAS
 
-_ENDPOINTS: Final = (events, changes, tree, compress, search, stats, watch, access, health)
+_ENDPOINTS: Final = (events, changes, tree, compress, search, stats, watch, access, session, page, health)
 
 _ABOUT: Final = """\
 A live, compressed mirror of a directory tree. The full specification is `spec/HTTP.md` of the project.
@@ -62,7 +74,7 @@ def description() -> Json:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "security": [{}, {"bearer": []}, {"ticket": []}],
+        "security": [{}, {"bearer": []}, {"ticket": []}, {"session": []}],
         "tags": [{"name": name, "description": told} for name, told in _TAGS.items()],
         "paths": {path: _path(methods) for each in _ENDPOINTS for path, methods in each.PATHS.items()},
         "components": {

@@ -24,9 +24,18 @@ _TICKET: Final = operation(
     tags=["stream"],
 )
 
+_BEARER: Final = "where the server was given tokens; with `--token-in-query` also as the parameter `token`"
+
 SECURITY: Final[Json] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "where the server was given tokens"},
+    "bearer": {"type": "http", "scheme": "bearer", "description": _BEARER},
     "ticket": {"type": "apiKey", "in": "query", "name": "ticket", "description": "of `/ticket`; for `/events` alone"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "smarttree-00000000",
+        "description": "of `POST /session`; the name ends in eight hex digits of the server's own, and under HTTPS "
+        "`__Host-` begins it. What changes something must come from a page of the server's own",
+    },
 }
 
 PATHS: Final[Json] = {"/ticket": {"post": _TICKET}}

@@ -32,7 +32,7 @@ CODES: Final[dict[str, Code]] = dict(
         _of(errors.TokenRefused, "the token or ticket is not good, or not any more"),
         _of(errors.ScopeMissing, "a good token, for something else"),
         _of(errors.AddressRefused, "--allow does not have the address for which a proxy speaks"),
-        ("origin-refused", Code(403, "a page of another origin may not do this")),
+        _of(errors.OriginRefused, "a page of another origin may not do this"),
         _of(errors.RootRefused, "not below a --watch-base, or there is none"),
         _of(errors.Unreadable, "the user who runs the server may not read the directory"),
         _of(errors.PathError, "there is no such path in the tree, or no such root"),
@@ -40,18 +40,20 @@ CODES: Final[dict[str, Code]] = dict(
         ("no-such-endpoint", Code(404, "there is nothing at this address; `endpoints` lists what there is")),
         ("method-not-allowed", Code(405, "the header Allow lists the methods")),
         ("not-acceptable", Code(406, "neither a type nor a coding that the client takes")),
-        ("request-timeout", Code(408, "the body did not come within 10 s")),
+        ("request-timeout", Code(408, "the body did not come within --request-s")),
         _of(errors.UnknownClock, "the clock can't be led on from; `clock` is one that can, once the tree was fetched"),
         _of(errors.LastRoot, "there is always one root"),
         _of(errors.RootsOverlap, "no root lies inside another"),
         _of(errors.TooManyRoots, "there are as many roots, or requests to change them, as there may be"),
         ("precondition-failed", Code(412, "If-Match names something else")),
-        ("request-entity-too-large", Code(413, "a body of more than 64 KiB")),
+        ("request-entity-too-large", Code(413, "a body of more than --max-body-bytes")),
         _of(errors.TooLarge, "more bytes than there may be"),
         _of(errors.CannotCarry, "the format has no form for this content; the detail says which has"),
         ("range-not-satisfiable", Code(416, "the range lies outside; Content-Range tells the size")),
+        ("expectation-failed", Code(417, "the header Expect asks for something else than 100-continue")),
         _of(errors.HostUnknown, "the server was called by a name that is none of its own"),
         _of(errors.TooManyAttempts, "wrong tokens too often; Retry-After tells how long to wait"),
+        _of(errors.TooManyRequests, "more of an address than may be; Retry-After tells how long to wait"),
         ("internal", Code(500, "a bug; the server's log says more")),
         ("engine-failure", Code(500, "following the disk failed for good, and the server ends")),
         _of(
@@ -72,6 +74,8 @@ CODES: Final[dict[str, Code]] = dict(
 ALWAYS: Final = ("bad-parameter", "internal", "address-refused", "host-unknown")
 # What comes where the server has tokens, but for health.
 GUARDED: Final = ("token-required", "token-refused", "too-many-attempts")
+# What comes where an address may ask so often: everywhere but for health, and for streams.
+RATED: Final = ("too-many-requests",)
 # What an endpoint answers that needs the tree.
 NEEDS_TREE: Final = (
     "not-ready",

@@ -72,9 +72,10 @@ _EVENTS: Final = operation(
                 "Content-Encoding": header("how it is compressed, if it is", word("zstd", "gzip"), required=False),
             },
         ),
-        **problems("unknown-mode", "not-available-yet", "ambiguous-path", "not-acceptable"),
+        **problems("unknown-mode", "not-available-yet", "ambiguous-path", "not-acceptable", rated=False),
     },
-    description="It ends where the connection does. Whether the server is full or stops, that is `retry:` and a close.",
+    description="It ends where the connection does. Where there are too many, of all, of an address or of a token, "
+    "where an address asks too often, and where the server stops, that is told by `retry:` and a close.",
     tags=["stream"],
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from smarttree.http.described.codes import ALWAYS, CODES, GUARDED
+from smarttree.http.described.codes import ALWAYS, CODES, GUARDED, RATED
 from smarttree.http.params import FIELDS_MAX
 from smarttree.wire import MEDIA_TYPE_QTN
 
@@ -131,10 +131,11 @@ def stored(description: str, content: Mapping[str, Json], headers: Mapping[str, 
     }
 
 
-def problems(*codes: str, guarded: bool = True) -> Json:
+def problems(*codes: str, guarded: bool = True, rated: bool = True) -> Json:
     """The problem documents that can come, by status; those that always can among them."""
     by_status: dict[int, list[str]] = {}
-    for code in dict.fromkeys((*ALWAYS, *(GUARDED if guarded else ()), *codes)):
+    always = (*ALWAYS, *(GUARDED if guarded else ()), *(RATED if guarded and rated else ()))
+    for code in dict.fromkeys((*always, *codes)):
         by_status.setdefault(CODES[code].status, []).append(code)
     return {str(status): problem_answer(status, by_status[status]) for status in sorted(by_status)}
 
