@@ -80,9 +80,14 @@ func holds(t testing.TB, client *smarttree.Client, mirror *smarttree.Mirror, top
 }
 
 func TestAMirrorIsTheDisk(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { mirrorIsTheDisk(t) })
+	t.Run("compressed", func(t *testing.T) { mirrorIsTheDisk(t, "--compress") })
+}
+
+func mirrorIsTheDisk(t *testing.T, flags ...string) {
 	top := t.TempDir()
 	write(t, filepath.Join(top, "a/b/one"), "1")
-	server := served.Start(t, top, "--port", "0", "--no-state")
+	server := served.Start(t, top, append(flags, "--port", "0", "--no-state")...)
 	client := connect(t, server.URL)
 	mirror := client.Mirror(served.Context(t), smarttree.Query{})
 	defer mirror.Close()
