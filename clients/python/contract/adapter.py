@@ -38,7 +38,7 @@ def parse(request: Json) -> Json:
     for piece in request["pieces"]:
         for frame in parser.feed(b64(piece)):
             if frame.data is not None:
-                events.append({"event": frame.event, "data": frame.data, "id": parser.last_id})
+                events.append({"event": frame.event, "data": frame.data, "id": frame.last_id})
     return {"events": events, "id": parser.last_id, "retry": parser.retry_ms}
 
 

@@ -25,6 +25,7 @@ from smart_tree_sse import (
     TreeChange,
 )
 
+PART = ("path", "include", "exclude", "types")
 Say = Callable[[Json], None]
 Told = Coroutine[Any, Any, None]
 
@@ -71,7 +72,8 @@ def stream_session(request: Json, say: Say) -> Callable[[Session], Told]:
 def mirror_session(request: Json, say: Say) -> Callable[[Session], Told]:
     async def tell(session: Session) -> None:
         async with SmartTreeSSE(request["url"], options=options_of(request)) as client:
-            session.mirror = client.mirror(**request.get("query", {}))
+            part = {name: value for name, value in request.get("query", {}).items() if name in PART}
+            session.mirror = client.mirror(**part)
             events = session.mirror.events(*request.get("globs", []))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_tell(events, say))

@@ -17,7 +17,7 @@ from typing import Any, Final, Self, TypeVar
 
 from .batches import Batch
 from .errors import ConnectionLostError, ProblemError, StreamEndedError
-from .events import QuantumEvent, TreeEvent, events_of
+from .events import OtherEvent, QuantumEvent, TreeEvent, events_of
 from .fetching import GroupsLostError, fetch_groups
 from .globs import Glob
 from .link import Link, Query
@@ -163,6 +163,8 @@ class Mirror(Lookup):
         trees = [event for event in events if isinstance(event, TreeEvent)]
         quanta = [event for event in events if isinstance(event, QuantumEvent)]
         try:
+            if any(isinstance(event, OtherEvent) and event.type == "tree" for event in events):
+                raise OutOfStepError("damaged")
             if trees:
                 await self._replace(trees, batch.clock)
             for quantum in quanta:
@@ -185,7 +187,7 @@ class Mirror(Lookup):
         prepared.commit()
         self._clock = event.clock
         self._source.went_well()
-        await self._hand_out([self._applied(event.clock), *prepared.changes])
+        await self._hand_out([*prepared.changes, self._applied(event.clock)])
 
     async def _replace(self, events: Sequence[TreeEvent], clock: str) -> None:
         size = sum(len(event.compressed or event.manifest or "") for event in events)
@@ -199,7 +201,7 @@ class Mirror(Lookup):
         self._tree, self._documents, self._clock, self._reason = tree, documents, clock, None
         self._source.query = self._query("manifest")
         self._first.set()
-        await self._hand_out([Rebased(reason, clock, fetched), self._applied(clock), *changes])
+        await self._hand_out([Rebased(reason, clock, fetched), *changes, self._applied(clock)])
 
     async def _groups(self, parts: Sequence[Part]) -> tuple[dict[int, bytes], int]:
         """The groups that the parts are made of, and how many of them had to be fetched."""

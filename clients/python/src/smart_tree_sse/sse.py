@@ -21,11 +21,13 @@ MAX_RETRY_DIGITS = 18  # more are no waiting time of anyone's
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stood before an empty line. Without `data` it fires no event; with an `id` it moves the clock."""
+    """What stood before an empty line. Without `data` it fires no event; with an `id` of its own it moves the clock.
+    `last_id` is the id in force."""
 
     event: str
     data: str | None
     id: str | None
+    last_id: str
     size: int
 
 
@@ -105,6 +107,6 @@ class Parser:
     def _dispatch(self) -> Frame | None:
         self.last_id = self._id
         data = "\n".join(self._data) if self._data else None
-        frame = Frame(self._event or "message", data, self._id if self._has_id else None, self._size)
+        frame = Frame(self._event or "message", data, self._id if self._has_id else None, self._id, self._size)
         self._clear()
         return frame if frame.data is not None or frame.id is not None else None
