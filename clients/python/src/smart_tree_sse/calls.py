@@ -165,9 +165,9 @@ class Calls:
         try:
             answer: object = json.loads(text)
         except ValueError as error:
-            raise ProblemError(response.status, "not-json", f"the answer can't be read: {error}") from error
+            raise SmartTreeError("not-json", f"the answer can't be read: {error}") from error
         if not isinstance(answer, dict):
-            raise ProblemError(response.status, "not-json", "the answer is no object")
+            raise SmartTreeError("not-json", "the answer is no object")
         return cast(dict[str, Any], answer)
 
 
