@@ -36,8 +36,9 @@ class Glob:
         return f"Glob({self.text!r})"
 
     def matches(self, path: bytes) -> bool:
-        """Whether it matches this path, which is told relative to its root, without a slash before it."""
-        return bool(self.text) and _match_names(self._names, path.split(b"/"))
+        """Whether it matches this path, which is told relative to its root, without a slash before it; empty for the root,
+        which only `**` matches."""
+        return bool(self.text) and _match_names(self._names, path.split(b"/") if path else [])
 
 
 def _match_names(patterns: tuple[Pattern | None, ...], names: list[bytes]) -> bool:
@@ -80,40 +81,43 @@ def _parse(part: bytes) -> Pattern:
     at = 0
     while at < len(part):
         byte = part[at]
-        end = _class_end(part, at) if byte == ord("[") else -1
+        found = _class(part, at + 1) if byte == ord("[") else None
         if byte == ord("*"):
             if not tests or tests[-1] is not STAR:
                 tests.append(STAR)
+            at += 1
         elif byte == ord("?"):
             tests.append(lambda _: True)
-        elif end > 0:
-            tests.append(_class(part[at + 1 : end]))
-            at = end
+            at += 1
+        elif found is not None:
+            test, at = found
+            tests.append(test)
         else:
-            if byte == ord("\\") and at + 1 < len(part):
-                at, byte = at + 1, part[at + 1]
+            byte, at = _literal(part, at)
             tests.append(byte.__eq__)
-        at += 1
     return tuple(tests)
 
 
-def _class_end(part: bytes, start: int) -> int:
-    """Where the class that opens at `start` is closed; -1 if it is not, and then its bracket is an ordinary byte.
-    A bracket that stands first is a member."""
-    at = start + 1 + (part[start + 1 : start + 2] == b"!")
-    return part.find(b"]", at + 1)
+def _literal(part: bytes, at: int) -> tuple[int, int]:
+    """The byte that is meant there, and where the next one stands."""
+    if part[at] == ord("\\") and at + 1 < len(part):
+        at += 1
+    return part[at], at + 1
 
 
-def _class(inside: bytes) -> Callable[[int], bool]:
-    negated = inside[:1] == b"!"
-    text = inside[1:] if negated else inside
+def _class(part: bytes, at: int) -> tuple[Callable[[int], bool], int] | None:
+    """The class that opens before `at`, and where it ends. None if it is never closed: then its bracket is an ordinary
+    byte. A bracket that stands first is a member."""
+    negated = part[at : at + 1] == b"!"
+    at += negated
     members: set[int] = set()
-    at = 0
-    while at < len(text):
-        if text[at + 1 : at + 2] == b"-" and at + 2 < len(text):
-            members.update(range(text[at], text[at + 2] + 1))
-            at += 3
-        else:
-            members.add(text[at])
-            at += 1
-    return (lambda byte: byte not in members) if negated else members.__contains__
+    while at < len(part) and (not members or part[at] != ord("]")):
+        low, at = _literal(part, at)
+        high = low
+        if part[at : at + 1] == b"-" and part[at + 1 : at + 2] not in (b"", b"]"):
+            high, at = _literal(part, at + 1)
+        members.update(range(low, high + 1))
+        members.add(-1)  # one was read, be its range empty
+    if at >= len(part):
+        return None
+    return (lambda byte: byte not in members) if negated else members.__contains__, at + 1

@@ -1,7 +1,7 @@
 """What subscribers of a mirror are told: each change of an entry, path by path.
 
 Law: whoever makes of every path at the clock before what is told of it has the paths at the clock after. What lies below
-a directory that is deleted, moved or created is told one by one; a root itself is never told.
+a directory that is deleted, moved or created is told one by one. A root that comes or goes is told too.
 """
 
 from __future__ import annotations
@@ -71,8 +71,6 @@ class _Told:
         self._changes: list[tuple[int, bytes, TreeChange]] = []
 
     def add(self, kind: ChangeType, path: bytes, node: Node, old_path: bytes | None = None) -> None:
-        if node.parent == SERVICE:
-            return
         below = tuple(self._below(one) for one in (path, old_path) if one is not None)
         old = os.fsdecode(old_path) if old_path is not None else None
         entry = entry_of(path, node)
