@@ -15,7 +15,6 @@ from typing import Any
 
 from says import Json, applied, says
 from sessions import Session, mirror_session, options_of, stream_session
-
 from smart_tree_sse import Glob, ProblemError, QtnError, SmartTreeError, SmartTreeSSE
 from smart_tree_sse.qtn import assemble, decode_manifest, from_text
 from smart_tree_sse.sse import Parser

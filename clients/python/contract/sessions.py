@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Any
 
 from says import Json
-
 from smart_tree_sse import (
     Applied,
     Lost,
@@ -57,9 +56,7 @@ def stream_session(request: Json, say: Say) -> Callable[[Session], Told]:
         query = {name: value for name, value in request.get("query", {}).items() if name != "events"}
         events = request.get("query", {}).get("events")
         async with SmartTreeSSE(request["url"], options=options_of(request)) as client:
-            stream = client.stream(
-                events=[events] if events else (), on_lost=lambda why: say({"lost": why}), **query
-            )
+            stream = client.stream(events=[events] if events else (), on_lost=lambda why: say({"lost": why}), **query)
             try:
                 async for event in stream:
                     say({"event": event.type, "data": event.data, "id": event.clock})

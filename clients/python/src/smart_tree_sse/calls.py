@@ -18,7 +18,7 @@ from .link import Link, Query, read_bounded
 from .qtn.snapshot import Snapshot, decode_snapshot
 from .query import pairs
 
-__all__ = ["Calls", "Changes", "ChangeTold", "Clock", "Root", "Roots", "Ticket", "WatchAnswer"]
+__all__ = ["Calls", "ChangeTold", "Changes", "Clock", "Root", "Roots", "Ticket", "WatchAnswer"]
 
 MEDIA_QTN: Final = "application/vnd.smarttree.qtn1"
 MEDIA_NDJSON: Final = "application/x-ndjson"
@@ -110,15 +110,15 @@ class Calls:
             return decode_snapshot(await read_bounded(response))
 
     async def changes(
-        self, since: str, *, wait: float | None = None, path: str | None = None, include: Iterable[str] = (),
+        self, since: str, *, wait: int | None = None, path: str | None = None, include: Iterable[str] = (),
         exclude: Iterable[str] = (), types: Iterable[str] = (), only: str | None = None, sync: bool = False,
     ) -> Changes:  # fmt: skip
-        """What has changed since a clock. With `wait`, where nothing has, the answer comes when something does, or after
+        """What has changed since a clock. With `wait`, where nothing has, it is answered when something does, or after
         so many seconds. A clock that can't be led on from is a ProblemError `unknown-clock`, status 410."""
         query = pairs(
             since=since, wait=wait, path=path, include=include, exclude=exclude, types=types, only=only, sync=sync
         )
-        return cast(Changes, await self._json("GET", "/changes", query, wait_s=wait or 0.0))
+        return cast(Changes, await self._json("GET", "/changes", query, wait_s=wait or 0))
 
     async def stats(self, path: str | None = None, *, window: str | None = None) -> dict[str, Any]:
         """Counts, sizes, extensions, what is large, and how busy it is."""

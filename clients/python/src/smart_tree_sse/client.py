@@ -25,8 +25,8 @@ __all__ = ["SmartTreeSSE"]
 class SmartTreeSSE(Calls):
     """`async with SmartTreeSSE("http://localhost:8973") as tree_sse: …`
 
-    `token` is sent as `Authorization: Bearer`, to this server alone. `ca_file`: certificates to trust in the place of the
-    system's. `options` sets the bounds and times that the two have no part in.
+    `token` is sent as `Authorization: Bearer`, to this server alone. `ca_file`: certificates to trust in the place of
+    the system's. `options` sets the bounds and times that the two have no part in.
     """
 
     def __init__(

@@ -29,7 +29,9 @@ class Draft:
         self.digest = tree.digest
         self.nodes: dict[int, Node | None] = {}  # copies of what is touched; None: gone
         self._children: dict[int, dict[bytes, int]] = {}
-        self._weighed: dict[int, int] = {}  # what the digest above an entry has of it, if not what the tree's entry weighs
+        self._weighed: dict[
+            int, int
+        ] = {}  # what the digest above an entry has of it, if not what the tree's entry weighs
         self._left: set[int] = set()  # directories that something was taken out of
         self._told = {record.id: index for index, record in enumerate(self.records) if record.mask != DELETED}
         self._take_out()

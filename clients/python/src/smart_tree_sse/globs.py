@@ -1,4 +1,4 @@
-"""Globs over paths below a root, as bytes: `*`, `?`, `[a-z]`, `[!a-z]`, `**` for any number of names, `\\` for a literal.
+"""Globs over paths below a root, as bytes: `*`, `?`, `[a-z]`, `[!a-z]`, `**` for any names, `\\` for a literal.
 
 Law: a glob without a slash matches the last name at any depth; one with a slash is tied to the root. Time is at most
 the product of glob and path, whatever they are: a `*` that has to grow forgets the ones before it.
@@ -36,8 +36,8 @@ class Glob:
         return f"Glob({self.text!r})"
 
     def matches(self, path: bytes) -> bool:
-        """Whether it matches this path, which is told relative to its root, without a slash before it; empty for the root,
-        which only `**` matches."""
+        """Whether it matches this path, which is told relative to its root, without a slash before it; empty for the
+        root, which only `**` matches."""
         return bool(self.text) and _match_names(self._names, path.split(b"/") if path else [])
 
 

@@ -1,7 +1,7 @@
 """Lookups in a tree: by path, what is in a directory, everything in order. Paths are absolute.
 
-Law: an answer is of one moment. What changes between two questions shows in the second; while one iterates, the tree may
-move on, so take `list(…)` of it, or don't await meanwhile.
+Law: an answer is of one moment. What changes between two questions shows in the second; while one iterates, the tree
+may move on, so take `list(…)` of it, or don't await meanwhile.
 """
 
 from __future__ import annotations

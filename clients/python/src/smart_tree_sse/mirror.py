@@ -1,7 +1,7 @@
 """The live, exact mirror of a remote tree: what `replica.py` decides, over `source.py`.
 
-Law: at every moment it is the tree of one clock, and shows the last good one while it fetches another. Whatever it can't
-go on from is replaced, with its reason told, and what differs then is told path by path.
+Law: at every moment it is the tree of one clock, and shows the last good one while it fetches another. Whatever it
+can't go on from is replaced, with its reason told, and what differs then is told path by path.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Mirror(Lookup):
         return self._clock
 
     def subscribe(self, *globs: str | bytes) -> Subscription[MirrorEvent, TreeChange]:
-        """Each change, from now on, of an entry that a glob matches at its old or its new path; of all, without globs."""
+        """Each change, from now on, of what a glob matches at its old or its new path; of all, without globs."""
         patterns = tuple(map(Glob, globs or ("**",)))
 
         def choose(told: Sequence[MirrorEvent]) -> Sequence[TreeChange]:
@@ -102,7 +102,9 @@ class Mirror(Lookup):
 
         return self._listened(Subscription(choose), telling=bool(globs))
 
-    def _listened(self, subscription: Subscription[MirrorEvent, Result], *, telling: bool) -> Subscription[MirrorEvent, Result]:
+    def _listened(
+        self, subscription: Subscription[MirrorEvent, Result], *, telling: bool
+    ) -> Subscription[MirrorEvent, Result]:
         self._listening.add(subscription)
         if telling:
             self._telling.add(subscription)

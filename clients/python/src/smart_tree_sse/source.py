@@ -30,7 +30,11 @@ class Source:
     """One stream, over all its connections. `clock` is where the next one goes on; None: at an opening."""
 
     def __init__(
-        self, link: Link, query: Query, clock: str | None = None, on_lost: Callable[[str], Awaitable[None]] | None = None
+        self,
+        link: Link,
+        query: Query,
+        clock: str | None = None,
+        on_lost: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self.query = [*query]
         self.clock = clock

@@ -22,8 +22,8 @@ Chosen = TypeVar("Chosen")
 
 
 class Subscription(Generic[Told, Chosen]):
-    """An async iterator; `close` it, or leave its context, to hear no more. It ends when the mirror is closed, and raises
-    what has ended the mirror for good."""
+    """An async iterator; `close` it, or leave its context, to hear no more. It ends when the mirror is closed, and
+    raises what has ended the mirror for good."""
 
     def __init__(self, choose: Callable[[Sequence[Told]], Sequence[Chosen]]) -> None:
         self.room = asyncio.Event()

@@ -1,7 +1,7 @@
 """What subscribers of a mirror are told: each change of an entry, path by path.
 
-Law: whoever makes of every path at the clock before what is told of it has the paths at the clock after. What lies below
-a directory that is deleted, moved or created is told one by one. A root that comes or goes is told too.
+Law: whoever makes of every path at the clock before what is told of it has the paths at the clock after. What lies
+below a directory that is deleted, moved or created is told one by one. A root that comes or goes is told too.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def entry_of(path: bytes, node: Node) -> Entry:
 
 def chosen(changes: Iterable[TreeChange], globs: tuple[Glob, ...]) -> tuple[TreeChange, ...]:
     """Those of an entry that a glob matches at its old or its new path."""
-    return tuple(
-        change for change in changes if any(glob.matches(path) for glob in globs for path in change.below)
-    )
+    return tuple(change for change in changes if any(glob.matches(path) for glob in globs for path in change.below))
 
 
 class _Told:

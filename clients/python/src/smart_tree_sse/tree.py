@@ -76,9 +76,7 @@ class Tree:
             if shared or snapshot.path in self._children[SERVICE]:
                 raise QtnError("id-twice", index)
             self._children[SERVICE][snapshot.path] = snapshot.top_id
-            root = Node(
-                snapshot.top_id, SERVICE, snapshot.path, snapshot.mode, 0, snapshot.mtime_ns, snapshot.digest
-            )
+            root = Node(snapshot.top_id, SERVICE, snapshot.path, snapshot.mode, 0, snapshot.mtime_ns, snapshot.digest)
             self._changed[root.id] = root
             self.digest = (self.digest + root.weight()) & U128_MAX
 
@@ -98,7 +96,8 @@ class Tree:
         """The ids of what is in a directory, by name; not to be written to."""
         if entry_id in self._children:
             return self._children[entry_id]
-        return next((found for base in self._bases if (found := base.children(entry_id)) is not None), {})
+        found = (children for base in self._bases if (children := base.children(entry_id)) is not None)
+        return next(found, dict[bytes, int]())
 
     def child(self, entry_id: int, name: bytes) -> int | None:
         """The id of an entry by the directory it is in and its name."""
@@ -127,7 +126,6 @@ class Tree:
             root = self.get(root_id)
             assert root is not None
             yield from walk(self, path, root)
-
 
     def update(self, nodes: Mapping[int, Node | None], children: Mapping[int, dict[bytes, int]], digest: int) -> None:
         """Takes what a draft has worked out: the entries that are new, changed or (None) gone, and what is in the

@@ -72,7 +72,9 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--path", help="this directory alone")
     what.add_argument("--include", metavar="GLOB", action="append", default=[], help="only what this names; repeatable")
     what.add_argument("--exclude", metavar="GLOB", action="append", default=[], help="not what this names; repeatable")
-    what.add_argument("--types", metavar="TYPE", action="append", default=[], help="file, dir, symlink, other; repeatable")
+    what.add_argument(
+        "--types", metavar="TYPE", action="append", default=[], help="file, dir, symlink, other; repeatable"
+    )
     what.add_argument("--only-content", action="store_true", help="not files written with the content they had")
     do = made.add_argument_group("what to do")
     do.add_argument("--exec", metavar="CMD", help="run this command, instead of printing")
@@ -150,9 +152,7 @@ class Following:
 
     async def _follow(self) -> int:
         since = self._state.clock or self._options.since
-        found = triggers(
-            self._client, since, part_of(self._options), once=self._options.once, kept=self._state.save
-        )
+        found = triggers(self._client, since, part_of(self._options), once=self._options.once, kept=self._state.save)
         async with aclosing(found):
             async for trigger in found:
                 self._busy = True

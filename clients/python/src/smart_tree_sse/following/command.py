@@ -45,7 +45,7 @@ class Command:
                 os.killpg(self._process.pid, signal.SIGTERM)
 
     async def run(self, trigger: Trigger) -> int:
-        """Runs it, again where it fails and that is asked for; the last exit status, 128 + N where signal N ended it."""
+        """Runs it, again where it fails and that is asked for; the last exit status, 128 + N for signal N."""
         status = await self._run_once(trigger)
         for attempt in range(self._retries):
             if status == 0 or self._ended:
@@ -78,7 +78,9 @@ class Command:
             return self._words
         paths = list(dict.fromkeys(told_path(change) for change in trigger.changes))
         if sum(len(os.fsencode(path)) + 9 for path in paths) > PATHS_MAX_BYTES:
-            print(f"st-follow: {len(paths)} paths are too many for {{}}: see $STREE_CHANGES", file=sys.stderr, flush=True)
+            print(
+                f"st-follow: {len(paths)} paths are too many for {{}}: see $STREE_CHANGES", file=sys.stderr, flush=True
+            )
             paths = []
         return [one for word in self._words for one in (paths if word == PLACE else [word])]
 

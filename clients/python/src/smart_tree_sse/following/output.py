@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from ..calls import ChangeTold
 from .triggers import Trigger
 
 __all__ = ["json_lines", "text_lines"]
@@ -37,8 +36,3 @@ def text_lines(trigger: Trigger) -> Iterator[str]:
 
 def _shown(path: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in path)
-
-
-def paths_of(change: ChangeTold) -> list[str]:
-    """The path, and where it was before."""
-    return [change[name] for name in ("old_path", "path") if name in change]

@@ -13,16 +13,16 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..calls import ChangeTold, Changes
+from ..calls import Changes, ChangeTold
 from ..client import SmartTreeSSE
 from ..errors import ConnectionLostError, ProblemError
 from ..waiting import Waiting
 
 __all__ = ["CHANGES_MAX", "Trigger", "triggers"]
 
-WAIT_S: Final = 60.0
-# While something larger is under way: its end may be told by a batch of no changes, which no one who waits is woken for.
-WAIT_FOR_END_S: Final = 1.0
+WAIT_S: Final = 60
+# While something larger is under way: its end may be a batch of no changes, which nobody who waits is woken for.
+WAIT_FOR_END_S: Final = 1
 CHANGES_MAX: Final = 1_000_000  # of one trigger; with more, everything may have changed
 PASSING: Final = frozenset({408, 425, 429})
 
@@ -54,7 +54,7 @@ class Trigger:
 class _Asking:
     """Calls that are made again for as long as that may help."""
 
-    def __init__(self, client: SmartTreeSSE, part: dict[str, Any], *, wait_s: float) -> None:
+    def __init__(self, client: SmartTreeSSE, part: dict[str, Any], *, wait_s: int) -> None:
         self._client = client
         self._part = part
         self._wait_s = wait_s
@@ -68,7 +68,7 @@ class _Asking:
             except (ConnectionLostError, ProblemError) as error:
                 await self._passed(error)
 
-    async def go_on(self, trigger: Trigger, *, wait_s: float) -> bool:
+    async def go_on(self, trigger: Trigger, *, wait_s: int) -> bool:
         """Adds what follows the trigger's clock. Whether that is all of it."""
         while True:
             try:
@@ -101,13 +101,13 @@ async def triggers(
 ) -> AsyncGenerator[Trigger]:
     """Each trigger, which the caller deals with before it asks for the next one. `kept` is told a clock that nothing
     leads to. With `once`, what there is by now, and no more."""
-    asking = _Asking(client, part, wait_s=0.0 if once else WAIT_S)
+    asking = _Asking(client, part, wait_s=0 if once else WAIT_S)
     if since is None:
         since = await asking.clock()
         kept(since)
     while True:
         trigger = Trigger(since, since)
-        whole = await asking.go_on(trigger, wait_s=0.0 if once else WAIT_S)
+        whole = await asking.go_on(trigger, wait_s=0 if once else WAIT_S)
         while not whole:
             whole = await asking.go_on(trigger, wait_s=WAIT_FOR_END_S)
         if trigger:

@@ -6,6 +6,7 @@ Law: digest(dir) = the sum of h(child) over its children, modulo 2^128.
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import numpy as np
 import xxhash
@@ -43,7 +44,7 @@ def tree_digests(rows: Rows, layout: Layout) -> tuple[int, Sums]:
     sums.add(layout.parents[plain], hash_rows(_taken(rows, plain)))
     of_depth = np.argsort(layout.depths, kind="stable")
     ends = np.searchsorted(layout.depths[of_depth], np.arange(1, int(layout.depths.max(initial=0)) + 2))
-    for begin, end in reversed(list(zip(ends[:-1], ends[1:], strict=True))):
+    for begin, end in reversed([*pairwise(ends.tolist())]):
         level = of_depth[begin:end]
         here = _taken(rows, layout.rows[level])
         here.digests = sums.low[level + 1], sums.high[level + 1]
@@ -53,7 +54,12 @@ def tree_digests(rows: Rows, layout: Layout) -> tuple[int, Sums]:
 
 def _taken(rows: Rows, chosen: I64) -> Rows:
     return Rows(
-        rows.names, rows.starts[chosen], rows.lengths[chosen], rows.modes[chosen], rows.sizes[chosen], rows.mtimes_ns[chosen]
+        rows.names,
+        rows.starts[chosen],
+        rows.lengths[chosen],
+        rows.modes[chosen],
+        rows.sizes[chosen],
+        rows.mtimes_ns[chosen],
     )
 
 

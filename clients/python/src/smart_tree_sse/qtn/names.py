@@ -1,7 +1,7 @@
 """QTN1, section 3, columns 2 to 5: the names of a chunk, as one buffer of bytes and where each name ends.
 
-Law: name = previous name[:prefix] + suffix + extension, and each is one path component. No name is made by itself: bytes
-are put where they belong a word at a time, for all names at once.
+Law: name = previous name[:prefix] + suffix + extension, and each is one path component. No name is made by itself:
+bytes are put where they belong a word at a time, for all names at once.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def _put_prefixes(names: U8, shared: I64, starts: I64) -> None:
 
 
 def _scan(found: U64, masks: U64) -> None:
-    """`found[i] |= found[i - 1] & masks[i]`, one after the other, in as many steps as the longest run has binary digits:
-    after each step, `found` and `masks` are those of twice as many names together."""
+    """`found[i] |= found[i - 1] & masks[i]`, one after the other, in as many steps as the longest run has binary
+    digits: after each step, `found` and `masks` are those of twice as many names together."""
     open_rows, distance = np.flatnonzero(masks), 1
     while open_rows.size:
         before = open_rows - distance

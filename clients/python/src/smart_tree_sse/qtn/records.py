@@ -1,6 +1,6 @@
 """QTN1, sections 4 and 5: a delta and a batch, as columns of records.
 
-Law: a record is an absolute statement about one id, and the ids ascend. What is not in a record's mask is zero, or empty.
+Law: a record is an absolute statement about one id, and the ids ascend. What is not in its mask is zero, or empty.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Final, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import QtnError
 from .chunk import MAX_ENTRIES, MAX_ID, SIZE_BITS_MAX, TYPE_MASK
 from .columns import I64, MAX_BODY, U64, U64_MAX, Column, Cursor, bit_fields, opened, signed
 from .names import MAX_PATH, U8, is_name, is_path

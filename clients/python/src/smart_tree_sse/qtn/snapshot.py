@@ -17,7 +17,7 @@ from ..errors import QtnError
 from .chunk import MAX_CHUNK, MAX_ENTRIES, MAX_ID, TYPE_MASK, Chunk, is_directory, read_chunk
 from .columns import I64, Column, Cursor, opened
 from .digest import Sums, tree_digests
-from .layout import Layout, check_order, lay_out
+from .layout import check_order, lay_out
 from .names import MAX_PATH, is_path
 from .xxh64 import PADDING, Rows
 
@@ -81,9 +81,9 @@ class Snapshot(Header):
 
     def paths(self) -> Iterator[bytes]:
         """The absolute path of each entry, in directory order."""
-        above = self.path.rstrip(b"/")
-        paths: list[bytes] = []
-        for row, parent in enumerate(self.parents.tolist()):
+        above, paths = self.path.rstrip(b"/"), list[bytes]()
+        for row in range(len(self)):
+            parent = int(self.parents[row])
             paths.append((above if parent < 0 else paths[parent]) + b"/" + self.name(row))
             yield paths[-1]
 

@@ -1,8 +1,8 @@
 """XXH64 of many entries at once: `h` of QTN1, section 6, for whole columns.
 
-Law: for each row the same as XXH64 of its 36 bytes of values and its name. One call of a hash library for each entry
-would take longer than all the rest of decoding; with numpy, both seeds take some 0.15 µs an entry. Rows are sorted by the length of
-what is hashed, so that each step of the algorithm concerns one slice.
+Law: for each row the same as XXH64 of its 36 bytes of values and its name. With calls of a hash library, one
+for each entry and seed, this takes 0.3 µs an entry, longer than all else; with numpy 0.14 µs. Rows are sorted by the
+length of what is hashed, so that each step of the algorithm concerns one slice.
 """
 
 from __future__ import annotations
