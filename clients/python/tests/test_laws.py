@@ -48,7 +48,10 @@ def test_the_hash_of_many_is_the_hash_of_each(has_digest: bool) -> None:
         assert found.tolist() == [xxhash.xxh64_intdigest(one, seed) for one in each]
 
 
-STREAM = b"\xef\xbb\xbfretry: 7\r\n: c\r\nevent: e\rdata: 1\rdata\r\ndata:\xff\xc3\xa9\nid: a\r\n\r\nid: b\0\ndata: 2\n\nid\n\ndata: lost"
+STREAM = (
+    b"\xef\xbb\xbfretry: 7\r\n: c\r\nevent: e\rdata: 1\rdata\r\ndata:\xff\xc3\xa9\nid: a\r\n\r\n"
+    b"id: b\0\ndata: 2\n\nid\n\ndata: lost"
+)
 
 
 def test_frames_are_the_same_however_the_bytes_are_cut() -> None:

@@ -1,4 +1,4 @@
-"""An assistant that watches a tree: streams its changes, with their deltas, to a model, and the answers to the terminal.
+"""An assistant that watches a tree: streams its changes, with their deltas, to a model, and the answers to you.
 
     OPENAI_BASE_URL=http://localhost:11434/v1 OPENAI_MODEL=llama3.2 python assistant.py http://localhost:8973
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def watching(serving: Serving) -> AsyncIterator[tuple[Endpoint, asyncio.subprocess.Process]]:
+async def watching(serving: Serving) -> AsyncGenerator[tuple[Endpoint, asyncio.subprocess.Process]]:
     endpoint, app = Endpoint(), web.Application()
     app.router.add_post("/v1/chat/completions", endpoint.complete)
     runner = web.AppRunner(app)
