@@ -91,7 +91,7 @@ def test_restarts_of_both_miss_nothing_and_repeat_nothing(serving: Serving, foll
     follow.start()
     follow.begun()
     expected = list[tuple[str, str]]()
-    for number in range(8):
+    for number in range(6):
         (serving.top / f"n{number}").touch()
         expected.append(("created", f"n{number}"))
         if number % 2:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 
 from .globs import Glob
+from .qtn.snapshot import Snapshot
 from .told import Entry, entry_of
 from .tree import Tree, below_root, joined_path, walk
 
@@ -17,10 +18,10 @@ __all__ = ["Lookup"]
 
 
 class Lookup:
-    """`str` paths are as `os.fsdecode` gives them; `bytes` are taken too."""
+    """Of snapshots of one clock. `str` paths are as `os.fsdecode` gives them; `bytes` are taken too."""
 
-    def __init__(self, tree: Tree | None = None) -> None:
-        self._tree = tree or Tree([])
+    def __init__(self, *snapshots: Snapshot) -> None:
+        self._tree = Tree(snapshots)
 
     def get(self, path: str | bytes) -> Entry | None:
         """The entry at a path, or None."""

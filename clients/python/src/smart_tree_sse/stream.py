@@ -10,6 +10,7 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
+from .errors import StreamEndedError
 from .events import Event, events_of
 from .source import Source
 
@@ -31,7 +32,11 @@ class Stream:
         """The next event. Raises StreamEndedError where coming back would not help."""
         while not self._waiting:
             batch = await anext(self._batches)
-            self._waiting.extend(events_of(batch))
+            try:
+                self._waiting.extend(events_of(batch))
+            except StreamEndedError:
+                await self.aclose()
+                raise
             if not self._waiting:
                 self.clock = batch.clock
         event = self._waiting.popleft()
