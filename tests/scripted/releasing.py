@@ -1,4 +1,4 @@
-"""A client that ends while it stands in the queue, before one who hears of it at once, as if the loop had run in between.
+"""A client that ends while it stands in the queue, before one who hears of it at once, as if the loop had run then.
 
 Law: the reactor lets go of nobody in the turn in which it may still come to them.
 """
