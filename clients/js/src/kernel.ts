@@ -242,8 +242,13 @@ function setTexts(memory: Uint8Array, table: Uint32Array, texts: readonly Uint8A
   }
 }
 
-/** What one zstd frame holds, if that has exactly so many bytes; else nothing. */
+/** What one zstd frame holds, if that has exactly so many bytes; else nothing, also where memory can't hold it. */
 export function unzstd(frame: Uint8Array, size: number): Uint8Array | undefined {
-  const bytes = zstd.decode(frame, size);
-  return bytes.length === size ? bytes : undefined;
+  try {
+    const bytes = zstd.decode(frame, size);
+    return bytes.length === size ? bytes : undefined;
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof WebAssembly.RuntimeError) return undefined;
+    throw error;
+  }
 }
