@@ -14,8 +14,8 @@ pub(super) fn read_names(
     entries: &mut Entries,
 ) -> Result<(), QtnError> {
     let table = read_extensions(extensions)?;
-    if suffixes.rest().contains(&b'/') || extensions_have_slash(&table) {
-        return slow_fail(suffixes);
+    if suffixes.rest().contains(&b'/') || table.iter().any(|extension| extension.contains(&b'/')) {
+        return Err(suffixes.fail("name"));
     }
     let mut start = entries.names.len();
     let mut before = start; // where the name before began; none is before a chunk's first
@@ -51,12 +51,4 @@ fn read_extensions<'a>(column: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, QtnErro
         table.push(extension);
     }
     Ok(table)
-}
-
-fn extensions_have_slash(table: &[&[u8]]) -> bool {
-    table.iter().any(|extension| extension.contains(&b'/'))
-}
-
-fn slow_fail(suffixes: &Cursor<'_>) -> Result<(), QtnError> {
-    Err(suffixes.fail("name"))
 }
