@@ -121,12 +121,11 @@ pub(super) fn hash128_of(head: [u64; 4], head_end: u32, name: &[u8]) -> u128 {
     match name.split_first_chunk::<4>() {
         Some((four, rest)) if rest.len() < 24 => {
             let word = u64::from(head_end) | u64::from(u32::from_le_bytes(*four)) << 32;
-            let [low, high] = [0, 1].map(|seed| {
-                let mut state = State::new(seed);
-                state.stripe(head);
-                finish(mixed(state.merged(size), word), rest)
-            });
-            u128::from(high) << 64 | u128::from(low)
+            let (mut low, mut high) = (State::new(0), State::new(1));
+            low.stripe(head);
+            high.stripe(head);
+            let (low, high) = (mixed(low.merged(size), word), mixed(high.merged(size), word));
+            u128::from(finish(high, rest)) << 64 | u128::from(finish(low, rest))
         }
         _ => {
             let mut bytes: Vec<u8> = head.into_iter().flat_map(u64::to_le_bytes).collect();
