@@ -30,6 +30,11 @@ pub(super) struct ChunkReader {
 }
 
 impl ChunkReader {
+    /// With room for so many entries.
+    pub(super) fn with_room(count: usize) -> Self {
+        Self { entries: Entries::with_capacity(count), ..Self::default() }
+    }
+
     /// The next chunk, of `size` entries, its columns being next in `r`. `last_id` is of the entry before it.
     pub(super) fn read(&mut self, r: &mut Cursor<'_>, size: usize, last_id: u32) -> Result<u32, QtnError> {
         let mut told = Vec::with_capacity(COLUMNS);

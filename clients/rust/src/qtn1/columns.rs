@@ -40,6 +40,19 @@ impl Entry<'_> {
 }
 
 impl Entries {
+    /// Columns with room for so many; of names, for an average one.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self {
+            names: Vec::with_capacity(count * 16),
+            name_ends: Vec::with_capacity(count),
+            ids: Vec::with_capacity(count),
+            parents: Vec::new(),
+            modes: Vec::with_capacity(count),
+            sizes: Vec::with_capacity(count),
+            mtimes_ns: Vec::with_capacity(count),
+        }
+    }
+
     /// The parent of what is directly below the top, in [`Entries::parents`].
     pub const TOP: u32 = u32::MAX;
 

@@ -7,7 +7,7 @@ pub(crate) const ENTRIES_MAX: u64 = 50_000_000;
 pub(crate) const DEPTH_MAX: usize = 512;
 pub(super) const ID_MAX: u64 = ENTRIES_MAX - 1;
 pub(super) const PATH_MAX: usize = 65_535;
-const NAME_MAX: usize = 1024;
+pub(super) const NAME_MAX: usize = 1024;
 
 /// Whether a mode is a directory's.
 pub(crate) const fn is_dir(mode: u16) -> bool {

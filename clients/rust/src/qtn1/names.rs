@@ -2,7 +2,7 @@
 
 use super::columns::Entries;
 use super::cursor::Cursor;
-use super::entry::is_plain_name;
+use super::entry::{NAME_MAX, is_plain_name};
 use super::error::QtnError;
 
 const EXTENSIONS_MAX: usize = 127;
@@ -14,30 +14,46 @@ pub(super) fn read_names(
     entries: &mut Entries,
 ) -> Result<(), QtnError> {
     let table = read_extensions(extensions)?;
-    if suffixes.rest().contains(&b'/') || extensions_have_slash(&table) {
-        return slow_fail(suffixes);
+    if suffixes.rest().contains(&b'/') || table.iter().any(|extension| extension.contains(&b'/')) {
+        return Err(suffixes.fail("name"));
     }
-    let mut start = entries.names.len();
-    let mut before = start; // where the name before began; none is before a chunk's first
-    entries.name_ends.reserve(size);
+    let (mut name, mut length) = ([0; NAME_MAX], 0); // of the entry before, of which a prefix stays where it is
     for _ in 0..size {
         let id = extension_ids.byte()?;
         let Some(extension) = table.get(usize::from(id)) else { return Err(extension_ids.fail("extension-id")) };
         let same = usize::from(prefixes.byte()?);
-        if same > start - before {
+        if same > length {
             return Err(prefixes.fail("name-prefix"));
         }
-        entries.names.extend_from_within(before..before + same);
-        entries.names.extend_from_slice(suffixes.until_nul()?);
-        entries.names.extend_from_slice(extension);
-        let end = entries.names.len();
-        if !is_plain_name(&entries.names[start..end]) {
+        let stem = same + read_suffix(suffixes, &mut name[same..])?;
+        length = stem + extension.len();
+        let Some(end) = name.get_mut(stem..length) else { return Err(suffixes.fail("name")) };
+        end.copy_from_slice(extension);
+        if !is_plain_name(&name[..length]) {
             return Err(suffixes.fail("name"));
         }
-        entries.name_ends.push(end);
-        (before, start) = (start, end);
+        entries.names.extend_from_slice(&name[..length]);
+        entries.name_ends.push(entries.names.len());
     }
     Ok(())
+}
+
+/// Copies what stands before the next NUL, which is passed over; answers how much that was.
+#[inline]
+fn read_suffix(suffixes: &mut Cursor<'_>, room: &mut [u8]) -> Result<usize, QtnError> {
+    let (rest, mut size) = (suffixes.rest(), 0);
+    for (place, &byte) in room.iter_mut().zip(rest) {
+        if byte == 0 {
+            break;
+        }
+        *place = byte;
+        size += 1;
+    }
+    match rest.get(size) {
+        Some(0) => suffixes.raw(size + 1).map(|_| size),
+        Some(_) if rest[size..].contains(&0) => Err(suffixes.fail("name")), // it is too long
+        _ => Err(suffixes.fail("truncated")),
+    }
 }
 
 /// By id; 0 is none.
@@ -51,12 +67,4 @@ fn read_extensions<'a>(column: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, QtnErro
         table.push(extension);
     }
     Ok(table)
-}
-
-fn extensions_have_slash(table: &[&[u8]]) -> bool {
-    table.iter().any(|extension| extension.contains(&b'/'))
-}
-
-fn slow_fail(suffixes: &Cursor<'_>) -> Result<(), QtnError> {
-    Err(suffixes.fail("name"))
 }

@@ -36,7 +36,9 @@ impl Snapshot {
         let (mut r, _) = open(data, SNAPSHOT, 0, 8)?;
         let header = Header::read(&mut r)?;
         let counts = Counts::read(&mut r, max_entries)?;
-        let mut reader = ChunkReader::default();
+        // Few documents take less than a byte for an entry: such a one grows as it is read.
+        let room = (counts.entries as usize).min(data.len());
+        let mut reader = ChunkReader::with_room(room);
         let (mut last_id, mut to_come) = (header.id, counts.entries);
         for _ in 0..counts.chunks {
             let size = read_chunk_size(&mut r, to_come)?;
