@@ -292,13 +292,16 @@ cdef void carry_out(Flow *f, Command *command) noexcept nogil:
         for_all(f, stop)
 
 
-cdef void carry_out_all(Flow *f) noexcept nogil:
+cdef void take_orders(Flow *f) noexcept nogil:
     cdef Commands before = f.taken
-    cdef Track *track
-    cdef size_t i
     pthread_mutex_lock(&f.lock)
     f.taken, f.inbox = f.inbox, before
     pthread_mutex_unlock(&f.lock)
+
+
+cdef void carry_out_all(Flow *f) noexcept nogil:
+    cdef Track *track
+    cdef size_t i
     for i in range(f.taken.n):
         carry_out(f, &f.taken.items[i])
     if f.taken.n:
@@ -366,7 +369,11 @@ cdef void hand_back(Flow *f) noexcept nogil:
 
 
 cdef bint turn(Flow *f, int timeout_ms) noexcept nogil:
-    """Waits for something to do, for up to `timeout_ms` (-1: for ever), and does it. False once it was told to stop."""
+    """Waits for something to do, for up to `timeout_ms` (-1: for ever), and does it. False once it was told to stop.
+
+    Orders are taken before anyone is attended to. Who is dropped then may stand in the queue still, and Python, which is
+    told at once, may order its release at once: that must not be carried out before the queue has been gone through.
+    """
     cdef epoll_event events[EVENTS_MAX]
     cdef uint64_t woken
     cdef int count, i
@@ -375,7 +382,9 @@ cdef bint turn(Flow *f, int timeout_ms) noexcept nogil:
     for i in range(count):
         if events[i].data.ptr == NULL:
             eventfd_read(f.wake_fd, &woken)
-        else:
+    take_orders(f)
+    for i in range(count):
+        if events[i].data.ptr != NULL:
             attend(f, <Cursor *>events[i].data.ptr, events[i].events)
     carry_out_all(f)
     serve_queue(f)

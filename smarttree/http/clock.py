@@ -12,6 +12,7 @@ from smarttree.clock import Clock
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import HUB, SERVICE
 from smarttree.http.params import Query
+from smarttree.http.shielded import shielded
 from smarttree.stream.events import to_json
 from smarttree.wire import PROTOCOL_VERSION
 
@@ -24,7 +25,7 @@ async def synced(app: web.Application) -> Clock:
     try:
         async with asyncio.timeout(SYNC_TIMEOUT_S):
             # Shielded: a client that leaves must not cancel a future that the engine is about to set.
-            clock = await asyncio.shield(asyncio.wrap_future(app[SERVICE].sync()))
+            clock = await shielded(asyncio.wrap_future(app[SERVICE].sync()))
             await app[HUB].reached(clock.seq)
     except TimeoutError as error:
         raise web.HTTPGatewayTimeout(text=f"no barrier within {SYNC_TIMEOUT_S:.0f} s; ask again") from error

@@ -29,7 +29,7 @@ def open_sockets(host: str | None, port: int, *, everywhere: bool = False) -> li
         except OSError as error:
             if error.errno not in _NO_SUCH_ADDRESS:
                 raise _told(error, "::", port) from error
-            return _open_all([(socket.AF_INET, ("0.0.0.0", port))], port)  # nosec B104 - asked for
+            return _open_all([(socket.AF_INET, ("0.0.0.0", port))], port)  # nosec B104  # asked for
     for tries_left in reversed(range(_PORT_TRIES)):
         [first] = _open_all([(socket.AF_INET, (LOOPBACK[0], port))], port)
         chosen = first.getsockname()[1]

@@ -94,7 +94,7 @@ class Renewal:
             try:
                 wait_s, failures = await _in_thread(self._turn), 0
             except Exception as error:  # noqa: BLE001 - an authority may answer anything, and renewal must not end unheard
-                spread = random.uniform(0.75, 1.25)  # nosec B311 - no secret
+                spread = random.uniform(0.75, 1.25)  # nosec B311  # no secret
                 wait_s = min(LAST_RETRY_S, self._first_retry_s * 2**failures) * spread
                 wait_s = max(wait_s, error.wait_s if isinstance(error, CertificateRefused) else 0.0)
                 failures = min(failures + 1, 16)

@@ -23,6 +23,7 @@ from smarttree.http.keys import SERVICE
 from smarttree.http.limits import LIMITS
 from smarttree.http.params import Query
 from smarttree.http.paths import find_directory, find_entry
+from smarttree.http.shielded import shielded
 from smarttree.http.tree import JSON, accepted
 from smarttree.modes import View
 from smarttree.printable import printable
@@ -221,7 +222,8 @@ async def _names(scope: Scope, asked: Asked, give_back: Callable[[], None]) -> A
             give_back()
 
     try:
-        names = await asyncio.shield(asyncio.to_thread(look))  # who leaves must not take the slot along
+        # Who leaves must not take the slot along.
+        names = await shielded(asyncio.ensure_future(asyncio.to_thread(look)))
     finally:
         ended.set()
     outcome = _outcome(limit_reached=names.limit_reached, timed_out=names.is_cut)

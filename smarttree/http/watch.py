@@ -20,6 +20,7 @@ from smarttree.http.clock import json_response
 from smarttree.http.errors import require_ready
 from smarttree.http.keys import HUB, SERVICE
 from smarttree.http.params import Query
+from smarttree.http.shielded import shielded
 from smarttree.modes import View
 from smarttree.printable import name_fields, printable
 from smarttree.rooting import Rooted
@@ -98,8 +99,8 @@ def _bases(bases: tuple[bytes, ...], roots: tuple[bytes, ...]) -> tuple[bytes, .
 
 
 async def _settled(request: web.Request, future: Future[Rooted]) -> Rooted:
-    """Shielded: a client that leaves must not cancel what the engine is about to do."""
-    rooted = await asyncio.shield(asyncio.wrap_future(future))
+    """A client that leaves must not cancel what the engine is about to do."""
+    rooted = await shielded(asyncio.wrap_future(future))
     await request.app[HUB].reached(rooted.clock.seq)
     return rooted
 

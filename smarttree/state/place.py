@@ -212,7 +212,7 @@ class Witness:
 def _memory_homes() -> list[Path]:
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     homes = [Path(given) / "smarttree"] if os.path.isabs(given) else []
-    return [*homes, Path(f"/dev/shm/smarttree-{os.geteuid()}")]  # nosec B108 - see Witness
+    return [*homes, Path(f"/dev/shm/smarttree-{os.geteuid()}")]  # nosec B108  # see Witness
 
 
 def _map(path: Path) -> mmap.mmap:

@@ -13,7 +13,7 @@ from smarttree.stream.batch import Batch
 from smarttree.stream.classes import LaneKey
 from smarttree.stream.log import Log
 
-ANSWERS_MAX: Final = 64
+ANSWERS_MAX: Final = 256  # where little is kept, eight clients come back with 64 clocks in three seconds
 ANSWERS_BYTES: Final = 32 << 20
 KEPT_S: Final = 5.0  # who lost the same connection comes back within three seconds
 TAIL_BYTES: Final = 64 << 10  # so much may follow an answer before another one is made

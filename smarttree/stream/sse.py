@@ -44,4 +44,4 @@ def retry(delay_ms: int) -> bytes:
 
 def jitter_ms(min_ms: int, max_ms: int) -> int:
     """A delay for `retry`: random, so that thousands of clients do not come back in the same millisecond."""
-    return random.randint(min_ms, max_ms)  # nosec B311 - no secret
+    return random.randint(min_ms, max_ms)  # nosec B311  # no secret

@@ -6,6 +6,7 @@ import itertools
 import select
 import socket
 import struct
+from contextlib import suppress
 from random import Random
 from time import monotonic
 from typing import Final
@@ -61,7 +62,8 @@ class Hostile:
                 return got, False
             if must_end:
                 raise Wrong(f"the connection was not closed; so far came {got[-2000:]!r}")
-            raw.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # it has been closed just now
+                raw.shutdown(socket.SHUT_WR)
             more, is_over = self._until_quiet(raw, DEADLINE_S)
             if not is_over:
                 raise Wrong(f"half a connection was not closed; so far came {(got + more)[-2000:]!r}")

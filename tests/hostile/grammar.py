@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -22,6 +22,7 @@ MARK: Final = re.compile(rb"zq(\d+)x([0-9a-f]{8})zq")
 PIECES_MAX: Final = 4
 REQUESTS_MAX: Final = 5
 ENDLESS: Final = "/events"
+WATCH: Final = "/watch"
 
 
 class Sent(NamedTuple):
@@ -42,10 +43,13 @@ class Sent(NamedTuple):
 
 
 class Served(NamedTuple):
-    """What there is to be asked for: operations with their parameters, real paths, a clock, and a good token."""
+    """What there is to be asked for: operations with their parameters, real paths, those that may come and go as roots
+    without harming anyone, a clock, and a good token.
+    """
 
     operations: tuple[tuple[str, str, tuple[str, ...]], ...]
     paths: tuple[bytes, ...]
+    movable: tuple[bytes, ...]
     clock: str
     token: str | None
 
@@ -77,10 +81,10 @@ class Grammar:
 
     # --- one request
 
-    def _value(self, rng: Random, mark: bytes) -> bytes:
+    def _value(self, rng: Random, mark: bytes, paths: Sequence[bytes]) -> bytes:
         kind = rng.randrange(7)
         if kind < 2:
-            return rng.choice(self._served.paths) + rng.choice((b"", b"/", b"/" + mark, b"/../" + mark))
+            return rng.choice(paths) + rng.choice((b"", b"/", b"/" + mark, b"/../" + mark))
         if kind == 2:
             return rng.choice(NUMBERS)
         if kind == 3:
@@ -95,13 +99,13 @@ class Grammar:
         query: list[bytes] = []
         for _ in range(rng.choice((0, 1, 1, 2, 3, 70))):
             name = rng.choice((*names, "path", "since", "nonsense", "")) if names else "path"
-            value = self._value(rng, mark)
+            value = self._value(rng, mark, self._served.movable if path == WATCH else self._served.paths)
             query.append(name.encode() + b"=" + quote_from_bytes(value, safe=rng.choice(("", "/*!"))).encode())
         target = path.encode() + (b"?" + b"&".join(query) if query else b"")
         return method, target[:7000]
 
     def _body(self, rng: Random, mark: bytes) -> bytes:
-        path = rng.choice(self._served.paths).decode("utf-8", "replace")
+        path = rng.choice(self._served.movable).decode("utf-8", "replace")
         told: Any = rng.choice(
             ({"path": path}, {"path": path + "/x"}, {"path": 1}, {"path_b64": "/w=="}, [], None, {"a": 1})
         )

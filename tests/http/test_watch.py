@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
+import select
 import shutil
+import socket
+import struct
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -126,6 +131,26 @@ def test_a_stream_below_a_root_that_goes_harms_nobody(project: Path, base: Path,
         assert add(server, base / "one")[0] == 201
         taken = len(below.turns)
         below.until(lambda seen: any(turn.named("stats") for turn in seen.turns[taken:]))
+
+
+def test_who_leaves_before_it_is_refused_leaves_no_traceback(
+    open_server: Server, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It waits behind a root that takes its time, for an answer that nobody hears."""
+    for number in range(10_000):
+        (base / "two" / f"{number}").touch()
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(add, open_server, base / "two")
+        while not slow.done():
+            with socket.create_connection(("127.0.0.1", open_server.port), timeout=DEADLINE_S) as raw:
+                raw.sendall(f"DELETE /watch?path={base}/one HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                select.select([raw], [], [], 0.01)
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert slow.result()[0] == 201
+    assert remove(open_server, base / "one")[0] == 404
+    gc.collect()
+    assert open_server.get("/healthz")[0] == 200  # the loop has told what it had to tell
+    assert not [record for record in caplog.records if record.exc_info], caplog.text
 
 
 def test_asking_twice_is_asking_once(open_server: Server, base: Path) -> None:

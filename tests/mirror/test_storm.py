@@ -100,7 +100,7 @@ def test_what_goes_wrong_is_shrunk_to_the_steps_that_matter() -> None:
     steps += [Step("sync", b""), Step("rename", b"3", b"30")]
     steps += [Step("append", b"%d" % n, number=n) for n in range(3, 4)]
     planted = (sys.executable, str(PROJECT / "tests/storm/planted.py"), "skip-rename:always", "--serve")
-    short = shrink(steps, command=planted)
+    short = shrink(steps, command=planted, within_s=300)
     assert short is not None
     assert {Step("make", b"3", number=3), Step("rename", b"3", b"30")} <= {*short}
     assert len(short) <= 3

@@ -6,7 +6,7 @@ import ctypes
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,9 @@ class _Event(ctypes.Structure):
     _fields_ = (("descriptor", ctypes.c_int32), ("mask", ctypes.c_uint32), ("error", ctypes.c_int32))
 
 
+_HEARD = ctypes.CFUNCTYPE(None)
+
+
 class Scripts:
     """Only in a process that `run` has begun. Keeps the memory that scripts lie in."""
 
@@ -50,6 +53,12 @@ class Scripts:
         self._kept += [told, heard]
         sizes = ctypes.c_size_t(len(sends)), ctypes.c_size_t(len(receives))
         self._calls.script(descriptor, told, sizes[0], heard, sizes[1], refused)
+
+    def told(self, descriptor: int, hear: Callable[[], None]) -> None:
+        """`hear` is called in the middle of each `eventfd_write` on this descriptor, by the thread that makes it."""
+        heard = _HEARD(hear)
+        self._kept.append(heard)
+        self._calls.script_told(descriptor, heard)
 
     def waits(self, events: Sequence[Event]) -> None:
         told = (_Event * len(events))(*(_Event(*event) for event in events))

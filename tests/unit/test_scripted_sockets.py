@@ -23,3 +23,8 @@ def test_whatever_the_sockets_do_each_client_has_a_true_prefix(tmp_path: Path) -
     done = run(tmp_path, "tests.scripted.campaign", "0", str(SEEDS))
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.rpartition("ended: ")[2].strip().split(", ")) == ENDS
+
+
+def test_who_ends_in_the_queue_is_not_let_go_before_it_has_been_gone_through(tmp_path: Path) -> None:
+    done = run(tmp_path, "tests.scripted.releasing")
+    assert (done.returncode, done.stdout) == (0, "released\n"), done.stderr
