@@ -19,8 +19,10 @@ type Client struct {
 	settings settings
 	http     *http.Client
 	ctx      context.Context
-	start    sync.Once
-	stream   *Stream
+
+	mutex  sync.Mutex
+	stream *Stream // of Events; nil before the first call
+	closed bool
 }
 
 // Connect makes a client of the server at an address, such as "http://localhost:8973". Nothing is sent before something
@@ -60,18 +62,23 @@ func checkRedirect(next *http.Request, before []*http.Request) error {
 // the client's context does, or it is closed, or for good; [Client.Err] says why. There is one such stream, begun by
 // the first call; [Client.Stream] makes others.
 func (c *Client) Events() <-chan Event {
-	c.start.Do(func() { c.stream = c.Stream(c.ctx, c.settings.query) })
-	if c.stream == nil { // the client was closed before
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.stream == nil && c.closed {
 		none := make(chan Event)
 		close(none)
 		return none
+	}
+	if c.stream == nil {
+		c.stream = c.Stream(c.ctx, c.settings.query)
 	}
 	return c.stream.Events()
 }
 
 // Err says why the channel of [Client.Events] is closed: nil while it is not, and after [Client.Close].
 func (c *Client) Err() error {
-	c.start.Do(func() {})
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
 	if c.stream == nil {
 		return nil
 	}
@@ -81,9 +88,12 @@ func (c *Client) Err() error {
 // Close ends the stream of [Client.Events], if there is one, and waits for that; and it closes connections that are
 // idle. Other streams, and mirrors, end by themselves.
 func (c *Client) Close() error {
-	c.start.Do(func() {})
-	if c.stream != nil {
-		c.stream.Close()
+	c.mutex.Lock()
+	c.closed = true
+	stream := c.stream
+	c.mutex.Unlock()
+	if stream != nil {
+		stream.Close()
 	}
 	c.http.CloseIdleConnections()
 	return nil

@@ -149,6 +149,9 @@ func TestEventsEndWithAReason(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		},
 	)
+	if err := client.Err(); err != nil {
+		t.Error(err)
+	}
 	var types []string
 	for event := range client.Events() {
 		types = append(types, event.Type)
