@@ -12,6 +12,7 @@ import pytest
 from clients.contract.adapters import Adapter, Session
 from clients.contract.scripted import Scripted
 from tests.integration.process import Process
+from tests.integration.test_https import write_pair
 from tests.vectors.implementations import Json
 
 
@@ -90,7 +91,8 @@ PROBLEMS = [
     ("tree", {"path": "/nothing"}, 404, "no-such-path"),
     ("tree", {"path": "/../.."}, 400, None),
     ("tree", {"mode": "nonsense"}, 400, "unknown-mode"),
-    ("changes", {"since": "x"}, 410, "unknown-clock"),
+    ("changes", {"since": "x"}, 400, "bad-parameter"),
+    ("changes", {"since": "0123456789abcdef-7"}, 410, "unknown-clock"),
     ("watch-add", {"path": "/etc"}, 403, None),
 ]
 
@@ -130,21 +132,16 @@ def test_tokens(adapter: Adapter, tmp_path: Path) -> None:
 def test_https_by_a_certificate_that_is_named(adapter: Adapter, tmp_path: Path) -> None:
     top = tmp_path / "top"
     top.mkdir()
-    with Process(str(top), "--https", "--state", str(tmp_path / "state")) as server:
-        url = server.url.replace("http://", "https://")
+    certificate, key = write_pair(tmp_path, "own")
+    with Process(str(top), "--https", "--cert", str(certificate), "--key", str(key)) as server:
+        url = f"https://localhost:{server.port}"
         asked = {"do": "call", "url": url, "call": "clock", "arguments": {}}
-        certificate = self_signed(tmp_path / "state")
         assert "failed" in adapter.ask(asked | {"options": {}}), "it trusts whoever answers"
-        assert adapter.ask(asked | {"options": {"ca_file": str(certificate)}})["answer"]["protocol"] == 1
         options = {"ca_file": str(certificate)}
+        assert adapter.ask(asked | {"options": options})["answer"]["protocol"] == 1
         mirror = Session(adapter, do="mirror", url=url, query={}, globs=[], options=options)
         assert mirror.until_told("applied")["entries"] == 1
         mirror.stop()
-
-
-def self_signed(state: Path) -> Path:
-    """The certificate that the server has made for itself."""
-    return next(path for path in state.rglob("*") if path.is_file() and b"BEGIN CERTIFICATE" in path.read_bytes())
 
 
 def test_what_does_not_answer_is_a_failure(adapter: Adapter) -> None:
