@@ -123,7 +123,7 @@ fn of_records(records: &Records) -> Value {
 
 /// A tree of one root, as the snapshot that it is.
 fn of_tree(tree: &Tree) -> Value {
-    let (epoch, seq) = tree.clock();
+    let (epoch, seq) = (tree.epoch(), tree.seq());
     let Some(root) = tree.roots().next() else { return Value::Null };
     let entries = tree
         .below(root)

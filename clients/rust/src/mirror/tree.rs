@@ -139,10 +139,22 @@ impl Tree {
         (place.is_none() && id.is_none()).then_some(())
     }
 
-    /// The two parts of its clock.
+    /// Its clock, as the server writes it: what a stream may begin after.
     #[must_use]
-    pub const fn clock(&self) -> (u64, u64) {
-        (self.epoch, self.seq)
+    pub fn clock(&self) -> String {
+        format!("{:016x}-{}", self.epoch, self.seq)
+    }
+
+    /// Which run of clocks it is of: those of another one can't be compared with it.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Its place in that run.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
     }
 
     /// Of all roots together.

@@ -47,7 +47,7 @@ impl Drop for Process {
 }
 
 fn server() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../.venv/bin/st")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/st")
 }
 
 fn workspace(top: &Path) {
