@@ -371,8 +371,8 @@ cdef void hand_back(Flow *f) noexcept nogil:
 cdef bint turn(Flow *f, int timeout_ms) noexcept nogil:
     """Waits for something to do, for up to `timeout_ms` (-1: for ever), and does it. False once it was told to stop.
 
-    Orders are taken before anyone is attended to. Who is dropped then may stand in the queue still, and Python, which is
-    told at once, may order its release at once: that must not be carried out before the queue has been gone through.
+    Orders are taken before anyone is attended to. Who is dropped then may stand in the queue still, and Python, which
+    is told at once, may order its release at once: that must not be carried out before the queue has been gone through.
     """
     cdef epoll_event events[EVENTS_MAX]
     cdef uint64_t woken

@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
-
 from smart_tree_sse import ChangeEvent, Delta, MessageEvent, SmartTreeSSE, decompress
 from smart_tree_sse.sse import Parser
 

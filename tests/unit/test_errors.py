@@ -44,6 +44,7 @@ STATUSES = {
     "TokenRequired": ("token-required", 401, 1),
     "TokenRefused": ("token-refused", 401, 1),
     "TooManyAttempts": ("too-many-attempts", 429, 1),
+    "TooManyRequests": ("too-many-requests", 429, 1),
     "ScopeMissing": ("scope-missing", 403, 1),
     "OriginRefused": ("origin-refused", 403, 1),
     "AddressRefused": ("address-refused", 403, 1),
