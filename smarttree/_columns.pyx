@@ -105,7 +105,7 @@ cdef class Columns:
         return 0
 
     cdef int copy_into(self, Columns twin) except -1:
-        """Without the GIL, so nobody may change this one meanwhile; but ids may be issued where there is room for them."""
+        """Without the GIL: nobody may change this one meanwhile, but ids may be issued where there is room for them."""
         cdef int i
         cdef size_t n = self.n
         twin.reserve(n)
