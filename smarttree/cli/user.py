@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
+import subprocess  # nosec B404  # of this very program, with arguments of ours
 import sys
 import threading
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ import re
 import signal
 import socket
 import struct
-import subprocess
+import subprocess  # nosec B404  # of this very program, with arguments of ours
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +55,7 @@ def start(account: Account, group: int, bases: Sequence[bytes]) -> tuple[socket.
     where = str(Path(__file__).parents[2])
     code = f"import sys; sys.path.insert(0, {where!r}); from smarttree.watch.marker import main; main(sys.argv[1:])"
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603  # no shell, and nothing of a client in it
             [sys.executable, "-I", "-S", "-c", code, str(theirs.fileno()), str(group), *who, *map(os.fsdecode, bases)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
