@@ -88,6 +88,8 @@ lock: ## pin the newest versions that pyproject.toml, package.json and Cargo.tom
 	@cd tests/node && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
 	@cd tests/clients/rust && cargo update -q
 	@cd tests/marqant && cargo update -q
+	@cd clients/rust && cargo update -q
+	@$(MAKE) --no-print-directory -C clients/js lock
 
 .PHONY: mirror
 mirror: $(BUILT) $(VENV)/.test ## the mirror law in storms, hostile trees, through faults by name and with planted defects, about three minutes
