@@ -76,7 +76,9 @@ async def until_asked(endpoint: Endpoint, serving: Serving) -> tuple[dict[str, s
     while endpoint.asked.empty():
         number += 1
         assert number < 10 * DEADLINE_S
-        (serving.top / f"first{number}").write_text("hello")
+        whole = serving.top.parent / "whole"
+        whole.write_text("hello")
+        whole.rename(serving.top / f"first{number}")  # so that it is told of as it is, not as it was just made
         await asyncio.sleep(0.1)
     return await endpoint.question()
 
