@@ -34,7 +34,7 @@ class Pair:
 class Proxy:
     """As a context. `port` is where clients connect; `calm()` lets all that comes from then on through as it is."""
 
-    def __init__(self, server_port: int, seed: int, *, mean_bytes: int = 30_000, silence_s: float = 3.0) -> None:
+    def __init__(self, server_port: int, seed: int, *, mean_bytes: int = 8_000, silence_s: float = 3.0) -> None:
         self._server_port, self._mean_bytes, self._silence_s = server_port, mean_bytes, silence_s
         self._rng, self._wild, self._over = Random(seed), True, False
         self.cuts = {"cut": 0, "reset": 0, "silence": 0}
