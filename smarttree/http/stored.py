@@ -333,7 +333,7 @@ def _at_once(transport: asyncio.WriteTransport | None, body: Stored, span: Span)
 async def _by_kernel(request: web.BaseRequest, body: Stored, span: Span) -> bool:
     """Whether it could be sent so. Several may be sent the same body: each reads by offset."""
     transport = request.transport
-    if transport is None:
+    if transport is None or transport.is_closing():  # of which asyncio would say that it is our mistake
         raise ConnectionResetError("the client left")
     if transport.get_extra_info("sslcontext") is not None:
         return False
