@@ -10,7 +10,7 @@ import pytest
 
 from tests.hostile.campaign import Campaign, Plan
 
-SECONDS = float(os.environ.get("HOSTILE_SECONDS") or 25)
+SECONDS = float(os.environ.get("HOSTILE_SECONDS") or 15)
 SEED = int(os.environ.get("HOSTILE_SEED") or secrets.randbits(32))
 
 
