@@ -1,7 +1,7 @@
 """Who asks what has changed since a clock, and may wait for there to be something.
 
-Law: what is told is made once for all who ask for the same at one clock; who waits holds no thread, and costs a batch
-that is nothing to them a look at it. For one loop.
+Law: what is told is made once for all who ask for the same at one clock, and told at no later one; who waits holds no
+thread, and costs a batch that is nothing to them a look at it. For one loop.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Waiting:
 
     def __init__(self, service: Service, hub: Hub) -> None:
         self._service, self._hub = service, hub
-        self._made: dict[Wanted, asyncio.Future[Difference]] = {}
+        self._made: dict[tuple[Wanted, Clock], asyncio.Future[Difference]] = {}  # by what was the clock then
         self._moved = asyncio.Event()
         self._ended = False
         self._loop = asyncio.get_running_loop()
@@ -64,10 +64,13 @@ class Waiting:
         self._move()
 
     async def get(self, wanted: Wanted) -> Difference:
-        """Raises UnknownClock, NotADirectory."""
-        made = self._made.get(wanted)
+        """At the present clock or a later one, whether the loop has heard of it or not. Raises UnknownClock,
+        NotADirectory.
+        """
+        key = wanted, self._service.clock
+        made = self._made.get(key)
         if made is None:
-            made = self._made[wanted] = asyncio.ensure_future(asyncio.to_thread(find, self._service, wanted))
+            made = self._made[key] = asyncio.ensure_future(asyncio.to_thread(find, self._service, wanted))
             made.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody waits any more
         return await asyncio.shield(made)  # who leaves must not take it from the others
 

@@ -36,6 +36,7 @@ async def until(law: Callable[[], bool]) -> None:
 async def test_a_mirror_is_the_tree_through_restarts(serving: Serving) -> None:
     (serving.top / "d").mkdir()
     (serving.top / "d" / "x.py").write_text("1")
+    await asyncio.to_thread(serving.sync)
     async with SmartTreeSSE(serving.url, options=QUICK) as client, client.mirror() as mirror:
         heard = mirror.subscribe("*.py")
         for number in range(3):
