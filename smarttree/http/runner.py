@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
@@ -28,6 +28,9 @@ SHUTDOWN_S: Final = 0.2
 # Of all headers together: aiohttp bounds each, and their number, to a megabyte that a client may hold for nothing. What
 # comes in one read with the request before is not counted until more does.
 HEAD_MAX_BYTES: Final = 32 * 1024
+# asyncio makes a buffer of 256 KiB for each read and cuts it to what came. What is kept of that, a word of a header,
+# leaves a hole that no other buffer fits into: after 60,000 malformed requests 50 of 66 MB of the heap were holes.
+READ_BYTES: Final = 16 * 1024
 
 
 class Runner(web.AppRunner):
@@ -87,6 +90,7 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        cast(Any, transport).max_size = READ_BYTES
         self._end_within(self._request_s)
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -19,7 +19,7 @@ from smarttree.config import HttpConfig
 from smarttree.http.challenge import answering
 from smarttree.http.limits import BURST_S, LIMITS, Limits
 from smarttree.http.listen import open_sockets
-from smarttree.http.runner import HEAD_MAX_BYTES
+from smarttree.http.runner import HEAD_MAX_BYTES, READ_BYTES, Connection
 from smarttree.http.waiting import WAITING
 from tests.clients.plain import Stream
 from tests.http.server import Server
@@ -235,6 +235,23 @@ def test_all_headers_together_are_bounded(server: Server) -> None:
         assert stranger.until_end() == b""
     with Stranger(server) as stranger:
         assert stranger.get("/clock", *lines[:3]).answer()[0] == 200
+
+
+def test_a_read_takes_no_large_buffer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which almost all would be a hole in the heap for as long as anything of the request is kept."""
+    sizes: list[int] = []
+    receive = Connection.data_received
+
+    def measured(connection: Connection, data: bytes) -> None:
+        sizes.append(len(data))
+        receive(connection, data)
+
+    monkeypatch.setattr(Connection, "data_received", measured)
+    body = bytes(60_000)
+    with Stranger(server) as stranger:
+        stranger.say("POST /watch HTTP/1.1", f"Content-Length: {len(body)}", body=body).until(b"\r\n\r\n")
+        until(lambda: sum(sizes) > len(body))
+    assert max(sizes) <= READ_BYTES
 
 
 def server_root(server: Server) -> Path:
