@@ -46,11 +46,12 @@ def asked(server: Process, method: str, target: str, headers: dict[str, str], bo
         return answer.status, bytes(answer.headers) + (answer.read1(1 << 16) if is_stream else answer.read())
 
 
-def send(server: Process, data: bytes) -> bytes:
-    """What comes to something that is no request, until the end."""
+def send(server: Process, data: bytes, *, stays: bool = False) -> bytes:
+    """What comes to something that is no request, until the end. Who `stays` is not gone before it is answered."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S) as raw:
         raw.sendall(data)
-        raw.shutdown(socket.SHUT_WR)
+        if not stays:
+            raw.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: raw.recv(1 << 16), b""))
 
 
@@ -95,3 +96,12 @@ def test_what_is_kept_is_for_its_owner_alone(server: Process, tmp_path: Path) ->
     modes = {path: path.stat().st_mode & 0o777 for path in [tmp_path / "state", *(tmp_path / "state").rglob("*")]}
     assert tmp_path / "state" / "tickets.key" in modes
     assert not [(path, oct(mode)) for path, mode in modes.items() if mode & 0o077]
+
+
+def test_a_stranger_is_not_told_what_it_is_made_with(server: Process) -> None:
+    came = [asked(server, method, path.replace("{hash}", "0" * 32), {})[1] for method, path in OPERATIONS]
+    came += [send(server, line + b"\r\n\r\n", stays=True) for line in (b"nonsense", b"GET /\xff HTTP/1.1")]
+    for told in came:
+        assert b"Server: smarttree" in told.splitlines(), told
+        assert b"aiohttp" not in told
+        assert b"Python" not in told
