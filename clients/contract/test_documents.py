@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from clients.contract.adapters import Adapter, ByAdapter, said, text
+from smarttree import qtn
 from spec import qtn1_parts
 from tests.plain_encoder import seal
+from tests.trees import CLOCK, random_forest
 from tests.vectors.implementations import Json, Plain, Refused
 from tests.vectors.test_vectors import (
     ADDRESSES,
@@ -33,6 +38,8 @@ from tests.vectors.test_vectors import (
 SMALL = [path for path in RIGHT if path.stat().st_size <= SMALL_BYTES]
 TINY = [path for path in RIGHT if path.stat().st_size <= TINY_BYTES]
 PLAIN = Plain()
+TREES = 1000
+NAMES = [b"a", b"b.c", b"long name.c", b".c", b"x.tar.gz", b"\xff\n", "é".encode(), b"n" * 255]
 
 
 def is_of_another_kind(path: Path) -> bool:
@@ -49,6 +56,12 @@ def library(adapter: Adapter) -> ByAdapter:
 def test_it_says_what_the_json_says(library: ByAdapter, path: Path) -> None:
     data = path.read_bytes()
     assert decoder(library, MAGICS[data[:3]])(data) == json.loads(beside(path, ".json").read_bytes())
+
+
+def test_what_the_server_writes_of_a_thousand_trees_by_chance(adapter: Adapter) -> None:
+    documents = by_chance()
+    answers = adapter.ask_all([asked(document) for document, _ in documents])
+    assert [what_it_says(answer) for answer in answers] == [says for _, says in documents]
 
 
 @pytest.mark.parametrize("path", TRIPLES, ids=title)
@@ -117,6 +130,39 @@ def test_damage_behind_a_right_check_is_a_document_or_refused(adapter: Adapter, 
     sealed = [seal(document, check_size) for document in damaged]
     for answer, document in zip(adapter.ask_all([asked(one) for one in sealed]), sealed, strict=True):
         assert what_it_says(answer) == plainly(document), document.hex()
+
+
+@cache
+def by_chance() -> list[tuple[bytes, Json]]:
+    """Snapshots of up to 60 entries, with ids in any order, and what the compiled codec reads of them."""
+    made = []
+    for seed in range(TREES):
+        rng = Random(seed)
+        kinds = [rng.random() < 0.3 for _ in range(rng.randrange(60))]
+        tree = random_forest(rng, kinds, NAMES).tree(len(kinds) + 1)
+        document = qtn.encode(tree, tree.roots()[0], CLOCK)
+        made.append((document, compiled(document)))
+    return made
+
+
+def compiled(document: bytes) -> Json:
+    """What the compiled codec reads, as spec/vectors/README.md writes it."""
+    found = qtn.decode(document)
+    columns, names = found.columns, found.columns.names.tobytes()
+    places = pairwise([0, *columns.name_ends.tolist()])
+    values = columns.ids, columns.parents, columns.modes, columns.sizes, columns.mtimes_ns
+    rows = zip(places, *(column.tolist() for column in values), strict=True)
+    return {
+        "document": "snapshot",
+        "epoch": f"{found.clock.epoch:016x}",
+        "seq": str(found.clock.seq),
+        "top": {"id": found.top, "path": found.path.hex(), "mode": found.mode, "mtime_ns": str(found.mtime_ns)},
+        "digest": f"{found.digest:032x}",
+        "entries": [
+            [eid, parent, names[start:end].hex(), mode, str(size), str(mtime_ns)]
+            for (start, end), eid, parent, mode, size, mtime_ns in rows
+        ],
+    }
 
 
 def asked(document: bytes) -> Json:
