@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from subprocess import CalledProcessError
 
 from bench.clients import decoding, traffic
-from bench.clients.part import Part, Setting
+from bench.clients.part import Setting
 from bench.corpus import NAMES, corpora_folder, corpus
 from bench.fanout.serving import NotServedError
-from bench.machine import Others, card, disturbed
+from bench.machine import card
 from bench.programs import MissingError
-from bench.report import Table, write
-from bench.rounds import interleaved
-
-SPARE = 1  # a disturbed round that is run again
+from bench.tables import Part, run
 
 PARTS: dict[str, Callable[[Setting], Part]] = {"decoding": decoding.decoding, "traffic": traffic.traffic}
 
@@ -40,39 +36,17 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def run(name: str, options: argparse.Namespace) -> Table:
-    """Measures one table. Raises MissingError, NotServedError, CalledProcessError."""
-    machine, others = card(), Others()
-    tree = corpus(options.tree, corpora_folder())
-    part = PARTS[name](Setting(smarttree=str(machine["smarttree"]), tree=tree, moments=options.moments))
-    tell = partial(print, f"{name}:", file=sys.stderr, flush=True)
-    measured = interleaved(part.contestants, rounds=options.rounds, spare=SPARE, disturbed=disturbed, tell=tell)
-    return Table(
-        name=part.name,
-        measure=part.measure,
-        units=part.units,
-        baseline=part.baseline,
-        rounds=options.rounds,
-        contestants=part.contestants,
-        trees={part.what: {"rounds run again": measured.again}},
-        samples={part.what: measured.samples},
-        verdicts=part.judge(part.what, measured.samples),
-        machine={**machine, "others_cpu_share": others.share()},
-    )
-
-
 def main(argv: Sequence[str]) -> int:
-    """Runs the parts, each table kept as soon as it is whole; the exit status."""
-    options, met = parsed(argv), True
-    try:
+    """The exit status."""
+    options, machine = parsed(argv), card()
+
+    def parts() -> Iterator[tuple[str, Part]]:
+        tree = corpus(options.tree, corpora_folder())
         for name in options.only or PARTS:
-            table = run(name, options)
-            write(table, *([options.results] if options.results else []))
-            met &= all(verdict.met for verdict in table.verdicts)
-    except (MissingError, NotServedError, CalledProcessError) as error:
-        print(f"bench-clients: no table: {error}", file=sys.stderr)
-        return 2
-    return 0 if met else 1
+            yield name, PARTS[name](Setting(smarttree=str(machine["smarttree"]), tree=tree, moments=options.moments))
+
+    missing = (MissingError, NotServedError, CalledProcessError)
+    return run("bench-clients", parts, rounds=options.rounds, machine=machine, results=options.results, missing=missing)
 
 
 if __name__ == "__main__":

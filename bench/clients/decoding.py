@@ -12,12 +12,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench.clients.part import Part, Setting
+from bench.clients.part import Setting
 from bench.machine import ROOT
 from bench.programs import MissingError
 from bench.report import Verdict
 from bench.rest.serving import QTN1, Asking, Ours, entries
 from bench.rounds import Contestant, Sample, Samples, ratios
+from bench.tables import Part
 
 TIMES_JSON = {"python": 5.0, "rust": 5.0, "go": 5.0, "js": 2.0}
 ROUNDS = 3  # within one process, of which the median counts

@@ -1,14 +1,12 @@
-"""A part: one table about the client libraries, its rows, and what it promises."""
+"""What all parts of a table about the client libraries are given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 
 from bench.corpus import Corpus
-from bench.report import Verdict
-from bench.rounds import Contestant, Sample, Samples
+from bench.rounds import Contestant, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +19,3 @@ class Setting:
 
     def ours(self, name: str, run: Callable[[], Sample]) -> Contestant:
         return Contestant(name=name, role="ours", version=f"smarttree {self.smarttree}", run=run)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """`judge` says of the samples what was promised of them; `kept` is a folder that lives as long as the part."""
-
-    name: str
-    what: str
-    measure: str
-    units: Mapping[str, str]
-    baseline: str
-    contestants: Sequence[Contestant]
-    judge: Callable[[str, Samples], list[Verdict]]
-    kept: TemporaryDirectory[str] | None = None

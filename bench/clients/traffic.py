@@ -14,10 +14,11 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from bench.clients.part import Part, Setting
+from bench.clients.part import Setting
 from bench.report import Verdict
 from bench.rest.serving import Asking, Ours
 from bench.rounds import Contestant, Sample, Samples, ratios
+from bench.tables import Part
 
 DEFAULT, MIRROR = "the default stream", "what our clients ask for"
 TARGETS = {DEFAULT: "/events", MIRROR: "/events?events=tree,quantum"}

@@ -11,20 +11,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.fanout import cost, holding, latency
 from bench.fanout.loading import WrongStreamError
-from bench.fanout.part import Part, Setting
+from bench.fanout.part import Setting
 from bench.fanout.serving import NotServedError, raise_limits
-from bench.machine import Others, card, disturbed
+from bench.machine import card
 from bench.programs import MissingError
-from bench.report import Table, write
-from bench.rounds import interleaved
-
-SPARE = 1  # a disturbed round that is run again takes a minute or two
+from bench.tables import Part, run
 
 PARTS: dict[str, Callable[[Setting], Part]] = {
     "one": cost.one,
@@ -67,40 +63,16 @@ def setting(options: argparse.Namespace, machine: dict[str, Any]) -> Setting:
     )
 
 
-def run(name: str, part: Part, options: argparse.Namespace, machine: dict[str, Any]) -> Table:
-    """Measures one table. Raises NotServedError, WrongStreamError."""
-    others = Others()
-    tell = partial(print, f"{name}:", file=sys.stderr, flush=True)
-    measured = interleaved(part.contestants, rounds=options.rounds, spare=SPARE, disturbed=disturbed, tell=tell)
-    return Table(
-        name=part.name,
-        measure=part.measure,
-        units=part.units,
-        baseline=part.baseline,
-        rounds=options.rounds,
-        contestants=part.contestants,
-        trees={part.what: {"rounds run again": measured.again}},
-        samples={part.what: measured.samples},
-        verdicts=part.judge(part.what, measured.samples),
-        machine={**machine, "others_cpu_share": others.share()},
-    )
-
-
 def main(argv: Sequence[str]) -> int:
-    """Runs the parts, each table kept as soon as it is whole; the exit status."""
-    options = parsed(argv)
+    """The exit status."""
+    options, machine = parsed(argv), card()
     raise_limits()
-    met, machine = True, card()
-    try:
-        parts = {name: PARTS[name](setting(options, machine)) for name in options.only or PARTS}
-        for name, part in parts.items():
-            table = run(name, part, options, machine)
-            write(table, *([options.results] if options.results else []))
-            met &= all(verdict.met for verdict in table.verdicts)
-    except (MissingError, NotServedError, WrongStreamError) as error:
-        print(f"bench-fanout: no table: {error}", file=sys.stderr)
-        return 2
-    return 0 if met else 1
+
+    def parts() -> list[tuple[str, Part]]:  # all of them first: what is missing is said at once
+        return [(name, PARTS[name](setting(options, machine))) for name in options.only or PARTS]
+
+    missing = (MissingError, NotServedError, WrongStreamError)
+    return run("bench-fanout", parts, rounds=options.rounds, machine=machine, results=options.results, missing=missing)
 
 
 if __name__ == "__main__":

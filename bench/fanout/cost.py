@@ -19,15 +19,14 @@ from bench.fanout.part import (
     OURS_LOOP,
     QUEUES,
     STARLETTE,
-    Part,
     Server,
     Setting,
     row,
     servers,
-    times,
 )
 from bench.report import Verdict
 from bench.rounds import Sample, Samples
+from bench.tables import Part, times
 
 BY_FLOOR, BY_NCHAN, FLIGHT_BY_NCHAN, LARGE_BY_NCHAN = 1.25, 0.65, 1 / 10, 1 / 3
 SMALL_BYTES, LARGE_BYTES = 200, 16_384
@@ -71,17 +70,19 @@ def large_ones(setting: Setting, server: Server) -> Sample:
 def judge_one(what: str, samples: Samples) -> list[Verdict]:
     target = "µs of processor time for each event that a client is sent"
     return [
-        times(what, samples, target, "us", BY_FLOOR, other=FLOOR),
-        times(what, samples, target, "us", BY_NCHAN, other=NCHAN),
+        times(what, samples, target, "us", BY_FLOOR, one=OURS, other=FLOOR),
+        times(what, samples, target, "us", BY_NCHAN, one=OURS, other=NCHAN),
     ]
 
 
 def judge_flight(what: str, samples: Samples) -> list[Verdict]:
-    return [times(what, samples, "ns for each event that a client is sent", "ns", FLIGHT_BY_NCHAN, other=NCHAN)]
+    return [
+        times(what, samples, "ns for each event that a client is sent", "ns", FLIGHT_BY_NCHAN, one=OURS, other=NCHAN)
+    ]
 
 
 def judge_large(what: str, samples: Samples) -> list[Verdict]:
-    return [times(what, samples, "µs for each MB that clients are sent", "us", LARGE_BY_NCHAN, other=NCHAN)]
+    return [times(what, samples, "µs for each MB that clients are sent", "us", LARGE_BY_NCHAN, one=OURS, other=NCHAN)]
 
 
 def one(setting: Setting) -> Part:

@@ -10,9 +10,10 @@ from functools import partial
 
 from bench.fanout.cost import EVERYONE, SMALL_BYTES
 from bench.fanout.loading import Loading, settled_bytes
-from bench.fanout.part import FLOOR, OURS, OURS_LOOP, Part, Server, Setting, at_most, row, servers, worst
+from bench.fanout.part import FLOOR, OURS, OURS_LOOP, Server, Setting, row, servers
 from bench.report import Verdict
 from bench.rounds import Sample, Samples
+from bench.tables import Part, at_most, worst
 
 IDLE_BYTES = 512
 CLIENTS, CLIENTS_BEFORE, CLIENTS_OF_STORM, PER_SECOND = 5000, 100, 1000, 50

@@ -18,16 +18,14 @@ from bench.fanout.part import (
     OURS_LOOP,
     QUEUES,
     STARLETTE,
-    Part,
     Server,
     Setting,
-    at_most,
     row,
     servers,
-    times,
 )
 from bench.report import Verdict
 from bench.rounds import Sample, Samples
+from bench.tables import Part, at_most, times
 
 BY_NCHAN, STALLED_TIMES, STALLED_MB, LATE_MS = 0.6, 1.3, 1.0, 5.0
 PER_SECOND, CLIENTS, CLIENTS_OF_LOOP = 20, 1000, 2000
@@ -86,7 +84,7 @@ def lateness(setting: Setting, server: Server) -> Sample:
 
 
 def judge_rate(what: str, samples: Samples) -> list[Verdict]:
-    return [times(what, samples, "ms from publishing to a client, p99", "p99", BY_NCHAN, other=NCHAN)]
+    return [times(what, samples, "ms from publishing to a client, p99", "p99", BY_NCHAN, one=OURS, other=NCHAN)]
 
 
 def judge_stalled(what: str, samples: Samples) -> list[Verdict]:

@@ -1,11 +1,11 @@
-"""A part: one table of fan-out, its rows, and what it promises.
+"""What all parts of a table of fan-out are given, and the servers that are its rows.
 
 Law: a server is started afresh for each sample, and a row that can't be measured fails the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +15,7 @@ from typing import Literal
 from bench.fanout.loading import WrongStreamError
 from bench.fanout.serving import EndToEnd, Nginx, Program, Serving, library, ours
 from bench.programs import MissingError, debian_version, library_version, program
-from bench.report import Verdict
-from bench.rounds import Contestant, Sample, Samples, ratios, spread
+from bench.rounds import Contestant, Sample
 
 OURS, OURS_LOOP, END_TO_END = "smarttree", "smarttree, by the loop", "smarttree, from the disk"
 FLOOR, NCHAN, QUEUES = "floor", "nginx + nchan", "aiohttp, a queue each"
@@ -49,19 +48,6 @@ class Server:
     role: Literal["ours", "floor", "rival"]
     version: str
     start: Callable[..., AbstractContextManager[Serving]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """`judge` says of the samples what was promised of them."""
-
-    name: str
-    what: str
-    measure: str
-    units: Mapping[str, str]
-    baseline: str
-    contestants: Sequence[Contestant]
-    judge: Callable[[str, Samples], list[Verdict]]
 
 
 def servers(setting: Setting, *names: str) -> list[Server]:
@@ -121,19 +107,3 @@ def row(server: Server, run: Callable[[Server], Sample]) -> Contestant:
             raise WrongStreamError(f"{server.name}: {error}") from error
 
     return Contestant(name=server.name, role=server.role, version=server.version, run=named)
-
-
-def at_most(what: str, samples: Samples, target: str, name: str, measure: str, limit: float) -> Verdict:
-    """The median of a row's measure."""
-    return Verdict(target=f"{target}, {name}", tree=what, value=spread(samples[name][measure]).median, limit=limit)
-
-
-def worst(what: str, samples: Samples, target: str, name: str, measure: str, limit: float) -> Verdict:
-    """The largest of all rounds: what must never happen."""
-    return Verdict(target=f"{target}, {name}", tree=what, value=max(samples[name][measure]), limit=limit)
-
-
-def times(what: str, samples: Samples, target: str, measure: str, limit: float, *, other: str) -> Verdict:
-    """The median of our measure by another's, round by round."""
-    value = ratios(samples[OURS][measure], samples[other][measure]).median
-    return Verdict(target=f"{target}, {OURS} by {other}", tree=what, value=value, limit=limit)

@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
 
 from bench.corpus import NAMES
 from bench.fanout.serving import NotServedError
-from bench.machine import Others, card, disturbed
+from bench.machine import card
 from bench.programs import MissingError
-from bench.report import Table, write
 from bench.rest import changes, figures, search, tree
-from bench.rest.part import Part, Setting
-from bench.rounds import interleaved
-
-SPARE = 1  # a disturbed round that is run again
+from bench.rest.part import Setting
+from bench.tables import Part, run
 
 PARTS: dict[str, Callable[[Setting], Part]] = {
     "tree": tree.warm,
@@ -67,38 +63,16 @@ def setting(options: argparse.Namespace, machine: dict[str, Any]) -> Setting:
     )
 
 
-def run(name: str, part: Part, options: argparse.Namespace, machine: dict[str, Any]) -> Table:
-    """Measures one table. Raises NotServedError, CalledProcessError."""
-    others = Others()
-    tell = partial(print, f"{name}:", file=sys.stderr, flush=True)
-    measured = interleaved(part.contestants, rounds=options.rounds, spare=SPARE, disturbed=disturbed, tell=tell)
-    return Table(
-        name=part.name,
-        measure=part.measure,
-        units=part.units,
-        baseline=part.baseline,
-        rounds=options.rounds,
-        contestants=part.contestants,
-        trees={part.what: {"rounds run again": measured.again}},
-        samples={part.what: measured.samples},
-        verdicts=part.judge(part.what, measured.samples),
-        machine={**machine, "others_cpu_share": others.share()},
-    )
-
-
 def main(argv: Sequence[str]) -> int:
-    """Runs the parts, each table kept as soon as it is whole; the exit status."""
-    options = parsed(argv)
-    met, machine = True, card()
-    try:
+    """The exit status."""
+    options, machine = parsed(argv), card()
+
+    def parts() -> Iterator[tuple[str, Part]]:
         for name in options.only or PARTS:
-            table = run(name, PARTS[name](setting(options, machine)), options, machine)
-            write(table, *([options.results] if options.results else []))
-            met &= all(verdict.met for verdict in table.verdicts)
-    except (MissingError, NotServedError, CalledProcessError) as error:
-        print(f"bench-rest: no table: {error}", file=sys.stderr)
-        return 2
-    return 0 if met else 1
+            yield name, PARTS[name](setting(options, machine))
+
+    missing = (MissingError, NotServedError, CalledProcessError)
+    return run("bench-rest", parts, rounds=options.rounds, machine=machine, results=options.results, missing=missing)
 
 
 if __name__ == "__main__":

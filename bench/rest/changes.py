@@ -12,9 +12,10 @@ from pathlib import Path
 
 from bench.fanout.serving import NotServedError
 from bench.report import Verdict
-from bench.rest.part import Part, Setting, at_most
+from bench.rest.part import Setting
 from bench.rest.serving import SCRATCH, Asking, Ours, changing
 from bench.rounds import Sample, Samples
+from bench.tables import Part, at_most
 
 LIMIT_MS = 2.0
 CHANGES, HEALTH, CLOCK = "/changes of one file", "/healthz", "/clock?sync=1, which it waits for"

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from bench.programs import debian_version, program, timed
 from bench.report import Verdict
-from bench.rest.part import Part, Setting, at_most
+from bench.rest.part import Setting
 from bench.rest.serving import Asking, Ours, changing
 from bench.rounds import Contestant, Sample, Samples
+from bench.tables import Part, at_most
 
 LIMIT_MS = 20.0
 ROWS = {

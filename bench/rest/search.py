@@ -16,9 +16,10 @@ from pathlib import Path
 from bench.fanout.serving import NotServedError
 from bench.programs import debian_version, program, timed
 from bench.report import Verdict
-from bench.rest.part import Part, Setting, at_most, times
+from bench.rest.part import Setting
 from bench.rest.serving import Asking, Ours
 from bench.rounds import Contestant, Sample, Samples
+from bench.tables import Part, at_most, times
 
 OF_RIPGREP, NAME_MS, FILES_MIN = 1.5, 20.0, 30_000
 LITERAL, NAME = "kmalloc_array", "store_view7"

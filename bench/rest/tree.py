@@ -14,9 +14,10 @@ from bench.fanout.serving import NotServedError
 from bench.programs import debian_version, program
 from bench.report import Verdict
 from bench.rest.loading import load
-from bench.rest.part import Part, Setting, at_most, times
+from bench.rest.part import Setting
 from bench.rest.serving import QTN1, Asking, Nginx, Ours, changing, entries
 from bench.rounds import Contestant, Sample, Samples
+from bench.tables import Part, at_most, times
 from smarttree import qtn
 
 OURS, NGINX = "smarttree", "nginx"
