@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
+from smarttree.errors import InputError
+from smarttree.http.framing import unreadable
 from smarttree.http.keys import CONFIG
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Raises 413 for one without end, and 408 for one that does not come."""
+    """Raises 413 for one without end, 408 for one that does not come, and InputError for one that can't be read."""
     most, within_s = request.app[CONFIG].max_body_bytes, request.app[CONFIG].request_s
     if (request.content_length or 0) > most:
         raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
@@ -21,6 +24,8 @@ async def read_body(request: web.Request) -> bytes:
                 body += await request.content.read(most + 1 - len(body))
     except TimeoutError as error:
         raise web.HTTPRequestTimeout(text=f"the body did not come within {within_s:g} s") from error
+    except HttpProcessingError as error:
+        raise InputError(unreadable(error.message)) from error
     if len(body) > most:
         raise web.HTTPRequestEntityTooLarge(most, len(body))
     return body

@@ -36,8 +36,12 @@ def ambiguity(request: web.BaseRequest) -> str | None:
     return None
 
 
+def unreadable(why: str) -> str:
+    return f"this is no HTTP request that can be read: {why}"
+
+
 def malformed(why: str) -> web.Response:
-    return problem(InputError.http_status, InputError.code, f"this is no HTTP request that can be read: {why}")
+    return problem(InputError.http_status, InputError.code, unreadable(why))
 
 
 def clear(answer: Answering) -> Answering:
@@ -55,8 +59,8 @@ def clear(answer: Answering) -> Answering:
             response = problem(417, "expectation-failed", f"nothing can be expected here but {CONTINUE}")
         else:
             response = await answer(request)
-        if "Upgrade" in request.headers:
-            response.force_close()  # what comes next may be meant in another language
+        if "Upgrade" in request.headers or request.content.exception() is not None:
+            response.force_close()  # what comes next may be meant in another language, or be the rest of its body
         return response
 
     return answering

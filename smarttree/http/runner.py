@@ -110,7 +110,7 @@ class Connection(web.RequestHandler):
             self._head_bytes = 0
             self._end_within(self._keepalive_timeout)
             if self._messages:
-                self._payload = self._messages[-1][1]
+                self._begin(*self._messages[-1])
             if large and any(_head_bytes(message) > HEAD_MAX_BYTES for message, _ in self._messages):
                 self._messages.clear()
                 self._refuse()
@@ -120,6 +120,14 @@ class Connection(web.RequestHandler):
             self._head_bytes += len(data)
             if large:
                 self._refuse()
+
+    def _begin(self, message: RawRequestMessage | _ErrInfo, payload: StreamReader) -> None:
+        """The newest that came. What is wrong in a body comes as a message of its own, which is answered after the one
+        whose body that is: who waits for it is told at once.
+        """
+        if isinstance(message, _ErrInfo) and not self._payload.is_eof():
+            self._payload.set_exception(BadHttpMessage(_told(message.exc, message.message)))
+        self._payload = payload
 
     def _end_within(self, seconds: float) -> None:
         """Close it then, if it waits for a request still. A timer that fires too early is set anew by itself."""

@@ -16,6 +16,7 @@ from tests.hostile.grammar import Grammar, Sent
 
 DEADLINE_S: Final = 60.0
 QUIET_S: Final = 0.04  # nothing for so long: perhaps it waits for more, and is left
+APART_S: Final = 0.01  # between two pieces that shall be read apart
 ANSWER_BYTES_MAX: Final = 16 << 20
 DEFECTS_MAX: Final = 20
 SHOWN: Final = 3000
@@ -49,9 +50,11 @@ class Hostile:
         with socket.create_connection(("127.0.0.1", self._port), DEADLINE_S, address) as raw:
             must_end = (not sent.rest or sent.is_refused) and not sent.is_endless
             manner = rng.randrange(8) if not must_end else 0
+            apart_s = APART_S if rng.random() < 0.25 else 0
             try:
                 for piece in sent.pieces:
                     raw.sendall(piece)
+                    select.select([], [], [raw], apart_s)
             except ConnectionError:
                 must_end = True  # it has heard enough
             if manner == 1:

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from smarttree.config import HttpConfig
 from tests.clients.plain import DEADLINE_S
 from tests.http.server import Server
 from tests.http.test_malformed import HOST, answer
@@ -15,6 +16,7 @@ from tests.http.test_malformed import HOST, answer
 HIDDEN = b"GET /tree?path=%73muggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SMUGGLED = b"smuggled"
 END = b"0\r\n\r\n"
+REQUEST_S = HttpConfig().request_s  # for how long a body is waited for
 
 
 def post(*lines: bytes, body: bytes = END + HIDDEN, version: bytes = b"1.1") -> bytes:
@@ -69,19 +71,24 @@ AMBIGUOUS = {
     "HTTP/0.9": b"GET /clock\r\n\r\n" + HIDDEN,
     "another host in its target": b"GET http://evil.example/clock HTTP/1.1\r\nHost: localhost\r\n\r\n" + HIDDEN,
 }
+BROKEN_BODIES = [name for name, sent in AMBIGUOUS.items() if sent.startswith(post(CHUNKED, body=b""))]
 
 
 def told(server: Server, sent: bytes) -> bytes:
     """All that comes until the connection is closed."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S) as raw:
         raw.sendall(sent)
-        got = b""
-        try:
-            while more := raw.recv(1 << 16):
-                got += more
-        except ConnectionResetError:  # what was sent after it has not been read
-            pass
-        return got
+        return until_end(raw)
+
+
+def until_end(raw: socket.socket) -> bytes:
+    got = b""
+    try:
+        while more := raw.recv(1 << 16):
+            got += more
+    except ConnectionResetError:  # what was sent after it has not been read
+        pass
+    return got
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
@@ -91,6 +98,33 @@ def test_what_is_ambiguous_is_refused_and_the_end(server: Server, name: str) -> 
     assert got.split()[1] == b"400", got
     assert b'"bad-request"' in got
     assert SMUGGLED not in got
+
+
+@pytest.mark.parametrize("name", BROKEN_BODIES)
+def test_a_body_that_goes_wrong_later_is_refused_at_once(server: Server, name: str) -> None:
+    """Whoever waits for it hears of that: aiohttp tells of it as of another request."""
+    head, _, body = AMBIGUOUS[name].partition(b"\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=REQUEST_S / 2) as raw:
+        raw.sendall(head + b"\r\nExpect: 100-continue\r\n\r\n")
+        assert raw.recv(1 << 16).startswith(b"HTTP/1.1 100 ")  # so it is waited for
+        raw.sendall(body)
+        got = until_end(raw)
+    assert got.count(b"HTTP/1.") == 1, got
+    assert got.split()[1] == b"400", got
+    assert b'"bad-request"' in got
+    assert SMUGGLED not in got
+
+
+def test_a_body_that_nobody_reads_goes_wrong_unheard(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Its request is answered, and that is the end; it costs a line of the log."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=REQUEST_S / 2) as raw:
+        raw.sendall(get(CHUNKED, body=b""))
+        got = raw.recv(1 << 16)
+        raw.sendall(b"+3\r\n{a}\r\n" + END + HIDDEN)
+        got += until_end(raw)
+    assert got.startswith(b"HTTP/1.1 200 ")
+    assert SMUGGLED not in got
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize(
