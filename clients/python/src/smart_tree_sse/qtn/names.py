@@ -1,4 +1,4 @@
-"""QTN1, section 3, columns 2 to 5: the names of a chunk, as one buffer of bytes and where each name ends.
+"""QTN1, section 3, columns 2 to 5: the names of a chunk, as one buffer of bytes and how long each name is.
 
 Law: name = previous name[:prefix] + suffix + extension, and each is one path component. No name is made by itself: the
 same 32 bytes of all names are made at once, as four words, and then put where they belong.
@@ -6,6 +6,7 @@ same 32 bytes of all names are made at once, as four words, and then put where t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from .columns import I64, U64, WORD, Column
 
-__all__ = ["EXTENSIONS_MAX", "MAX_NAME", "is_name", "is_path", "read_names"]
+__all__ = ["EXTENSIONS_MAX", "MAX_NAME", "Names", "is_name", "is_path", "read_names"]
 
 MAX_NAME: Final = 1024
 PREFIX_MAX: Final = 255
@@ -27,6 +28,7 @@ FIRST_BYTES: Final = np.array([(1 << 8 * size) - 1 for size in range(WORD + 1)],
 FIRST_OF_SPAN: Final = FIRST_BYTES[np.clip(np.arange(SPAN + 1)[:, None] - np.arange(0, SPAN, WORD), 0, WORD)]
 
 U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
 
 
 def is_name(name: bytes) -> bool:
@@ -39,27 +41,39 @@ def is_path(path: bytes) -> bool:
     return len(path) <= MAX_PATH and path[:1] == b"/" and (path == b"/" or all(map(is_name, path[1:].split(b"/"))))
 
 
-def read_names(prefixes: Column, suffixes: Column, extensions: Column, ids: Column, count: int) -> tuple[U8, I64]:
-    """The bytes of a chunk's names, one after the other, and where each ends."""
+@dataclass(slots=True)
+class Names:
+    """The bytes of a chunk's names, one after the other; how long each is; and of which it is known that they are above
+    the name before, as they are in the first byte that is not of their prefix."""
+
+    octets: U8
+    lengths: U16
+    ascending: npt.NDArray[np.bool_]
+
+
+def read_names(prefixes: Column, suffixes: Column, extensions: Column, ids: Column, count: int) -> Names:
+    """The names of a chunk."""
     shared = prefixes.sized(count).astype(np.int64)
     told, nuls = suffixes.texts(count)
-    own = np.diff(nuls, prepend=-1) - 1
+    own = np.diff(nuls, prepend=-1)
+    own -= 1
     table = _extensions(extensions)
     chosen = ids.sized(count)
     if int(chosen.max()) >= len(table):
         ids.fail("extension-id")
     table_sizes = np.array([len(text) for text in table], np.int64)
-    tails = table_sizes[chosen]
-    lengths = shared + own + tails
+    lengths = shared + own + table_sizes.take(chosen)
     if shared[0] or np.any(shared[1:] > lengths[:-1]):
         prefixes.fail("name-prefix")
     if int(lengths.min()) < 1 or int(lengths.max()) > MAX_NAME:
         suffixes.fail("name")
     ends = np.cumsum(lengths)
-    pieces = _Pieces(shared, shared + own, told.data, nuls - own, table, chosen)
+    pieces = _Pieces(shared, shared + own, told, nuls - own, table, chosen)
     names = _whole_names(pieces, lengths, ends)
+    ascending = _ascending(names, shared, lengths, ends)
+    names = names[:-SPAN]
     _check(suffixes, names, ends, lengths)
-    return names, ends
+    return Names(names, lengths.astype(np.uint16), ascending)
 
 
 def _extensions(column: Column) -> list[bytes]:
@@ -78,10 +92,10 @@ class _Pieces:
     """What names are made of. Pieces lie in buffers with so much around them that for any 32 bytes of a name as many
     may be read from where they would be if all of the name stood there; of extensions the others are zeros."""
 
-    def __init__(self, shared: I64, own_ends: I64, told: bytes, places: I64, table: list[bytes], chosen: U8) -> None:
+    def __init__(self, shared: I64, own_ends: I64, told: U8, places: I64, table: list[bytes], chosen: U8) -> None:
         zeros = bytes(SPAN)
         self.shared, self.own_ends = shared, own_ends
-        self.own = _spans(b"".join([bytes(PREFIX_MAX), told, bytes(MAX_NAME + SPAN)]))
+        self.own = _spans(b"".join([bytes(PREFIX_MAX), told.data, bytes(MAX_NAME + SPAN)]))
         self.own_places = places - shared + PREFIX_MAX
         self.tails = _spans(b"".join([zeros, *(text + zeros for text in table)]))
         sizes = np.array([len(text) + SPAN for text in table], np.int64)
@@ -110,27 +124,28 @@ def _four_words(spans: npt.NDArray[np.void]) -> U64:
 
 
 def _whole_names(pieces: _Pieces, lengths: I64, ends: I64) -> U8:
-    """The bytes of all names. The first 32 of each are put last, in order: what these have beyond their name, and what
-    was put before them has, is overwritten by those of the names behind."""
+    """The bytes of all names, and 32 more. The first 32 of each are put last, in order: what these, and those that were
+    put before, have beyond their name is overwritten by those of the names behind."""
     names = np.empty(int(ends[-1]) + SPAN, np.uint8)
     spans, starts = _spans(names), ends - lengths
     for offset in range((int(lengths.max()) - 1) // SPAN * SPAN, 0, -SPAN):
         rows = np.flatnonzero(lengths > offset)
         spans[starts[rows] + offset] = pieces.put(rows, offset).view(spans.dtype).ravel()
     spans[starts] = pieces.put(slice(None), 0).view(spans.dtype).ravel()
-    return names[:-SPAN]
+    return names
 
 
 def _put_prefixes(words: U64, kept: I64) -> None:
     """Word by word, for runs of names that have a prefix there; the name before a run is whole in this word."""
     for place in range(SPAN // WORD):
-        rows = np.flatnonzero(kept > place * WORD)
+        shares = kept > place * WORD
+        rows = np.flatnonzero(shares)
         if not rows.size:
             break
         column = words[:, place]
         masks = FIRST_BYTES.take(kept.take(rows) - place * WORD, mode="clip")
         found = column[rows]
-        begins = np.flatnonzero(np.diff(rows, prepend=-1) != 1)
+        begins = np.flatnonzero(~shares.take(rows - 1))
         found[begins] |= column[rows[begins] - 1] & masks[begins]
         masks[begins] = 0
         column[rows] = _scanned(found, masks)
@@ -161,7 +176,17 @@ def _scan(found: U64, masks: U64) -> None:
         open_rows, distance = open_rows[of_open != 0], distance * 2
 
 
+def _ascending(names: U8, shared: I64, lengths: I64, ends: I64) -> npt.NDArray[np.bool_]:
+    above, prefixes = lengths[:-1], shared[1:]
+    places = ends[:-1] + prefixes
+    ascending = np.zeros(lengths.size, bool)
+    np.less(names.take(places - above), names.take(places), out=ascending[1:])
+    ascending[1:] &= prefixes < np.minimum(above, lengths[1:])
+    return ascending
+
+
 def _check(column: Column, names: U8, ends: I64, lengths: I64) -> None:
-    dots = (lengths < 3) & (names[ends - 1] == ord(".")) & (names[ends - lengths] == ord("."))
-    if np.any(dots) or np.any(names == ord("/")):
+    short = np.flatnonzero(lengths < 3)
+    ends, starts = ends[short], (ends - lengths)[short]
+    if np.any((names[starts] == ord(".")) & (names[ends - 1] == ord("."))) or np.any(names == ord("/")):
         column.fail("name")
