@@ -13,7 +13,7 @@ from smart_tree_sse import Glob, StreamEndedError
 from smart_tree_sse.batches import Collector
 from smart_tree_sse.draft import Draft
 from smart_tree_sse.qtn import Record, decode_snapshot
-from smart_tree_sse.qtn.xxh64 import PADDING, Rows, hash_rows
+from smart_tree_sse.qtn.xxh64 import Rows, hash_rows
 from smart_tree_sse.sse import Frame, Parser
 from smart_tree_sse.told import TreeChange, chosen, difference, draft_changes
 from smart_tree_sse.tree import Tree
@@ -24,28 +24,45 @@ SEED = 20_261_128
 
 
 @pytest.mark.parametrize("has_digest", [False, True])
-def test_the_hash_of_many_is_the_hash_of_each(has_digest: bool) -> None:
+@pytest.mark.parametrize("sizes", [[*range(1, 1025)], [1], [23, 3], [*range(1, 40)] * 2000], ids=len)
+def test_the_hash_of_many_is_the_hash_of_each(has_digest: bool, sizes: list[int]) -> None:
     rng = random.Random(SEED)
-    names = [rng.randbytes(size) for size in [*range(1, 1025), *(rng.randrange(1, 40) for _ in range(3000))]]
+    names = [rng.randbytes(size) for size in sizes]
     rng.shuffle(names)
     values = [(rng.randrange(1 << 16), rng.randrange(1 << 63), rng.randrange(-1 << 63, 1 << 63)) for _ in names]
     digests = [rng.randrange(1 << 128) if has_digest else 0 for _ in names]
-    lengths = np.array([len(name) for name in names])
-    low = np.array([digest & (1 << 64) - 1 for digest in digests], np.uint64)
-    high = np.array([digest >> 64 for digest in digests], np.uint64)
+    lengths = np.array([len(name) for name in names], np.uint16)
+    halves = np.array([[digest >> shift & (1 << 64) - 1 for digest in digests] for shift in (0, 64)], np.uint64)
     rows = Rows(
-        bytes(PADDING) + b"".join(names) + bytes(PADDING),
-        np.cumsum(lengths) - lengths,
+        b"".join(names),
+        np.cumsum([0, *lengths]),
         lengths,
         np.array([mode for mode, _, _ in values], np.uint16),
         np.array([size for _, size, _ in values]),
         np.array([mtime for _, _, mtime in values]),
-        (low, high) if has_digest else None,
     )
-    for seed, found in enumerate(hash_rows(rows)):
-        whole = zip(values, digests, names, strict=True)
-        each = [struct.pack("<IQq", *v) + digest.to_bytes(16, "little") + name for v, digest, name in whole]
-        assert found.tolist() == [xxhash.xxh64_intdigest(one, seed) for one in each]
+    chosen = np.arange(0, len(names), 2)
+    hashes = np.zeros((2, len(names)), np.uint64)
+    hash_rows(rows, chosen, hashes, chosen, halves[:, chosen] if has_digest else None)
+    whole = zip(values, digests, names, strict=True)
+    each = [struct.pack("<IQq", *v) + digest.to_bytes(16, "little") + name for v, digest, name in whole]
+    for seed, found in enumerate(hashes.tolist()):
+        assert found[::2] == [xxhash.xxh64_intdigest(one, seed) for one in each[::2]]
+        assert not any(found[1::2]), "what was not chosen stays"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_names_come_as_they_were_told(seed: int) -> None:
+    rng = random.Random(seed)
+    stems = [bytes(rng.choices(b"ab", k=1000)) for _ in range(3)]
+    ends = [b"", b".c", b".html", b".abcdefghijklmno", bytes(rng.choices(b"ab", k=20))]
+    longest = rng.choice([4, 40, 300, 980])
+    names = sorted({rng.choice(stems)[: rng.randrange(1, longest)] + rng.choice(ends) for _ in range(400)})
+    entries = {number: qtn1.Entry(number, 1, name, 0o100644, 0, 0) for number, name in enumerate(names, 2)}
+    top = qtn1.Snapshot(1, 1, 1, b"/t", 0o040755, 0, 0, entries)
+    top.digest = qtn1.digests([*entries.values()])[1]
+    snapshot = decode_snapshot(qtn1.encode_snapshot(top))
+    assert [snapshot.name(row) for row in range(len(snapshot))] == names
 
 
 STREAM = (

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .columns import I64, Column, bit_fields, signed
-from .names import U8, read_names
+from .names import U8, Names, read_names
 from .times import read_table, times_of
 
 __all__ = ["GROUPS", "MAX_CHUNK", "MAX_ENTRIES", "MAX_ID", "Chunk", "is_directory", "read_chunk", "read_widths"]
@@ -31,8 +31,7 @@ DIRECTORY: Final = 0x4000
 class Chunk:
     """`child_counts` and `below_counts` are of its directories alone."""
 
-    names: U8
-    name_ends: I64
+    names: Names
     modes: npt.NDArray[np.uint16]
     sizes: I64
     mtimes_ns: I64
@@ -49,7 +48,7 @@ def is_directory(modes: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
 def read_chunk(columns: Sequence[Column], count: int, last_id: int) -> Chunk:
     """The entries of a chunk. `last_id` is the id before its first one."""
     children, prefixes, suffixes, extensions, extension_ids, modes, widths, bits, table, times, ids, below = columns
-    names, ends = read_names(prefixes, suffixes, extensions, extension_ids, count)
+    names = read_names(prefixes, suffixes, extensions, extension_ids, count)
     of_mode = _modes(modes, count)
     sizes = bit_fields(bits, read_widths(widths, count))
     directories = np.flatnonzero(is_directory(of_mode))
@@ -57,7 +56,6 @@ def read_chunk(columns: Sequence[Column], count: int, last_id: int) -> Chunk:
         widths.fail("directory-size")
     return Chunk(
         names,
-        ends,
         of_mode,
         sizes,
         _times(table, times, count),

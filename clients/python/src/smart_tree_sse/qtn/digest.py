@@ -1,4 +1,4 @@
-"""QTN1, section 6: the digests of all directories of a snapshot, from the deepest level up.
+"""QTN1, section 6: the digests of all directories of a snapshot, from those that have none in them up.
 
 Law: digest(dir) = the sum of h(child) over its children, modulo 2^128.
 """
@@ -6,19 +6,16 @@ Law: digest(dir) = the sum of h(child) over its children, modulo 2^128.
 from __future__ import annotations
 
 import struct
-from itertools import pairwise
 
 import numpy as np
 import xxhash
 
 from .columns import I64, U64
 from .layout import Layout
-from .xxh64 import Rows, hash_rows
+from .xxh64 import BLOCK, Rows, hash_rows
 
 __all__ = ["Sums", "hash128", "tree_digests", "weight"]
 
-LOW = np.uint64(0xFFFFFFFF)
-HALF = np.uint64(32)
 U128_MAX = (1 << 128) - 1
 
 Sums = tuple[U64, U64]
@@ -36,49 +33,58 @@ def weight(name: bytes, values: tuple[int, int, int] | None, digest: int) -> int
 
 
 def tree_digests(rows: Rows, layout: Layout) -> tuple[int, Sums]:
-    """The top's digest, and those of the directories, low and high halves; `rows` are all entries, without digests."""
-    sums = _Sums(layout)
-    files = np.ones(rows.starts.size, bool)
-    files[layout.rows] = False
-    plain = np.flatnonzero(files)
-    sums.add(layout.parents[plain], hash_rows(_taken(rows, plain)))
-    of_depth = np.argsort(layout.depths, kind="stable")
-    ends = np.searchsorted(layout.depths[of_depth], np.arange(1, int(layout.depths.max(initial=0)) + 2))
-    for begin, end in reversed([*pairwise(ends.tolist())]):
-        level = of_depth[begin:end]
-        here = _taken(rows, layout.rows[level])
-        here.digests = sums.low[level + 1], sums.high[level + 1]
-        sums.add(layout.parents[layout.rows[level]], hash_rows(here))
-    return int(sums.low[0]) | int(sums.high[0]) << 64, (sums.low[1:], sums.high[1:])
+    """The top's digest, and those of the directories, low and high halves."""
+    sums = np.zeros((2, layout.rows.size + 1), np.uint64)
+    _add_files(sums, rows, layout)
+    _add_directories(sums, rows, layout)
+    return int(sums[0, 0]) | int(sums[1, 0]) << 64, (sums[0, 1:], sums[1, 1:])
 
 
-def _taken(rows: Rows, chosen: I64) -> Rows:
-    return Rows(
-        rows.names,
-        rows.starts[chosen],
-        rows.lengths[chosen],
-        rows.modes[chosen],
-        rows.sizes[chosen],
-        rows.mtimes_ns[chosen],
-    )
+def _add_files(sums: U64, rows: Rows, layout: Layout) -> None:
+    """All that is no directory, so many rows at a time that what they need stays in the cache."""
+    count = rows.lengths.size
+    plain = np.ones(count, bool)
+    plain[layout.rows] = False
+    bounds = np.append(layout.filled_starts, count)
+    for start in range(0, count, BLOCK):
+        stop = min(start + BLOCK, count)
+        places = np.flatnonzero(plain[start:stop])
+        hashes = np.zeros((2, stop - start + 1), np.uint64)
+        hash_rows(rows, places + start, hashes[:, 1:], places)
+        first, last = int(np.searchsorted(bounds, start, "right")) - 1, int(np.searchsorted(bounds, stop))
+        ranges = np.clip(bounds[first : last + 1] - start, 0, stop - start)
+        _add(sums, layout.filled[first:last], _range_sums(hashes, ranges[:-1], ranges[1:]))
 
 
-class _Sums:
-    """Of the top, at 0, and each directory: the sum of what was added."""
+def _add_directories(sums: U64, rows: Rows, layout: Layout) -> None:
+    """Each in the first round in which all directories in it have been added: most are in the first two or three."""
+    pending = np.bincount(layout.above, minlength=layout.rows.size + 1)
+    ready = np.flatnonzero(pending[1:] == 0)
+    while ready.size:
+        hashes = np.zeros((2, ready.size + 1), np.uint64)
+        hash_rows(rows, layout.rows[ready], hashes[:, 1:], np.arange(ready.size), sums.take(ready + 1, axis=1))
+        of_ready = layout.above[ready]
+        ends = np.append(np.flatnonzero(of_ready[1:] != of_ready[:-1]) + 1, ready.size)
+        sizes = np.diff(ends, prepend=0)
+        above = of_ready[ends - 1]
+        _add(sums, above, _range_sums(hashes, ends - sizes, ends))
+        pending[above] -= sizes
+        ready = np.sort(above[(pending[above] == 0) & (above > 0)]) - 1
 
-    def __init__(self, layout: Layout) -> None:
-        self._rows = layout.rows
-        self.low, self.high = np.zeros(layout.rows.size + 1, np.uint64), np.zeros(layout.rows.size + 1, np.uint64)
 
-    def add(self, parents: np.ndarray, hashes: Sums) -> None:
-        """`parents`: rows of directories, each in one run, as siblings stand together."""
-        if not parents.size:
-            return
-        starts = np.concatenate([[0], np.flatnonzero(parents[1:] != parents[:-1]) + 1])
-        places = np.searchsorted(self._rows, parents[starts]) + (parents[starts] >= 0)
-        low = np.add.reduceat(hashes[0] & LOW, starts)
-        middle = np.add.reduceat(hashes[0] >> HALF, starts) + (low >> HALF)
-        high = np.add.reduceat(hashes[1], starts) + (middle >> HALF)
-        before = self.low[places]
-        self.low[places] += (middle << HALF) | (low & LOW)
-        self.high[places] += high + (self.low[places] < before)
+def _range_sums(numbers: U64, starts: I64, ends: I64) -> U64:
+    """The sums of ranges, modulo 2^128, low and high halves, as differences of the sums of all before. `numbers` have a
+    zero before the first; these sums take their place."""
+    low, high = numbers
+    np.cumsum(low, out=low)
+    high[1:] += low[1:] < low[:-1]
+    np.cumsum(high, out=high)
+    low_start, low_end = low[starts], low[ends]
+    return np.stack([low_end - low_start, high[ends] - high[starts] - (low_end < low_start)])
+
+
+def _add(sums: U64, places: I64, more: U64) -> None:
+    """Modulo 2^128."""
+    low = sums[0, places] + more[0]
+    sums[0, places] = low
+    sums[1, places] += more[1] + (low < more[0])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import QtnError
 from .columns import I64, WORD
-from .xxh64 import PADDING
+from .names import U16
 
 __all__ = ["MAX_DEPTH", "Layout", "check_order", "lay_out"]
 
@@ -25,13 +25,16 @@ I32 = npt.NDArray[np.int32]
 
 @dataclass(slots=True)
 class Layout:
-    """Of the directories, in directory order: their rows, where their children begin, how many these are, and their
-    depth. Of each entry the row of the directory it is in, -1 for the top."""
+    """Of the directories, in directory order: their rows, where their children begin, how many these are, and which
+    directory they are in: 0 for the top, 1 for the first of `rows`. Those that have children, by the same numbers and
+    in the order of these, and where they begin. Of each entry the row of the directory it is in, -1 for the top."""
 
     rows: I64
     starts: I64
     counts: I64
-    depths: I64
+    above: I64
+    filled: I64
+    filled_starts: I64
     parents: I32
 
 
@@ -39,7 +42,8 @@ def lay_out(rows: I64, counts: I64, below: I64, top_children: int, total: int) -
     """The tree that the counts say. `rows`: those of all directories but the top."""
     if top_children + int(counts.sum()) != total:
         raise QtnError("child-counts", 0)
-    layout = Layout(rows, np.zeros_like(counts), counts, np.zeros_like(counts), np.empty(0, np.int32))
+    none = np.empty(0, np.int64)
+    layout = Layout(rows, np.zeros_like(counts), counts, np.zeros_like(counts), none, none, none.astype(np.int32))
     spans = counts + below
     level = np.arange(np.searchsorted(rows, top_children))
     sizes, ends, owed = np.array([level.size]), np.array([top_children]), np.array([total - top_children])
@@ -48,15 +52,15 @@ def lay_out(rows: I64, counts: I64, below: I64, top_children: int, total: int) -
             break
         _check_sums(spans[level], sizes, owed)
         _place(layout, spans, level, sizes, ends)
-        layout.depths[level] = depth
         first = np.searchsorted(rows, layout.starts[level])
         ends, owed = layout.starts[level] + counts[level], below[level]
         sizes = np.searchsorted(rows, ends) - first
         if depth == MAX_DEPTH and np.any(counts[level]):
             raise QtnError("too-deep", 0)
-        level = _ranges(first, sizes)
-    _check_sums(np.empty(0, np.int64), sizes, owed)
-    layout.parents = _parents(layout, top_children)
+        above, level = level, _ranges(first, sizes)
+        layout.above[level] = np.repeat(above + 1, sizes)
+    _check_sums(none, sizes, owed)
+    _fill(layout, top_children)
     return layout
 
 
@@ -84,27 +88,27 @@ def _place(layout: Layout, spans: I64, level: I64, sizes: I64, ends: I64) -> Non
     layout.starts[level] = before + base
 
 
-def _parents(layout: Layout, top_children: int) -> I32:
-    full = np.flatnonzero(layout.counts)
-    order = full[np.argsort(layout.starts[full])]
-    of_rows = np.repeat(layout.rows[order].astype(np.int32), layout.counts[order])
-    return np.concatenate([np.full(top_children, -1, np.int32), of_rows])
+def _fill(layout: Layout, top_children: int) -> None:
+    """What is known of the entries by then."""
+    counts = np.concatenate([[top_children], layout.counts])
+    starts = np.concatenate([[0], layout.starts])
+    filled = np.flatnonzero(counts)
+    layout.filled = filled[np.argsort(starts[filled])]
+    layout.filled_starts = starts[layout.filled]
+    rows = np.concatenate([[-1], layout.rows]).astype(np.int32)
+    layout.parents = np.repeat(rows[layout.filled], counts[layout.filled])
 
 
-def check_order(names: bytes, starts: I64, parents: I32) -> None:
-    """That names ascend among siblings. `names` has `PADDING` bytes before and after them."""
-    lengths = np.diff(starts)
-    first = _word(names, starts[:-1], lengths)
-    siblings = parents[1:] == parents[:-1]
-    if np.any(siblings & (first[1:] < first[:-1])):
-        raise QtnError("order", 0)
-    rows = np.flatnonzero(siblings & (first[1:] == first[:-1])) + 1
-    offset = WORD
+def check_order(names: bytes, starts: I64, lengths: U16, ascending: npt.NDArray[np.bool_], parents: I32) -> None:
+    """That names ascend among siblings, as is known of most."""
+    names = names.ljust(WORD, b"\0")
+    rows = np.flatnonzero((parents[1:] == parents[:-1]) & ~ascending[1:]) + 1
+    offset = 0
     while rows.size:
         if np.any(lengths[rows] <= offset):  # it has ended, and so has the one before: they are equal
             raise QtnError("order", 0)
-        here = _word(names, starts[rows] + offset, lengths[rows] - offset)
-        above = _word(names, starts[rows - 1] + offset, lengths[rows - 1] - offset)
+        here = _word(names, starts[rows] + offset, lengths[rows].astype(np.int64) - offset)
+        above = _word(names, starts[rows - 1] + offset, lengths[rows - 1].astype(np.int64) - offset)
         if np.any(here < above):
             raise QtnError("order", 0)
         rows, offset = rows[here == above], offset + WORD
@@ -117,4 +121,6 @@ def _word(names: bytes, places: I64, left: I64) -> npt.NDArray[np.uint64]:
     """The eight bytes at each place, the first of them the most significant, and zeros for those that are not left. No
     name has a NUL, so that a name's end comes before all that could follow."""
     words = np.ndarray(len(names) - WORD + 1, "<u8", names, strides=(1,))
-    return words[np.minimum(places + PADDING, words.size - 1)].byteswap() & MASKS[np.clip(left, 0, WORD)]
+    inner = np.minimum(places, words.size - 1)
+    past = (places - inner).view(np.uint64) << np.uint64(3)
+    return words[inner].byteswap() << past & MASKS[np.clip(left, 0, WORD)]

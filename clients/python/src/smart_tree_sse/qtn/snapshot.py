@@ -19,7 +19,7 @@ from .columns import I64, Column, Cursor, opened
 from .digest import Sums, tree_digests
 from .layout import check_order, lay_out
 from .names import MAX_PATH, is_path
-from .xxh64 import PADDING, Rows
+from .xxh64 import Rows
 
 __all__ = ["Header", "Snapshot", "decode_snapshot", "read_chunk_size", "read_counts", "read_header"]
 
@@ -133,16 +133,21 @@ def decode_snapshot(document: bytes, max_entries: int = MAX_ENTRIES) -> Snapshot
 
 
 def _whole(header: Header, chunks: list[Chunk], top_children: int) -> Snapshot:
-    names, starts = _joined_names(chunks)
+    names = b"".join([chunk.names.octets.data for chunk in chunks])
+    lengths = _joined([chunk.names.lengths for chunk in chunks], np.uint16)
+    starts = np.zeros(lengths.size + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
     modes = _joined([chunk.modes for chunk in chunks], np.uint16)
     sizes, mtimes = _joined([c.sizes for c in chunks], np.int64), _joined([c.mtimes_ns for c in chunks], np.int64)
     ids = _joined([chunk.ids for chunk in chunks], np.int32)
     _check_ids(ids, header.top_id)
     counts = _joined([chunk.child_counts for chunk in chunks], np.int64)
     below = _joined([chunk.below_counts for chunk in chunks], np.int64)
+    ascending = _joined([chunk.names.ascending for chunk in chunks], np.bool_)
+    chunks.clear()  # what is made next takes their memory
     layout = lay_out(np.flatnonzero(is_directory(modes)), counts, below, top_children, ids.size)
-    check_order(names, starts, layout.parents)
-    rows = Rows(names, starts[:-1], np.diff(starts), modes, sizes, mtimes)
+    check_order(names, starts, lengths, ascending, layout.parents)
+    rows = Rows(names, starts, lengths, modes, sizes, mtimes)
     digest, digests = tree_digests(rows, layout)
     if digest != header.digest:
         raise QtnError("digest", 0)
@@ -159,7 +164,7 @@ def _whole(header: Header, chunks: list[Chunk], top_children: int) -> Snapshot:
         digest=header.digest,
         ids=ids,
         parents=layout.parents,
-        names=names[PADDING:-PADDING],
+        names=names,
         name_starts=starts,
         modes=modes,
         sizes=sizes,
@@ -174,18 +179,6 @@ def _whole(header: Header, chunks: list[Chunk], top_children: int) -> Snapshot:
 
 def _joined(columns: list[npt.NDArray[T]], kind: type[T]) -> npt.NDArray[T]:
     return np.concatenate([*columns, np.empty(0, kind)], dtype=kind)
-
-
-def _joined_names(chunks: list[Chunk]) -> tuple[bytes, I64]:
-    """All names with `PADDING` around them, and where each begins, and the last ends."""
-    padding = bytes(PADDING)
-    names = b"".join([padding, *(chunk.names.data for chunk in chunks), padding])
-    ends: list[I64] = []
-    offset = 0
-    for chunk in chunks:
-        ends.append(chunk.name_ends + offset)
-        offset += chunk.names.size
-    return names, np.concatenate([np.zeros(1, np.int64), *ends])
 
 
 def _check_ids(ids: npt.NDArray[np.int32], top_id: int) -> None:
