@@ -48,7 +48,7 @@ pub(super) fn read_names(
             names.resize(at + GROWTH, 0);
         }
         copy_prefix(names, before, at, same);
-        let stem = same + read_suffix(suffixes, &mut names[at + same..])?;
+        let stem = same + read_suffix(suffixes, &mut names[at + same..], NAME_MAX - same)?;
         shareable = stem + extension.bytes.len();
         if shareable > NAME_MAX {
             return Err(suffixes.fail("name"));
@@ -93,25 +93,37 @@ fn is_above(name: &[u8], last: &[u8]) -> bool {
     }
 }
 
-/// Copies what stands before the next NUL, which is passed over; answers how much that was.
+/// Copies what stands before the next NUL, which is passed over; answers how much that was, `most` at most.
 #[inline]
-fn read_suffix(suffixes: &mut Cursor<'_>, room: &mut [u8]) -> Result<usize, QtnError> {
+fn read_suffix(suffixes: &mut Cursor<'_>, room: &mut [u8], most: usize) -> Result<usize, QtnError> {
+    let rest = suffixes.rest();
+    let copied = copy_to_nul(rest, room);
+    let Some(size) = copied.or_else(|| rest.iter().position(|&byte| byte == 0)) else {
+        return Err(suffixes.fail("truncated"));
+    };
+    if size > most {
+        return Err(suffixes.fail("name"));
+    }
+    if copied.is_none() {
+        room[..size].copy_from_slice(&rest[..size]);
+    }
+    suffixes.raw(size + 1)?;
+    Ok(size)
+}
+
+/// Copies by whole steps up to that of the first NUL; answers where that is, or None if either ends before.
+#[inline]
+fn copy_to_nul(bytes: &[u8], room: &mut [u8]) -> Option<usize> {
     const ONES: u128 = u128::from_ne_bytes([1; STEP]);
-    let steps = suffixes.rest().chunks_exact(STEP);
-    for (number, (step, place)) in steps.zip(room.chunks_exact_mut(STEP)).enumerate() {
+    for (number, (step, place)) in bytes.chunks_exact(STEP).zip(room.chunks_exact_mut(STEP)).enumerate() {
         place.copy_from_slice(step);
-        let bytes = step.first_chunk().map_or(0, |step| u128::from_le_bytes(*step));
-        let nuls = bytes.wrapping_sub(ONES) & !bytes & ONES << 7; // exact up to the first
+        let step = step.first_chunk().map_or(0, |step| u128::from_le_bytes(*step));
+        let nuls = step.wrapping_sub(ONES) & !step & ONES << 7; // exact up to the first
         if nuls != 0 {
-            let size = number * STEP + nuls.trailing_zeros() as usize / 8;
-            suffixes.raw(size + 1)?;
-            return Ok(size);
+            return Some(number * STEP + nuls.trailing_zeros() as usize / 8);
         }
     }
-    let suffix = suffixes.until_nul()?;
-    let Some(place) = room.get_mut(..suffix.len()) else { return Err(suffixes.fail("name")) };
-    place.copy_from_slice(suffix);
-    Ok(suffix.len())
+    None
 }
 
 /// By id; 0 is none.
