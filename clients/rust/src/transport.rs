@@ -56,7 +56,18 @@ impl Transport {
 
     /// The whole answer of a call, within the timeout and so much besides.
     pub(crate) async fn call(&self, request: Request<'_>, besides: Duration) -> Result<Vec<u8>, Error> {
-        let answer = async { whole(self.send(request).await?, self.options.max_event_bytes).await };
+        self.call_bounded(request, besides, usize::MAX).await
+    }
+
+    /// The same, of so many bytes at most.
+    pub(crate) async fn call_bounded(
+        &self,
+        request: Request<'_>,
+        besides: Duration,
+        limit: usize,
+    ) -> Result<Vec<u8>, Error> {
+        let limit = limit.min(self.options.max_event_bytes);
+        let answer = async { whole(self.send(request).await?, limit).await };
         self.in_time(self.options.request_timeout + besides, answer).await
     }
 

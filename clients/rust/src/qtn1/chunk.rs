@@ -25,6 +25,8 @@ pub(super) struct ChunkReader {
     buffers: [Vec<u8>; COLUMNS],
     pub(super) entries: Entries,
     pub(super) directories: Directories,
+    /// The entries whose name is not above that of the entry before them.
+    pub(super) falls: Vec<u32>,
     /// Runs of ids: the first, and how many.
     pub(super) runs: Vec<(u32, u32)>,
 }
@@ -51,7 +53,7 @@ impl ChunkReader {
         }
         let start = self.entries.len();
         let mut names = [*prefixes, *suffixes, *extensions, *extension_ids];
-        read_names(&mut names, size, &mut self.entries)?;
+        read_names(&mut names, size, &mut self.entries, &mut self.falls)?;
         [*prefixes, *suffixes, *extensions, *extension_ids] = names;
         read_modes(modes, size, &mut self.entries.modes)?;
         read_sizes(bits, read_widths(widths, size)?, &mut self.entries.sizes)?;

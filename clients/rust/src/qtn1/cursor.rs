@@ -116,48 +116,44 @@ impl<'a> Cursor<'a> {
 /// A stream of bits, the lowest of each byte first.
 pub(super) struct Bits<'a> {
     cursor: Cursor<'a>,
-    pool: u128,
-    held: u32,
+    /// How many were taken.
+    taken: usize,
 }
 
 impl<'a> Bits<'a> {
     pub(super) const fn new(cursor: Cursor<'a>) -> Self {
-        Self { cursor, pool: 0, held: 0 }
+        Self { cursor, taken: 0 }
     }
 
+    /// The next `width` bits, at most 63.
     #[inline]
     pub(super) fn take(&mut self, width: u32) -> Result<u64, QtnError> {
-        if self.held < width {
-            self.fill(width)?;
-        }
-        let value = (self.pool as u64) & ((1_u64 << width) - 1);
-        self.pool >>= width;
-        self.held -= width;
-        Ok(value)
+        let rest = self.cursor.rest().get(self.taken / 8..).unwrap_or_default();
+        let shift = (self.taken % 8) as u32;
+        let window = match rest.first_chunk::<8>() {
+            Some(eight) if width <= 56 => u64::from_le_bytes(*eight) >> shift,
+            _ => self.near_end(rest, width)?,
+        };
+        self.taken += width as usize;
+        Ok(window & ((1 << width) - 1))
     }
 
-    /// Eight bytes where there are so many, else one by one as many as are needed: the cursor ends where the bits do.
-    fn fill(&mut self, width: u32) -> Result<(), QtnError> {
-        if let Some(eight) = self.cursor.rest().first_chunk::<8>() {
-            self.pool |= u128::from(u64::from_le_bytes(*eight)) << self.held;
-            self.held += 64;
-            self.cursor.at += 8;
-            return Ok(());
+    /// The same where they may span nine bytes, or the end is near.
+    #[cold]
+    fn near_end(&self, rest: &[u8], width: u32) -> Result<u64, QtnError> {
+        let (shift, near) = (self.taken % 8, &rest[..rest.len().min(9)]);
+        if near.len() * 8 < shift + width as usize {
+            let end = Cursor { at: self.cursor.data.len(), ..self.cursor };
+            return Err(end.fail("truncated"));
         }
-        while self.held < width {
-            self.pool |= u128::from(self.cursor.byte()?) << self.held;
-            self.held += 8;
-        }
-        Ok(())
+        let bytes = near.iter().rev().fold(0, |value, &byte| value << 8 | u128::from(byte));
+        Ok((bytes >> shift) as u64)
     }
 
     /// The cursor behind the last byte that was begun, the rest of which must be zeros.
     pub(super) fn end(mut self) -> Result<Cursor<'a>, QtnError> {
-        let unread = self.held / 8;
-        self.cursor.at -= unread as usize;
-        if self.pool & ((1_u128 << (self.held % 8)) - 1) != 0 {
-            return Err(self.cursor.fail("size-padding"));
-        }
-        Ok(self.cursor)
+        let last = *self.cursor.raw(self.taken.div_ceil(8))?.last().unwrap_or(&0);
+        let used = self.taken % 8;
+        if used > 0 && last >> used != 0 { Err(self.cursor.fail("size-padding")) } else { Ok(self.cursor) }
     }
 }

@@ -1,6 +1,7 @@
 //! Section 6: what an entry adds to its directory's digest, and that of a whole snapshot.
 
 use super::columns::Entries;
+use super::entry::is_dir;
 use super::xxh64::{hash128, hash128_of};
 
 /// h: what an entry whose own digest is `digest` adds to its directory's: the hash of mode, size, mtime, digest, name.
@@ -28,7 +29,11 @@ pub(super) fn digests(entries: &Entries) -> (u128, Vec<u128>) {
     let (mut top, mut sums) = (0_u128, vec![0_u128; entries.len()]);
     for index in (0..entries.len()).rev() {
         let (mode, size, mtime_ns) = (entries.modes[index], entries.sizes[index], entries.mtimes_ns[index]);
-        let weight = weigh(mode, size, mtime_ns, sums[index], entries.name(index));
+        let weight = if is_dir(mode) {
+            weigh(mode, size, mtime_ns, sums[index], entries.name(index))
+        } else {
+            weigh(mode, size, mtime_ns, 0, entries.name(index)) // with a digest that is known it is a sixth less to hash
+        };
         let sum = match entries.parents[index] {
             Entries::TOP => &mut top,
             parent => &mut sums[parent as usize],

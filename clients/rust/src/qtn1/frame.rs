@@ -50,7 +50,6 @@ impl<'a> Column<'a> {
             if frame_size(self.stored) != Some(self.stored.len()) {
                 return Err(self.fail("zstd"));
             }
-            buffer.clear();
             buffer.resize(self.raw_size, 0);
             match unpacker.0.decompress(&mut buffer[..], self.stored) {
                 Ok(size) if size == self.raw_size => {}

@@ -5,21 +5,26 @@ use super::columns::Entries;
 use super::entry::DEPTH_MAX;
 use super::error::QtnError;
 
-/// What is still to be placed: a directory's index, how many children it has, and their depth.
-type Pending = (u32, u32, usize);
+/// What is still to be placed below: a directory's index, its place among the directories, its children, their depth.
+type Pending = (u32, usize, u32, usize);
 
-/// Fills the column of parents. `at` is the offset to report.
+/// The top's place among the directories, where it does not stand.
+const TOP: usize = usize::MAX;
+
+/// Fills the column of parents; answers with the place of each directory's directory among the directories. `falls` are
+/// the entries not above the one before them, `at` is the offset to report.
 pub(super) fn place(
     entries: &mut Entries,
     directories: &Directories,
+    falls: &[u32],
     top_children: u32,
     at: usize,
-) -> Result<(), QtnError> {
+) -> Result<Vec<usize>, QtnError> {
     let count = entries.len();
-    let mut pending: Vec<Pending> = vec![(Entries::TOP, top_children, 1)];
-    let mut ordinal = 0; // of the next directory met
+    let mut pending: Vec<Pending> = vec![(Entries::TOP, TOP, top_children, 1)];
+    let (mut above, mut falls) = (Vec::with_capacity(directories.indices.len()), falls.iter().peekable());
     entries.parents = Vec::with_capacity(count);
-    while let Some((parent, children, depth)) = pending.pop() {
+    while let Some((parent, ordinal, children, depth)) = pending.pop() {
         let start = entries.parents.len();
         if children as usize > count - start {
             return Err(QtnError::new("child-counts", at));
@@ -28,18 +33,19 @@ pub(super) fn place(
         if start < end && depth > DEPTH_MAX {
             return Err(QtnError::new("too-deep", at));
         }
-        if (start + 1..end).any(|index| entries.name(index - 1) >= entries.name(index)) {
+        falls.next_if(|&&index| index as usize == start && start < end);
+        if falls.peek().is_some_and(|&&index| (index as usize) < end) {
             return Err(QtnError::new("order", at));
         }
         entries.parents.resize(end, parent);
         let first = pending.len();
-        while let Some(&index) = directories.indices.get(ordinal).filter(|&&index| (index as usize) < end) {
-            pending.push((index, directories.child_counts[ordinal], depth + 1));
-            ordinal += 1;
+        while let Some(&index) = directories.indices.get(above.len()).filter(|&&index| (index as usize) < end) {
+            pending.push((index, above.len(), directories.child_counts[above.len()], depth + 1));
+            above.push(ordinal);
         }
         pending[first..].reverse();
     }
-    if entries.parents.len() == count { Ok(()) } else { Err(QtnError::new("child-counts", at)) }
+    if entries.parents.len() == count { Ok(above) } else { Err(QtnError::new("child-counts", at)) }
 }
 
 /// No id stands twice, the top's included.
@@ -51,19 +57,15 @@ pub(super) fn check_ids(runs: &mut Vec<(u32, u32)>, top: u32, at: usize) -> Resu
 }
 
 /// The counts below are what is there: entries that are below a directory and not its children.
-pub(super) fn check_below(entries: &Entries, directories: &Directories, at: usize) -> Result<(), QtnError> {
-    let mut below = vec![0_u32; entries.len()];
-    for index in (0..entries.len()).rev() {
-        let parent = entries.parents[index];
-        if parent != Entries::TOP {
-            below[parent as usize] += below[index] + 1;
+pub(super) fn check_below(directories: &Directories, above: &[usize], at: usize) -> Result<(), QtnError> {
+    let mut below = vec![0_u32; above.len()];
+    for (ordinal, &parent) in above.iter().enumerate().rev() {
+        if below[ordinal] != directories.below_counts[ordinal] {
+            return Err(QtnError::new("below-counts", at));
+        }
+        if parent != TOP {
+            below[parent] += below[ordinal] + directories.child_counts[ordinal];
         }
     }
-    let told = directories.child_counts.iter().zip(&directories.below_counts);
-    let wrong = directories
-        .indices
-        .iter()
-        .zip(told)
-        .any(|(&index, (&children, &deeper))| below[index as usize].checked_sub(children) != Some(deeper));
-    if wrong { Err(QtnError::new("below-counts", at)) } else { Ok(()) }
+    Ok(())
 }

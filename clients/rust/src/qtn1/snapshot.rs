@@ -50,10 +50,10 @@ impl Snapshot {
         if to_come > 0 {
             return Err(QtnError::new("entry-count", at));
         }
-        let ChunkReader { mut entries, directories, mut runs, .. } = reader;
-        place(&mut entries, &directories, counts.children as u32, at)?;
+        let ChunkReader { mut entries, directories, falls, mut runs, .. } = reader;
+        let above = place(&mut entries, &directories, &falls, counts.children as u32, at)?;
         check_ids(&mut runs, header.id, at)?;
-        check_below(&entries, &directories, at)?;
+        check_below(&directories, &above, at)?;
         let (digest, digests) = digests(&entries);
         if digest != header.digest {
             return Err(QtnError::new("digest", at));

@@ -6,16 +6,60 @@ const P3: u64 = 0x1656_67b1_9e37_79f9;
 const P4: u64 = 0x85eb_ca77_c2b2_ae63;
 const P5: u64 = 0x27d4_eb2f_1656_67c5;
 
-/// XXH64 of one seed, the lanes it is made of, fed with whole stripes of 32 bytes.
-#[derive(Clone, Copy)]
-struct State {
-    seed: u64,
-    lanes: [u64; 4],
-}
+/// XXH64 of the seeds 0 to N - 1 at once: of each the lanes it is made of, fed with whole stripes of 32 bytes. What the
+/// size of the bytes decides is so decided once for all seeds.
+struct State<const N: usize>([[u64; 4]; N]);
 
 #[inline(always)]
 fn round(lane: u64, input: u64) -> u64 {
     lane.wrapping_add(input.wrapping_mul(P2)).rotate_left(31).wrapping_mul(P1)
+}
+
+impl<const N: usize> State<N> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self(std::array::from_fn(|seed| {
+            let seed = seed as u64;
+            [seed.wrapping_add(P1).wrapping_add(P2), seed.wrapping_add(P2), seed, seed.wrapping_sub(P1)]
+        }))
+    }
+
+    #[inline(always)]
+    fn stripe(&mut self, stripe: [u64; 4]) {
+        for lanes in &mut self.0 {
+            for (lane, input) in lanes.iter_mut().zip(stripe) {
+                *lane = round(*lane, input);
+            }
+        }
+    }
+
+    /// What the stripes have come to, of which there is one at least, of `size` bytes in all.
+    #[inline(always)]
+    fn merged(&self, size: u64) -> [u64; N] {
+        self.0.map(|[a, b, c, d]| {
+            let ends = [a.rotate_left(1), b.rotate_left(7), c.rotate_left(12), d.rotate_left(18)];
+            let mut h = ends.into_iter().fold(0, u64::wrapping_add);
+            for lane in [a, b, c, d] {
+                h = (h ^ round(0, lane)).wrapping_mul(P1).wrapping_add(P4);
+            }
+            h.wrapping_add(size)
+        })
+    }
+
+    /// All of it; `rest` is what is still to be fed.
+    #[inline]
+    fn end(mut self, rest: &[u8], size: u64) -> [u64; N] {
+        let stripes = rest.chunks_exact(32);
+        let tail = stripes.remainder();
+        for stripe in stripes {
+            self.stripe([word(stripe, 0), word(stripe, 8), word(stripe, 16), word(stripe, 24)]);
+        }
+        if size < 32 {
+            finish(std::array::from_fn(|seed| (seed as u64).wrapping_add(P5).wrapping_add(size)), tail)
+        } else {
+            finish(self.merged(size), tail)
+        }
+    }
 }
 
 #[inline(always)]
@@ -23,125 +67,69 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight))
 }
 
-impl State {
-    #[inline(always)]
-    const fn new(seed: u64) -> Self {
-        let lanes = [seed.wrapping_add(P1).wrapping_add(P2), seed.wrapping_add(P2), seed, seed.wrapping_sub(P1)];
-        Self { seed, lanes }
-    }
-
-    #[inline(always)]
-    fn stripe(&mut self, stripe: [u64; 4]) {
-        for (lane, input) in self.lanes.iter_mut().zip(stripe) {
-            *lane = round(*lane, input);
-        }
-    }
-
-    /// What the stripes have come to, once they were fed, of `size` bytes in all.
-    #[inline(always)]
-    fn merged(&self, size: u64) -> u64 {
-        let mut h = self.seed.wrapping_add(P5);
-        if size >= 32 {
-            let [a, b, c, d] = self.lanes;
-            h = a.rotate_left(1);
-            h = h.wrapping_add(b.rotate_left(7)).wrapping_add(c.rotate_left(12)).wrapping_add(d.rotate_left(18));
-            for lane in self.lanes {
-                h = (h ^ round(0, lane)).wrapping_mul(P1).wrapping_add(P4);
-            }
-        }
-        h.wrapping_add(size)
-    }
-
-    /// All of it; `tail` is what no stripe had.
-    #[inline(always)]
-    fn end(&self, tail: &[u8], size: u64) -> u64 {
-        finish(self.merged(size), tail)
-    }
-}
-
 /// One word of the tail.
 #[inline(always)]
-fn mixed(h: u64, word: u64) -> u64 {
-    (h ^ round(0, word)).rotate_left(27).wrapping_mul(P1).wrapping_add(P4)
+fn mixed<const N: usize>(h: [u64; N], word: u64) -> [u64; N] {
+    h.map(|h| (h ^ round(0, word)).rotate_left(27).wrapping_mul(P1).wrapping_add(P4))
 }
 
 #[inline(always)]
-fn finish(mut h: u64, mut tail: &[u8]) -> u64 {
+fn finish<const N: usize>(mut h: [u64; N], mut tail: &[u8]) -> [u64; N] {
     while let Some((eight, rest)) = tail.split_first_chunk::<8>() {
         h = mixed(h, u64::from_le_bytes(*eight));
         tail = rest;
     }
     if let Some((four, rest)) = tail.split_first_chunk::<4>() {
-        let input = u64::from(u32::from_le_bytes(*four));
-        h = (h ^ input.wrapping_mul(P1)).rotate_left(23).wrapping_mul(P2).wrapping_add(P3);
+        let input = u64::from(u32::from_le_bytes(*four)).wrapping_mul(P1);
+        h = h.map(|h| (h ^ input).rotate_left(23).wrapping_mul(P2).wrapping_add(P3));
         tail = rest;
     }
     for &byte in tail {
-        h = (h ^ u64::from(byte).wrapping_mul(P5)).rotate_left(11).wrapping_mul(P1);
+        h = h.map(|h| (h ^ u64::from(byte).wrapping_mul(P5)).rotate_left(11).wrapping_mul(P1));
     }
-    h = (h ^ (h >> 33)).wrapping_mul(P2);
-    h = (h ^ (h >> 29)).wrapping_mul(P3);
-    h ^ (h >> 32)
+    h.map(|mut h| {
+        h = (h ^ (h >> 33)).wrapping_mul(P2);
+        h = (h ^ (h >> 29)).wrapping_mul(P3);
+        h ^ (h >> 32)
+    })
 }
 
 #[inline(always)]
-fn words(stripe: &[u8]) -> [u64; 4] {
-    [word(stripe, 0), word(stripe, 8), word(stripe, 16), word(stripe, 24)]
+fn joined([low, high]: [u64; 2]) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
 }
 
 /// XXH64 with seed 0.
 pub(super) fn xxh64(bytes: &[u8]) -> u64 {
-    let mut state = State::new(0);
-    let (stripes, tail) = stripes(bytes);
-    for stripe in stripes {
-        state.stripe(words(stripe));
-    }
-    state.end(tail, bytes.len() as u64)
+    let [hash] = State::new().end(bytes, bytes.len() as u64);
+    hash
 }
 
 /// XXH64 with seed 0, and with seed 1 above it.
-#[inline]
 pub(super) fn hash128(bytes: &[u8]) -> u128 {
-    let (mut low, mut high) = (State::new(0), State::new(1));
-    let (stripes, tail) = stripes(bytes);
-    for stripe in stripes {
-        let stripe = words(stripe);
-        low.stripe(stripe);
-        high.stripe(stripe);
-    }
-    let size = bytes.len() as u64;
-    u128::from(high.end(tail, size)) << 64 | u128::from(low.end(tail, size))
+    joined(State::new().end(bytes, bytes.len() as u64))
 }
 
-/// The same of 36 bytes, told as words, and a name. What is usual, a name of less than a stripe, is hashed where it
-/// lies: put together in memory first, each word would be read across two writes, which costs as much as the hash.
-#[inline]
-pub(super) fn hash128_of(head: [u64; 4], head_end: u32, name: &[u8]) -> u128 {
-    let size = 36 + name.len() as u64;
-    match name.split_first_chunk::<4>() {
-        Some((four, rest)) if rest.len() < 24 => {
-            let word = u64::from(head_end) | u64::from(u32::from_le_bytes(*four)) << 32;
-            let (mut low, mut high) = (State::new(0), State::new(1));
-            low.stripe(head);
-            high.stripe(head);
-            let (low, high) = (mixed(low.merged(size), word), mixed(high.merged(size), word));
-            u128::from(finish(high, rest)) << 64 | u128::from(finish(low, rest))
-        }
-        _ => {
-            let mut bytes: Vec<u8> = head.into_iter().flat_map(u64::to_le_bytes).collect();
-            bytes.extend_from_slice(&head_end.to_le_bytes());
-            bytes.extend_from_slice(name);
-            hash128(&bytes)
-        }
-    }
-}
-
-/// The whole stripes, and what is left.
+/// The same of 36 bytes, told as words, and a name, which is hashed where it lies: put together in memory first, each
+/// word would be read across two writes, which costs as much as the hash.
 #[inline(always)]
-fn stripes(bytes: &[u8]) -> (std::slice::ChunksExact<'_, u8>, &[u8]) {
-    let stripes = bytes.chunks_exact(32);
-    let tail = stripes.remainder();
-    (stripes, tail)
+pub(super) fn hash128_of(head: [u64; 4], head_end: u32, name: &[u8]) -> u128 {
+    let mut state = State::new();
+    state.stripe(head);
+    let size = 36 + name.len() as u64;
+    let Some((four, rest)) = name.split_first_chunk::<4>() else {
+        let mut tail = [0; 7];
+        tail[..4].copy_from_slice(&head_end.to_le_bytes());
+        tail[4..][..name.len()].copy_from_slice(name);
+        return joined(finish(state.merged(size), &tail[..4 + name.len()]));
+    };
+    let first = u64::from(head_end) | u64::from(u32::from_le_bytes(*four)) << 32;
+    if rest.len() < 24 {
+        return joined(finish(mixed(state.merged(size), first), rest));
+    }
+    let (stripe, rest) = rest.split_at(24);
+    state.stripe([first, word(stripe, 0), word(stripe, 8), word(stripe, 16)]);
+    joined(state.end(rest, size))
 }
 
 #[cfg(test)]
