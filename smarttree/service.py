@@ -45,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_SEQ = 1
 ROUNDS_MAX = 100  # a barrier looks again this often for what could not be reached, then reads everything anew
+ROUNDS_S = 1.0  # and for so long after its first look: who makes directories without end keeps nobody waiting
 ROOT_POLL_S = 1.0  # how often each root is glanced at: a hundred of them take a millisecond
 LATER_S = 0.02  # what could not be reached moves; its own hint mostly comes sooner
 
@@ -343,20 +344,22 @@ class Service:
     def _commit(self, watcher: Watcher, hints: Hints, *, barrier: bool) -> bool:
         """Look where the hints point until nothing new is found; whether a batch was appended."""
         assert self._observer is not None
-        committed = False
+        committed, until_s = False, float("inf")
         for attempt in range(ROUNDS_MAX + 1):
             hints.merge(self._observer.later)
             if not hints:
                 break
-            if attempt == ROUNDS_MAX:
+            is_last = attempt == ROUNDS_MAX or time.monotonic() > until_s
+            if is_last and (barrier or attempt == ROUNDS_MAX):  # else the next window goes on with it
                 logger.warning("what changes can't be followed: reading everything anew")
                 hints.overflow = True
             if self._witness is not None:
                 self._witness.hear(hints)
             again, appended = self._reconcile(hints)
             committed |= appended
-            if not again and not (barrier and self._observer.later):
+            if is_last or not (again or (barrier and self._observer.later)):
                 break
+            until_s = min(until_s, time.monotonic() + ROUNDS_S)
             if self._observer.later:  # what moves while it is looked for is given the time to come to rest
                 self._stopping.wait(min(attempt, 20) / 1000)
             hints = watcher.drain(barrier=False)
@@ -372,10 +375,9 @@ class Service:
         again = self.contents.observe(self._observer.observe, hints, self._carry_out)
         self._commits.tell_roots(self._observer.standing.news, more=self._is_more())
         self._commits.bury(self._watcher)
-        if self.log.head == before:
-            return again, False
-        self._tell_listeners()
-        return again, True
+        if appended := self.log.head != before:
+            self._tell_listeners()
+        return again, appended
 
     def _carry_out(self, plan: Plan) -> None:
         assert self._observer is not None

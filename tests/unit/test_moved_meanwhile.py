@@ -6,6 +6,7 @@ The race is made certain: a disk does it to the directory just before each look.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from smarttree.disk.base import Directory, Disk, Progress
 from smarttree.ignore import Rules
 from smarttree.row import Row
 from smarttree.service import Service
+from smarttree.tree import NO_ID
 from tests.running import DEADLINE_S, Change, Run, config, top
 from tests.watchers import QUEUES
 
@@ -147,3 +149,34 @@ def test_one_that_never_rests_is_told_in_the_end(top: Path, told: Tell) -> None:
     (top / "a").rename(top / names[0])
     changes = told(lambda: os.utime(top / "b"), *(rename(number) for number in range(19)), name=b"b")
     assert changes[-1][1] == names[19]
+
+
+class Endless(Busy):
+    """A slow disk, on which a directory is made whenever the one that was made before is looked at."""
+
+    SLOW_S = 0.2
+
+    def __init__(self, top: Path) -> None:
+        super().__init__()
+        self.top, self.ended = top, threading.Event()
+
+    def strike(self, names: list[bytes]) -> None:
+        numbers = [int(name) for name in names if name.isdigit()]
+        if numbers and not self.ended.wait(self.SLOW_S):
+            (self.top / f"{max(numbers) + 1}").mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_who_never_stops_is_not_waited_for(name: str, top: Path) -> None:
+    """What was there before a barrier is in its answer, and that comes."""
+    endless = Endless(top)
+    run = Run(Service(config(top, watcher=name, batch_ms=0.0), reader=endless))
+    try:
+        (top / "0").mkdir()
+        (top / "before").touch()
+        run.service.sync().result(DEADLINE_S)
+        assert run.service.view().tree.resolve(os.fsencode(top / "before")) != NO_ID
+        endless.ended.set()
+        run.sync()
+    finally:
+        run.service.stop()
