@@ -99,8 +99,9 @@ def test_what_is_no_regular_file_is_not_opened(root: Path, by_names: bool) -> No
     with pytest.raises(NotAFile):
         open_beneath(b"/dev", b"null", by_names)
     assert not opened.is_set()
-    os.close(os.open(root / "pipe", os.O_RDONLY | os.O_NONBLOCK))
-    waiting.join()
+    reader = os.open(root / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    waiting.join()  # which may come to its opening only now
+    os.close(reader)
 
 
 @BOTH
