@@ -13,12 +13,13 @@ from typing import Final, NamedTuple
 
 from smarttree.http.described.codes import CODES
 from tests.hostile.grammar import Sent, marks_in
-from tests.http.test_smuggling import SMUGGLED
+from tests.http.test_smuggling import AMBIGUOUS, SMUGGLED
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d) [ -~]+")
 _FIELD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t -~\x80-\xff]*")
 _BEGINNING: Final = b"HTTP/1."
 UNAUTHORIZED: Final = 401
+UNANSWERED: Final = "HTTP/0.9"
 SUCCESSES: Final = {200, 201, 204, 206, 304}
 ALSO: Final = {("not-available-yet", 501)}
 STATUSES: Final = SUCCESSES | {501} | {code.status for name, code in CODES.items() if name != "internal"} - {500}
@@ -130,7 +131,9 @@ def judge(sent: Sent, got: bytes, token: str | None, *, was_cut: bool) -> int:
         raise Wrong(f"{len(sent.heads)} requests, {len(answers)} answers: {got[-2000:]!r}")
     # Who shows no token is told so before a body that comes later goes wrong.
     is_told = len(answers) == len(sent.heads) + 1 and answers[-1].status == UNAUTHORIZED
-    is_refused = (is_told or (is_over and len(answers) <= len(sent.heads) + 1)) and SMUGGLED not in got
+    is_silent = len(answers) == len(sent.heads) and sent.rest == AMBIGUOUS[UNANSWERED]  # read by itself
+    is_refused = is_told or is_silent or (is_over and len(answers) <= len(sent.heads) + 1)
+    is_refused &= SMUGGLED not in got
     if sent.is_refused and not was_cut and not is_refused:
         raise Wrong(f"it should have been refused, and the end: {got[-2000:]!r}")
     return len(answers)
