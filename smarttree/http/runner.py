@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -31,6 +32,7 @@ HEAD_MAX_BYTES: Final = 32 * 1024
 # asyncio makes a buffer of 256 KiB for each read and cuts it to what came. What is kept of that, a word of a header,
 # leaves a hole that no other buffer fits into: after 60,000 malformed requests 50 of 66 MB of the heap were holes.
 READ_BYTES: Final = 16 * 1024
+LAST_S: Final = 2.0  # for whoever has been refused, to take what was sent
 NAME: Final = "smarttree"  # and not its version, or that of what it is made with: those are known weaknesses at times
 
 
@@ -102,7 +104,7 @@ class Connection(web.RequestHandler):
             inside.leave()
 
     def data_received(self, data: bytes) -> None:
-        if self._head_bytes > HEAD_MAX_BYTES:  # it was refused
+        if self._head_bytes > HEAD_MAX_BYTES or self._close:  # it was refused
             return
         count, large = self._request_count, self._head_bytes + len(data) > HEAD_MAX_BYTES
         super().data_received(data)
@@ -145,6 +147,27 @@ class Connection(web.RequestHandler):
         self._messages.append((_ErrInfo(400, BadHttpMessage(why), why), EMPTY_PAYLOAD))
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+        answer = super()._make_error_handler(err_info)
+
+        async def answering(request: web.BaseRequest) -> web.StreamResponse:
+            response = await answer(request)
+            await self._say_last(request, response)
+            return response
+
+        return answering
+
+    async def _say_last(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Send it, and stay until the other side has closed, or for so long: to close while there is something unread
+        resets the connection, and takes back answers that are on their way (RFC 9112, section 9.6).
+        """
+        self._close = True  # nothing is read any more, and all is taken
+        await response.prepare(request)
+        await response.write_eof()
+        if self.transport is not None and self.transport.can_write_eof():
+            self.transport.write_eof()
+        await asyncio.sleep(LAST_S)  # whoever closes ends it
 
     def handle_error(
         self,

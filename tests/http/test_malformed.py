@@ -112,3 +112,20 @@ def test_what_is_wrong_is_told_as_a_problem(server: Server, caplog: pytest.LogCa
 def test_a_method_that_is_not_there_says_which_are(server: Server, method: bytes) -> None:
     status, headers, problem = answer(server, method + b" /tree HTTP/1.1\r\n" + HOST + b"\r\n")
     assert (status, headers["allow"], problem["code"]) == (405, "GET, HEAD", "method-not-allowed")
+
+
+def test_an_answer_on_its_way_is_not_taken_back(server: Server) -> None:
+    """To close a connection while there is something unread resets it: what the other side has not got yet is gone."""
+    expected = len(server.get("/openapi.json")[2])
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.settimeout(DEADLINE_S)
+        raw.connect(("127.0.0.1", server.port))
+        raw.sendall(b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"\r\n")
+        got = raw.recv(1)
+        raw.sendall(b"GET /clock HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 300_000)
+        while more := raw.recv(1 << 12):
+            got += more
+    body, last = got.partition(b"\r\n\r\n")[2][:expected], got[got.rindex(b"HTTP/1.0 ") :]
+    assert json.loads(body)["openapi"]
+    assert last.startswith(b"HTTP/1.0 400 ")
