@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -165,8 +166,10 @@ class Connection(web.RequestHandler):
         self._close = True  # nothing is read any more, and all is taken
         await response.prepare(request)
         await response.write_eof()
-        if self.transport is not None and self.transport.can_write_eof():
-            self.transport.write_eof()
+        transport = self.transport
+        if transport is not None and transport.can_write_eof() and not transport.get_write_buffer_size():
+            with suppress(OSError):  # it has been reset just now
+                transport.write_eof()
         await asyncio.sleep(LAST_S)  # whoever closes ends it
 
     def handle_error(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import struct
 from typing import Any
 
 import pytest
@@ -129,3 +130,15 @@ def test_an_answer_on_its_way_is_not_taken_back(server: Server) -> None:
     body, last = got.partition(b"\r\n\r\n")[2][:expected], got[got.rindex(b"HTTP/1.0 ") :]
     assert json.loads(body)["openapi"]
     assert last.startswith(b"HTTP/1.0 400 ")
+
+
+def test_who_resets_the_connection_under_a_refusal_costs_a_line(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for _ in range(1000):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S) as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.sendall(b"nonsense\r\n\r\n")
+    assert server.get("/healthz")[0] == 200
+    assert is_told_briefly(caplog)
