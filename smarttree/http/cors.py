@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from smarttree.http.errors import problem
-from smarttree.http.origin import normal_origin
+from smarttree.http.origin import is_origin, normal_origin
 from smarttree.printable import printable
 
 _LOG = logging.getLogger("smarttree.http")
@@ -58,6 +58,8 @@ class Cors:
         return self._guarded() and self.allows(origin, request.path) is not None
 
     def _refused(self, request: web.BaseRequest, origin: str) -> None:
+        if not is_origin(origin):  # who sends that is no browser, and what it is nobody need read
+            return
         if not self._is_foreign(request, origin) or origin in self._logged or len(self._logged) >= LOGGED_ORIGINS_MAX:
             return
         self._logged.add(origin)

@@ -13,12 +13,18 @@ from typing import Final
 SAME: Final = "same-origin"
 _NOBODYS: Final = "none"  # typed, or a bookmark
 _PROTO: Final = re.compile(r'(?:^|[;,])\s*proto=\s*"?([a-z]+)"?', re.IGNORECASE)
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?|null", re.IGNORECASE)
 _SCHEMES: Final = frozenset({"http", "https"})
 
 
 def normal_origin(origin: str) -> str:
     """As browsers send it: lower case, no slash at the end."""
     return origin.rstrip("/").lower()
+
+
+def is_origin(text: str) -> bool:
+    """Whether it is what a browser would send (RFC 6454, section 7), with nothing behind it."""
+    return _ORIGIN.fullmatch(text) is not None
 
 
 def may_change(origin: str | None, fetch_site: str | None, own: str) -> bool:

@@ -117,6 +117,15 @@ def asked(server: Server, method: str, path: str, origin: str, headers: dict[str
     return answer.status, told.get("code", "")
 
 
+@pytest.mark.parametrize("more", [" /tree?token=secret", "/tree", "?a", ":1:2", "@other"])
+def test_what_is_no_origin_is_refused_and_not_logged(
+    server: Server, caplog: pytest.LogCaptureFixture, more: str
+) -> None:
+    status, headers, _ = server.get("/clock", Origin=OTHER + more)
+    assert "access-control-allow-origin" not in headers
+    assert not caplog.records, status
+
+
 def test_a_refused_origin_is_logged_once_with_the_flag(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "smarttree.http"):
         for _ in range(3):
